@@ -1,0 +1,57 @@
+"""Gathers what concurrent callers bring while the previous batch is under way: one round trip for many, no timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Batcher"]
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Batcher(Generic[Item, Answer]):
+    """Calls `act` with up to `limit` items at a time and gives each caller its own answer.
+
+    A lone caller waits for nothing; under load batches grow to what one round trip takes. An error of `act` is
+    raised to every caller of its batch. Belongs to one event loop.
+    """
+
+    def __init__(self, act: Callable[[list[Item]], Awaitable[list[Answer]]], *, limit: int = 500) -> None:
+        self._act = act
+        self._limit = limit
+        self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def __call__(self, item: Item) -> Answer:
+        """The answer to `item`. Cancelling the caller doesn't take the item back."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work(), name="penstock-batch")
+        return await future
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+            try:
+                answers = await self._act([item for item, _ in batch])
+            except Exception as error:  # it is the callers' to handle
+                _fail([future for _, future in batch], error)
+            else:
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    if not future.done():
+                        future.set_result(answer)
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        if self._worker is not None:
+            await self._worker
+
+
+def _fail(futures: list[asyncio.Future[Answer]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)

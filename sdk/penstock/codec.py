@@ -1,0 +1,59 @@
+"""Values on the wire: JSON both ways, by pydantic's rules, so that whatever has a schema can travel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from penstock.errors import ConfigurationError
+
+__all__ = ["Json", "decode_call", "decode_value", "encode_call", "encode_value"]
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+
+def _beyond_json(value: object) -> object:
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_beyond_json)
+
+
+def encode_value(value: object) -> bytes:
+    """A result as JSON. Raises ConfigurationError where it can't be one."""
+    try:
+        return _encoder.encode(value)
+    except Exception as error:
+        raise ConfigurationError(
+            f"a value of type {type(value).__qualname__} can't travel as JSON: {error}; "
+            "use plain data, a dataclass or a pydantic model"
+        ) from error
+
+
+def decode_value(data: bytes, annotation: object = None) -> Any:
+    """A result back: plain JSON, or converted where the function's return annotation says to what."""
+    if annotation is None:
+        return msgspec.json.decode(data)
+    return _adapter(annotation).validate_json(data)
+
+
+@lru_cache(maxsize=1024)
+def _adapter(annotation: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(annotation)
+
+
+def encode_call(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
+    """A call's arguments: the JSON array `[args, kwargs]`."""
+    return encode_value([args, kwargs])
+
+
+def decode_call(payload: bytes) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments back. Raises msgspec.MsgspecError where they are no such array."""
+    return msgspec.json.decode(payload, type=tuple[list[Any], dict[str, Any]])

@@ -1,0 +1,75 @@
+"""The wire message: what travels from submitter to worker. Attempt state lives outside it, in the task's record.
+
+Encoded as msgpack. `v` is raised when an old worker could misread a new message; fields may be added under the
+same version, since decoders ignore what they don't know. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from penstock.errors import PenstockError
+from penstock.keys import Priority
+from penstock.retry import RetryPolicy
+
+__all__ = ["VERSION", "Envelope", "ResourceRef", "Undecodable", "decode", "encode"]
+
+VERSION = 1
+
+
+class Undecodable(PenstockError):
+    """The bytes aren't an envelope that this version understands; the message goes to the dead letters."""
+
+
+class ResourceRef(Struct, frozen=True, omit_defaults=True):
+    """The Task resource that a message came from; status writes are fenced by `uid` and `run`."""
+
+    namespace: str
+    name: str
+    uid: str
+    run: int = 1
+    generation: int = 1
+
+
+class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One task as it was asked for. `payload` is the JSON array `[args, kwargs]`.
+
+    `retry`, `timeout` and `result_ttl` are None where the call set none: the worker then falls back to the
+    task's declaration, the queue's resource and the defaults, in this order.
+    """
+
+    v: int = VERSION
+    id: str
+    task: str
+    queue: str
+    payload: bytes = b"[[],{}]"
+    priority: Priority = "normal"
+    created_at: float
+    not_before: float | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    retry: RetryPolicy | None = None
+    result_ttl: float | None = None
+    traceparent: str | None = None
+    resource: ResourceRef | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Envelope)
+
+
+def encode(envelope: Envelope) -> bytes:
+    """The message's bytes."""
+    return _encoder.encode(envelope)
+
+
+def decode(data: bytes) -> Envelope:
+    """The message in `data`. Raises Undecodable, which says why."""
+    try:
+        envelope = _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise Undecodable(f"not an envelope: {error}") from error
+    if envelope.v > VERSION:
+        raise Undecodable(f"envelope version {envelope.v} is newer than this worker's {VERSION}: upgrade the worker")
+    return envelope

@@ -1,0 +1,102 @@
+"""Everything that Penstock raises on purpose.
+
+PenstockError
+├── ConfigurationError      a setting, URL or declaration can't be used; nothing was sent
+├── SubmissionError         the broker or the API server refused or could not be reached; safe to try again
+│   ├── NotConnected        nothing answers at the broker's or the API server's address
+│   └── ApiRefused          the API server said no; carries its status code and reason
+├── UnknownTask             an id that the broker (no longer) knows
+├── ResultTimeout           the caller's patience ended; the task goes on
+├── ResultExpired           the task finished, but its result's retention is over
+└── TaskEnded               the task reached a phase other than Succeeded
+    ├── TaskFailed          Failed or DeadLettered; carries the remote type, message and traceback
+    ├── TaskTimedOut        its attempt timeout or its deadline passed
+    └── TaskCancelled       somebody cancelled it
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ApiRefused",
+    "ConfigurationError",
+    "NotConnected",
+    "PenstockError",
+    "ResultExpired",
+    "ResultTimeout",
+    "SubmissionError",
+    "TaskCancelled",
+    "TaskEnded",
+    "TaskFailed",
+    "TaskTimedOut",
+    "UnknownTask",
+]
+
+
+class PenstockError(Exception):
+    """The root: catch it to catch all of ours and nothing else."""
+
+
+class ConfigurationError(PenstockError):
+    """A setting, URL or declaration that can't work, found before anything was sent."""
+
+
+class SubmissionError(PenstockError):
+    """The broker or the API server didn't take the task. Ids make a repeat safe."""
+
+
+class NotConnected(SubmissionError):
+    """Nothing answers at the broker's or the API server's address."""
+
+
+class ApiRefused(SubmissionError):
+    """The API server's answer was an error. `status` is the HTTP code, `reason` Kubernetes' own word for it."""
+
+    def __init__(self, status: int, reason: str, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(f"the API server answered {status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.status in (408, 429) or self.status >= 500
+
+
+class UnknownTask(PenstockError):
+    """No record of this id: never queued here, or expired."""
+
+
+class ResultTimeout(PenstockError):
+    """`result(timeout=…)` ended before the task did."""
+
+
+class ResultExpired(PenstockError):
+    """The outcome was kept for its TTL and is gone."""
+
+
+class TaskEnded(PenstockError):
+    """The task ended without a result.
+
+    `type`, `message` and `traceback` are the remote exception as text; it is never rebuilt here.
+    """
+
+    def __init__(self, task_id: str, type: str, message: str, traceback: str = "") -> None:
+        super().__init__(f"{task_id}: {type}: {message}" if message else f"{task_id}: {type}")
+        self.task_id = task_id
+        self.type = type
+        self.message = message
+        self.traceback = traceback
+
+
+class TaskFailed(TaskEnded):
+    """Failed for good, or its attempts are exhausted (dead-lettered)."""
+
+
+class TaskTimedOut(TaskEnded):
+    """The last attempt ran into its timeout, or the deadline passed."""
+
+
+class TaskCancelled(TaskEnded):
+    """Cancelled through the handle, the resource or the command line."""

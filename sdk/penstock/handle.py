@@ -1,0 +1,87 @@
+"""What submitting a task returns: its id, and ways to follow, await and cancel it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from penstock import codec
+from penstock.errors import ResultExpired, ResultTimeout, TaskCancelled, TaskFailed, TaskTimedOut
+from penstock.outcome import Failure, Outcome
+from penstock.status import Phase
+
+__all__ = ["Handle", "Source", "TaskStatus"]
+
+R = TypeVar("R")
+_TIMEOUTS = {"TimedOut", "DeadlineExceeded"}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """A task at one moment. `percent` and `message` are its last progress."""
+
+    phase: Phase
+    attempts: int = 0
+    worker: str = ""
+    percent: float | None = None
+    message: str = ""
+    failure: Failure | None = None
+
+
+class Source(Protocol):
+    """Where a task's record is kept: the broker, or a Task resource."""
+
+    async def status(self, id: str) -> TaskStatus:
+        """How it stands. Raises UnknownTask."""
+
+    async def wait(self, id: str) -> Outcome | None:
+        """Its outcome, once there is one; None if nothing is known of it any more."""
+
+    async def cancel(self, id: str) -> bool:
+        """Record a cancellation. False if the task had ended."""
+
+
+class Handle(Generic[R]):
+    """One submitted task. `id` may be stored: `app.handle(id)` gives the same handle back in another process."""
+
+    def __init__(self, id: str, source: Source, returns: object = None) -> None:
+        self.id = id
+        self._source = source
+        self._returns = returns
+
+    def __repr__(self) -> str:
+        return f"Handle({self.id!r})"
+
+    async def status(self) -> TaskStatus:
+        """Phase, attempts, worker, progress and failure as of now."""
+        return await self._source.status(self.id)
+
+    async def cancel(self) -> bool:
+        """Cancel it, queued or running. Returns when that is recorded; False if it had ended already."""
+        return await self._source.cancel(self.id)
+
+    async def result(self, timeout: float | None = None) -> R:
+        """What the function returned, awaited for up to `timeout` seconds.
+
+        Raises TaskFailed, TaskTimedOut or TaskCancelled as it ended, ResultTimeout if it hasn't, ResultExpired if
+        its record is gone.
+        """
+        try:
+            outcome = await asyncio.wait_for(self._source.wait(self.id), timeout)
+        except TimeoutError:
+            raise ResultTimeout(f"{self.id} has no result after {timeout:g} s; it goes on") from None
+        if outcome is None:
+            raise ResultExpired(f"{self.id}: no record of it (any more); keep results longer with result_ttl=")
+        return cast("R", _value(outcome, self._returns))
+
+
+def _value(outcome: Outcome, returns: object) -> Any:
+    if outcome.phase is Phase.SUCCEEDED:
+        return codec.decode_value(outcome.result or b"null", returns)
+    failure = outcome.failure or Failure(str(outcome.phase))
+    if outcome.phase is Phase.CANCELLED:
+        kind: type[TaskFailed | TaskCancelled | TaskTimedOut] = TaskCancelled
+    else:
+        kind = TaskTimedOut if failure.type in _TIMEOUTS else TaskFailed
+    raise kind(outcome.id, failure.type, failure.message, failure.traceback)

@@ -1,0 +1,113 @@
+"""Every Redis key and channel, and the shape of a task's id. Nothing else builds one.
+
+One queue of one namespace lives under one hash tag, so all its keys share a slot of Redis Cluster and one
+ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
+
+    penstock:{NS/QUEUE}:stream:PRIORITY   stream  ready tasks, consumer group `workers`
+    penstock:{NS/QUEUE}:delayed           zset    id → due, ms since the epoch by Redis' clock
+    penstock:{NS/QUEUE}:held              hash    id → envelope of a delayed task
+    penstock:{NS/QUEUE}:outbox            hash    id → outcome not yet written to its resource
+    penstock:{NS/QUEUE}:dead              stream  dead letters
+    penstock:{NS/QUEUE}:config            string  the TaskQueue's settings, written by the operator
+    penstock:{NS/QUEUE}:task:UNIQUE       hash    one task's record; the only dynamic name, always with a TTL
+    penstock:{NS/QUEUE}:control, :done    channels: cancellations; outcomes that somebody waits for
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+from penstock.errors import ConfigurationError
+
+__all__ = ["GROUP", "PRIORITIES", "Priority", "QueueKeys", "default_queue", "queue_of", "task_id"]
+
+Priority = Literal["critical", "high", "normal", "low"]
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+GROUP = "workers"
+
+
+def default_queue(task: str) -> str:
+    """The queue of a task that names none: the part of its name before the first dot."""
+    return task.split(".", 1)[0]
+
+
+def task_id(queue: str, unique: str) -> str:
+    """The id that the rest of the system passes around; the queue in front routes it."""
+    return f"{queue}/{unique}"
+
+
+def queue_of(task_id: str) -> str:
+    """The queue that an id belongs to."""
+    queue, slash, unique = task_id.partition("/")
+    if not (queue and slash and unique):
+        raise ConfigurationError(f"task id {task_id!r} isn't QUEUE/UNIQUE; pass the id of a handle as it is")
+    return queue
+
+
+@dataclass(frozen=True)
+class QueueKeys:
+    """The keys of one queue in one namespace."""
+
+    namespace: str
+    queue: str
+
+    @cached_property
+    def prefix(self) -> str:
+        """What all keys of the queue start with."""
+        return f"penstock:{{{self.namespace}/{self.queue}}}:"
+
+    @cached_property
+    def streams(self) -> tuple[str, ...]:
+        """One stream a priority, most urgent first."""
+        return tuple(f"{self.prefix}stream:{priority}" for priority in PRIORITIES)
+
+    @cached_property
+    def delayed(self) -> str:
+        """Ids by due time."""
+        return self.prefix + "delayed"
+
+    @cached_property
+    def held(self) -> str:
+        """Envelopes of delayed tasks."""
+        return self.prefix + "held"
+
+    @cached_property
+    def outbox(self) -> str:
+        """Outcomes on their way to the API server."""
+        return self.prefix + "outbox"
+
+    @cached_property
+    def dead(self) -> str:
+        """Dead letters."""
+        return self.prefix + "dead"
+
+    @cached_property
+    def config(self) -> str:
+        """The TaskQueue's settings."""
+        return self.prefix + "config"
+
+    @cached_property
+    def control(self) -> str:
+        """Channel: ids to cancel."""
+        return self.prefix + "control"
+
+    @cached_property
+    def done(self) -> str:
+        """Channel: ids whose outcome somebody waits for."""
+        return self.prefix + "done"
+
+    @cached_property
+    def fixed(self) -> tuple[str, ...]:
+        """The set that may stay for ever."""
+        return (*self.streams, self.delayed, self.held, self.outbox, self.dead, self.config)
+
+    @cached_property
+    def shared(self) -> tuple[str, ...]:
+        """What every function of the library gets as its first keys, in the order of `shared.lua`."""
+        return (*self.streams, self.delayed, self.held, self.outbox, self.dead)
+
+    def task(self, task_id: str) -> str:
+        """The record of one task."""
+        return f"{self.prefix}task:{task_id.partition('/')[2]}"

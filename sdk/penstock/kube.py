@@ -1,0 +1,163 @@
+"""The Kubernetes API, as far as Penstock speaks it: JSON in and out, our errors. The package's only user of
+kubernetes_asyncio, which finds the cluster and its credentials; bodies go past its models, which parse twice."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from penstock.errors import ApiRefused, ConfigurationError, NotConnected
+from penstock.namespace import pod_namespace
+
+__all__ = ["Kube", "Manifest", "Resource"]
+
+# An object of the API as JSON. Whoever needs its fields validates it by a model of `resources`.
+Manifest = dict[str, Any]
+
+REQUEST_SECONDS = 30.0
+PAGE = 500
+POOL = 64
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """A kind's place in the API: `/api/v1` or `/apis/GROUP/VERSION`, then its plural."""
+
+    prefix: str
+    plural: str
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """The path of a collection, an object or its subresource."""
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        return "/".join(filter(None, (f"{self.prefix}{scope}/{self.plural}", name, subresource)))
+
+
+class Kube:
+    """A connection to one API server. Calls raise ApiRefused or NotConnected."""
+
+    def __init__(self, api_client: Any) -> None:  # kubernetes_asyncio has no types
+        self._client = api_client
+        self._session: aiohttp.ClientSession = api_client.rest_client.pool_manager
+        self.host: str = api_client.configuration.host
+
+    @classmethod
+    async def connect(cls) -> Kube:
+        """In a pod by its service account, else by the kubeconfig."""
+        from kubernetes_asyncio import client, config
+        from kubernetes_asyncio.config import ConfigException
+
+        configuration = client.Configuration()
+        configuration.connection_pool_maxsize = POOL
+        try:
+            if pod_namespace() is not None:
+                config.load_incluster_config(client_configuration=configuration)
+            else:
+                await config.load_kube_config(client_configuration=configuration)
+        except (ConfigException, OSError) as error:
+            raise ConfigurationError(f"no cluster to talk to: {error}; set KUBECONFIG or run in a pod") from error
+        return cls(client.ApiClient(configuration))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        """One call's answer as JSON."""
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        data = None if body is None else msgspec.json.encode(body)
+        limit = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        try:
+            async with self._session.request(
+                method, self.host + path, params=query, data=data, headers=headers, timeout=limit
+            ) as response:
+                answer = await response.read()
+                if response.status >= 400:
+                    raise _refused(response.status, answer, response.headers.get("Retry-After"))
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as error:
+            raise NotConnected(f"can't reach the API server at {self.host}: {error!r}") from error
+        return msgspec.json.decode(answer, type=Manifest)
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest | None:
+        """An object, or None if there is none."""
+        try:
+            return await self.request("GET", resource.path(namespace, name))
+        except ApiRefused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def create(self, resource: Resource, namespace: str, body: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Create an object."""
+        query = {"dryRun": "All"} if dry_run else None
+        return await self.request("POST", resource.path(namespace), body=body, query=query)
+
+    async def apply(
+        self, resource: Resource, namespace: str, body: Manifest, *, owner: str, dry_run: bool = False
+    ) -> Manifest:
+        """Server-side apply: create it or bring the fields of `body` about, as the field manager `owner`."""
+        query = {"fieldManager": owner, "force": "true"} | ({"dryRun": "All"} if dry_run else {})
+        path = resource.path(namespace, body["metadata"]["name"])
+        return await self.request("PATCH", path, query=query, body=body, content_type=APPLY_PATCH)
+
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, operations: list[Manifest], *, subresource: str = ""
+    ) -> Manifest:
+        """JSON Patch. A `test` that fails is refused with 422."""
+        path = resource.path(namespace, name, subresource)
+        return await self.request("PATCH", path, body=operations, content_type=JSON_PATCH)
+
+    async def merge(
+        self, resource: Resource, namespace: str, name: str, change: Manifest, *, subresource: str = ""
+    ) -> Manifest:
+        """Merge patch. Not for a Task's status: it ignores the uid, drops nulls and rounds big integers."""
+        path = resource.path(namespace, name, subresource)
+        return await self.request("PATCH", path, body=change, content_type=MERGE_PATCH)
+
+    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> bool:
+        """Delete an object (this one, if `uid` is given). False if it was gone."""
+        body = {"propagationPolicy": "Background"} | ({"preconditions": {"uid": uid}} if uid else {})
+        try:
+            await self.request("DELETE", resource.path(namespace, name), body=body)
+        except ApiRefused as error:
+            if error.status in (404, 409):
+                return False
+            raise
+        return True
+
+    async def list(
+        self, resource: Resource, namespace: str | None = None, **selectors: str
+    ) -> AsyncGenerator[Manifest, None]:
+        """Every object, page by page. Selectors: fieldSelector, labelSelector."""
+        query = {"limit": str(PAGE)} | selectors
+        while True:
+            page = await self.request("GET", resource.path(namespace), query=query)
+            for item in page["items"]:
+                yield item
+            if not (token := page["metadata"].get("continue")):
+                return
+            query["continue"] = token
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+def _refused(status: int, answer: bytes, retry_after: str | None) -> ApiRefused:
+    try:
+        said = msgspec.json.decode(answer, type=Manifest)
+    except msgspec.MsgspecError:
+        said = {}
+    seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+    message = said.get("message") or answer.decode(errors="replace")[:500]
+    return ApiRefused(status, str(said.get("reason", "")), str(message), retry_after=seconds)

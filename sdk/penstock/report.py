@@ -1,0 +1,165 @@
+"""How a Task stands, as its resource says it: pure, from what the worker and the operator know to a status and the
+JSON Patch that writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from penstock import telemetry
+from penstock.envelope import ResourceRef
+from penstock.kube import Manifest, Resource
+from penstock.outcome import Outcome
+from penstock.resources.kinds import GROUP, VERSION
+from penstock.status import Phase
+
+__all__ = ["TASKS", "Standing", "ended", "guarded", "moment", "standing"]
+
+TASKS = Resource(f"/apis/{GROUP}/{VERSION}", "tasks")
+RESULT_LIMIT = 16 * 1024  # bytes of JSON that a resource takes; etcd is no object store
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A Task that hasn't ended. Times are seconds since the epoch."""
+
+    phase: Phase
+    reason: str
+    message: str
+    at: float
+    admitted: bool = True
+    attempts: int = 0
+    worker: str = ""
+    queued_at: float | None = None
+    started_at: float | None = None
+    traceparent: str | None = None
+    percent: float | None = None
+    said: str = ""
+
+
+def moment(seconds: float) -> str:
+    """RFC 3339 with microseconds, as the API server's MicroTime."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def standing(ref: ResourceRef, now: Standing) -> Manifest:
+    """The status of a Task that hasn't ended."""
+    waited = None if now.queued_at is None or now.started_at is None else now.started_at - now.queued_at
+    return _present(
+        phase=now.phase,
+        **_identity(ref, now.traceparent),
+        conditions=[
+            _condition(ref, "Admitted", now.admitted, now.reason, now.message, now.at),
+            _condition(ref, "Finished", False, now.phase, "", now.at),
+            _condition(ref, "Reconciling", True, now.reason, now.message, now.at),
+        ],
+        attempts=now.attempts or None,
+        worker=now.worker or None,
+        queuedAt=_moment(now.queued_at),
+        startedAt=_moment(now.started_at),
+        queueSeconds=_seconds(waited),
+        progress=_progress(now),
+    )
+
+
+def ended(ref: ResourceRef, outcome: Outcome) -> Manifest:
+    """The status of a Task that has ended."""
+    succeeded = outcome.phase is Phase.SUCCEEDED
+    failure = outcome.failure
+    reason = outcome.phase if succeeded or failure is None else _reason(failure.type, outcome.phase)
+    message = "" if failure is None else f"{failure.type}: {failure.message}"
+    at = outcome.finished_at
+    status = _present(
+        phase=outcome.phase,
+        **_identity(ref, outcome.traceparent),
+        conditions=[
+            _condition(ref, "Admitted", True, "Queued", "", outcome.queued_at or at),
+            _condition(ref, "Finished", True, reason, message, at),
+            _condition(ref, "Complete", succeeded, reason, message, at),
+            _condition(ref, "Failed", not succeeded, reason, message, at),
+            # For kstatus: nothing more happens, and what didn't succeed needs a person.
+            _condition(ref, "Reconciling", False, reason, "", at),
+            _condition(ref, "Stalled", not succeeded, reason, message, at),
+        ],
+        attempts=outcome.attempts,
+        worker=outcome.worker or None,
+        queuedAt=_moment(outcome.queued_at),
+        startedAt=_moment(outcome.started_at),
+        finishedAt=_moment(at),
+        queueSeconds=_seconds(_between(outcome.queued_at, outcome.started_at)),
+        runSeconds=_seconds(_between(outcome.started_at, at)),
+        error=None if failure is None else msgspec.to_builtins(failure),
+    )
+    return status | _result(outcome)
+
+
+def guarded(ref: ResourceRef, status: Manifest, *, unless_past: Sequence[Phase] | None = None) -> list[Manifest]:
+    """The JSON Patch that writes `status` onto this very object and run, or onto nothing.
+
+    `unless_past` names the phase that must still stand: an operator's "Queued" must not overwrite what a worker
+    has reported meanwhile.
+    """
+    checks: list[Manifest] = [
+        {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+        {"op": "test", "path": "/spec/run", "value": ref.run},
+    ]
+    if unless_past:
+        checks += [{"op": "test", "path": "/status/phase", "value": phase} for phase in unless_past]
+    return [*checks, {"op": "add", "path": "/status", "value": status}]
+
+
+def _identity(ref: ResourceRef, traceparent: str | None) -> Manifest:
+    return {
+        "run": ref.run,
+        "observedGeneration": ref.generation,
+        "traceID": telemetry.trace_id(traceparent),
+    }
+
+
+def _condition(ref: ResourceRef, type: str, holds: bool, reason: str, message: str, at: float) -> Manifest:
+    return {
+        "type": type,
+        "status": "True" if holds else "False",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": moment(at),
+        "observedGeneration": ref.generation,
+    }
+
+
+def _reason(type: str, phase: Phase) -> str:
+    """Ours are CamelCase words; a user's exception may be named anything, so its phase has to do."""
+    return type if type.isidentifier() and type[0].isupper() and type.isascii() else str(phase)
+
+
+def _result(outcome: Outcome) -> Manifest:
+    if outcome.result is None:
+        return {}
+    if len(outcome.result) > RESULT_LIMIT:
+        return {"resultRef": f"broker:{outcome.id}"}
+    return {"result": msgspec.json.decode(outcome.result)}
+
+
+def _progress(now: Standing) -> Manifest | None:
+    if now.percent is None and not now.said:
+        return None
+    return {"percent": int(now.percent or 0), "message": now.said}
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else moment(seconds)
+
+
+def _seconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(max(0.0, seconds), 6)
+
+
+def _present(**fields: object) -> Manifest:
+    return {name: value for name, value in fields.items() if value is not None}

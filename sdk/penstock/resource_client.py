@@ -1,0 +1,142 @@
+"""Submitting as Task resources, and following them there: for callers who see the API server but not the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+from opentelemetry import trace
+from pydantic import ValidationError
+
+from penstock import codec, telemetry
+from penstock.errors import ConfigurationError, UnknownTask
+from penstock.handle import Handle, TaskStatus
+from penstock.kube import Kube, Manifest
+from penstock.outcome import Failure, Outcome
+from penstock.report import TASKS
+from penstock.resources.kinds import API_VERSION
+from penstock.resources.task import Task
+from penstock.status import Phase
+from penstock.submission import Signature
+from penstock.telemetry import Step
+
+__all__ = ["ResourceClient"]
+
+R = TypeVar("R")
+LOOK_SECONDS = 0.25
+CONCURRENT_CREATES = 32
+
+
+class ResourceClient:
+    """One event loop's way to a namespace's Tasks. A handle's id is the Task's name."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._kube = kube
+        self._namespace = namespace
+
+    async def submit(self, call: Signature[R]) -> Handle[R]:
+        """Create one Task."""
+        names = telemetry.attributes(Step.SUBMIT, id="", task=call.definition.name, queue=call.queue)
+        span = telemetry.start(Step.SUBMIT, names)
+        with trace.use_span(span, end_on_exit=True):
+            manifest = task_manifest(call, telemetry.traceparent(span))
+            created = await self._kube.create(TASKS, self._namespace, manifest)
+            name = str(created["metadata"]["name"])
+            span.set_attribute("messaging.message.id", name)
+        return Handle(name, self, call.definition.returns)
+
+    async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
+        """Create many Tasks over shared connections. Handles come in the calls' order."""
+        places = asyncio.Semaphore(CONCURRENT_CREATES)
+
+        async def submit(call: Signature[R]) -> Handle[R]:
+            async with places:
+                return await self.submit(call)
+
+        return await asyncio.gather(*map(submit, calls))
+
+    async def status(self, id: str) -> TaskStatus:
+        """See Source."""
+        status = await self._status(id)
+        if status is None:
+            raise UnknownTask(f"no Task {id!r} in namespace {self._namespace!r}")
+        said = status.get("progress") or {}
+        return TaskStatus(
+            Phase(status["phase"]),
+            status.get("attempts", 0),
+            status.get("worker", ""),
+            said.get("percent"),
+            said.get("message", ""),
+            _failure(status),
+        )
+
+    async def wait(self, id: str) -> Outcome | None:
+        """See Source."""
+        while (status := await self._status(id)) is not None:
+            phase = Phase(status["phase"])
+            if phase.terminal:
+                result = codec.encode_value(status.get("result"))
+                return Outcome(
+                    id=id, task="", phase=phase, finished_at=time.time(), result=result, failure=_failure(status)
+                )
+            await asyncio.sleep(LOOK_SECONDS)
+        return None
+
+    async def cancel(self, id: str) -> bool:
+        """See Source."""
+        if (await self.status(id)).phase.terminal:
+            return False
+        await self._kube.merge(TASKS, self._namespace, id, {"spec": {"cancel": True}})
+        return True
+
+    async def _status(self, name: str) -> Manifest | None:
+        task = await self._kube.get(TASKS, self._namespace, name)
+        return None if task is None else dict(task["status"])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._kube.close()
+
+
+def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
+    """The Task resource of a call. Raises ConfigurationError where the call isn't one."""
+    options, definition = call.options, call.definition
+    name = options.resource if isinstance(options.resource, str) else _generated_name(definition.name)
+    retry = call.retry() or definition.options.retry
+    spec = {
+        "task": definition.name,
+        "queue": call.queue,
+        "args": msgspec.json.decode(codec.encode_value(call.args)),
+        "kwargs": msgspec.json.decode(codec.encode_value(call.kwargs)),
+        "priority": options.priority or definition.options.priority,
+        "delaySeconds": options.delay,
+        "notBefore": options.at,
+        "timeoutSeconds": options.timeout or definition.options.timeout,
+        "deadlineSeconds": options.deadline,
+        "retry": retry and retry.spec(),
+    }
+    annotations = {telemetry.ANNOTATION: traceparent} if traceparent else {}
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Task",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {field: value for field, value in spec.items() if value is not None},
+    }
+    try:
+        return dict(Task.model_validate(document).manifest())
+    except ValidationError as error:
+        raise ConfigurationError(f"{definition.name} can't be a Task resource: {error}") from error
+
+
+def _generated_name(task: str) -> str:
+    """A DNS label from the task's name, unique enough."""
+    stem = "".join(c if c.isalnum() else "-" for c in task.lower()).strip("-")
+    return f"{stem[:50]}-{uuid.uuid4().hex[:10]}"
+
+
+def _failure(status: Manifest) -> Failure | None:
+    return msgspec.convert(status["error"], Failure) if status.get("error") else None

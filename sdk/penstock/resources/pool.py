@@ -1,0 +1,111 @@
+"""WorkerPool: a Deployment of workers that the operator owns and scales."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from penstock.resources.autoscaling import Autoscaling, Replicas
+from penstock.resources.kinds import API_VERSION, WORKER_POOL, Kind
+from penstock.resources.meta import Conditions, Resource
+from penstock.resources.model import JsonObject, Model, Moment, ObjectName, QueueName, Rule, Spelling
+
+AppReference = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=253,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$",
+    ),
+    Spelling("doesn't name an app: use MODULE:ATTRIBUTE, such as shop.tasks:app"),
+]
+
+
+class Source(Model):
+    """Code mounted into the worker for try-outs; for production build an image."""
+
+    config_map: ObjectName
+    """ConfigMap of this namespace whose keys are Python files."""
+
+
+class WorkerPoolSpec(Model):
+    """Which code runs, what it serves, and how many of it."""
+
+    app: AppReference
+    """The app object: MODULE:ATTRIBUTE."""
+    image: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=1024, pattern=r"^\S+$"),
+            Spelling("is no image: use NAME:TAG or NAME@DIGEST without spaces, such as shop-worker:1.4.0"),
+        ]
+        | None
+    ) = None
+    """Image with the code, built FROM the worker image. Default: the worker image itself, for use with source."""
+    queues: (
+        Annotated[
+            tuple[QueueName, ...],
+            Field(min_length=1, max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+            Rule(
+                "self.all(queue, self.exists_one(other, other == queue))",
+                "spec.queues names a queue twice: remove the repetition",
+            ),
+        ]
+        | None
+    ) = None
+    """Queues in the order of their precedence. Default: the app's own."""
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
+    """Tasks at once in each process."""
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes in each pod."""
+    drain_seconds: Annotated[int, Field(ge=0, le=86400)] = 30
+    """How long a stopping worker may go on with its running tasks before it hands them back."""
+    replicas: Replicas = 1
+    """What /scale writes; counts when autoscaling.mode isn't Auto."""
+    source: Source | None = None
+    template: JsonObject | None = None
+    """A partial pod template, merged strategically over Penstock's own into the container `worker`."""
+    autoscaling: Autoscaling = Autoscaling()
+
+
+class Decision(Model):
+    """Why the pool has this many workers."""
+
+    replicas: Replicas
+    reason: Annotated[str, Field(max_length=256)]
+    """A CamelCase word for machines."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """A sentence for people."""
+    inputs: Annotated[dict[Annotated[str, Field(max_length=64)], float], Field(max_length=64)] = Field(
+        default_factory=dict
+    )
+    """The figures it was taken from, such as ready, inFlight, oldestSeconds."""
+    at: Moment
+    """When it last changed."""
+
+
+class WorkerPoolStatus(Model):
+    """What the pool's Deployment does, and why."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] = -1
+    """The generation of the spec that this status speaks of; -1 before the operator has seen the pool."""
+    replicas: Annotated[int, Field(ge=0)] = 0
+    ready_replicas: Annotated[int, Field(ge=0)] | None = None
+    busy_replicas: Annotated[int, Field(ge=0)] | None = None
+    """Workers with at least one task in flight."""
+    desired_replicas: Annotated[int, Field(ge=0)] | None = None
+    selector: Annotated[str, Field(max_length=1024)] | None = None
+    """Label selector of the pods, for /scale."""
+    decision: Decision | None = None
+    conditions: Conditions = ()
+    """Ready, Progressing, ScalingLimited, BrokerReachable."""
+
+
+class WorkerPool(Resource):
+    """Workers that serve one or more queues, scaled by what the queues hold."""
+
+    definition: ClassVar[Kind] = WORKER_POOL
+
+    api_version: Literal["penstock.dev/v1alpha1"] = API_VERSION
+    kind: Literal["WorkerPool"] = "WorkerPool"
+    spec: WorkerPoolSpec
+    status: WorkerPoolStatus = WorkerPoolStatus()

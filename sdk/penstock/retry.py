@@ -1,0 +1,48 @@
+"""When the next attempt starts: exponential backoff with full jitter, after Brooker,
+"Exponential Backoff And Jitter" (AWS Architecture Blog, 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+__all__ = ["Retry", "RetryPolicy"]
+
+
+class Retry(Exception):
+    """Raised by a task to be tried again after `delay` seconds (None: by its backoff). It counts as an attempt."""
+
+    def __init__(self, delay: float | None = None, reason: str = "the task asked for a retry") -> None:
+        super().__init__(reason)
+        self.delay = delay
+
+
+class RetryPolicy(Struct, frozen=True, omit_defaults=True):
+    """How often and how soon. Seconds; `max_attempts` counts starts of the function, the first one included."""
+
+    max_attempts: int = 3
+    initial: float = 1.0
+    factor: float = 2.0
+    maximum: float = 300.0
+    jitter: bool = True
+
+    def exhausted(self, attempts: int) -> bool:
+        """Whether `attempts` starts were all there are."""
+        return attempts >= self.max_attempts
+
+    def delay(self, attempts: int, random: Callable[[], float]) -> float:
+        """Seconds to wait after the failure of attempt number `attempts` (≥ 1); `random` gives [0, 1)."""
+        # The exponent is bounded, or a float overflows after a thousand attempts.
+        ceiling = min(self.maximum, self.initial * self.factor ** min(attempts - 1, 64))
+        return ceiling * random() if self.jitter else ceiling
+
+    def spec(self) -> dict[str, object]:
+        """The same as a Task's spec.retry says it."""
+        backoff = {
+            "initialSeconds": self.initial,
+            "factor": self.factor,
+            "maxSeconds": self.maximum,
+            "jitter": self.jitter,
+        }
+        return {"maxAttempts": self.max_attempts, "backoff": backoff}

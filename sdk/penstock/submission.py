@@ -1,0 +1,109 @@
+"""A call on its way to the broker or the API server: what was asked for, as an envelope or as a Task resource."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from penstock import codec
+from penstock.definition import Definition
+from penstock.envelope import Envelope
+from penstock.errors import ConfigurationError
+from penstock.keys import PRIORITIES, Priority, task_id
+from penstock.retry import RetryPolicy
+
+__all__ = ["CallOptions", "Signature"]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What one call asks for beyond its arguments; None leaves it to the task, the queue or the default. Seconds."""
+
+    queue: str | None = None
+    priority: Priority | None = None
+    delay: float | None = None
+    at: datetime | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    retry: RetryPolicy | None = None
+    max_attempts: int | None = None
+    result_ttl: float | None = None
+    resource: bool | str = False
+
+    def __post_init__(self) -> None:
+        for problem in self._problems():
+            raise ConfigurationError(f"options({problem}")
+
+    def _problems(self) -> list[str]:
+        positive = {"timeout": self.timeout, "deadline": self.deadline, "result_ttl": self.result_ttl}
+        found = [
+            f"{name}={value!r}): use more than 0 seconds"
+            for name, value in positive.items()
+            if value is not None and value <= 0
+        ]
+        if self.delay is not None and self.delay < 0:
+            found.append(f"delay={self.delay!r}): use 0 or more seconds")
+        if self.delay is not None and self.at is not None:
+            found.append("delay=…, at=…): they exclude each other, keep one")
+        if self.at is not None and self.at.tzinfo is None:
+            found.append(f"at={self.at!r}): give it a time zone, such as at.replace(tzinfo=UTC)")
+        if self.priority is not None and self.priority not in PRIORITIES:
+            found.append(f"priority={self.priority!r}): use one of {', '.join(PRIORITIES)}")
+        if self.max_attempts is not None and self.max_attempts < 1:
+            found.append(f"max_attempts={self.max_attempts!r}): use 1 (no retry) or more")
+        return found
+
+
+@dataclass(frozen=True)
+class Signature(Generic[R]):
+    """A call that wasn't made yet: the task, its checked arguments and its options."""
+
+    definition: Definition
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+    options: CallOptions = CallOptions()
+
+    def __post_init__(self) -> None:
+        self.definition.check(self.args, self.kwargs)
+
+    @property
+    def queue(self) -> str:
+        """Where it will wait."""
+        return self.options.queue or self.definition.options.queue
+
+    def envelope(self, now: float, traceparent: str | None) -> Envelope:
+        """The message for the broker."""
+        options = self.options
+        not_before = options.at.timestamp() if options.at else None
+        if options.delay:
+            not_before = now + options.delay
+        return Envelope(
+            id=task_id(self.queue, uuid.uuid4().hex),
+            task=self.definition.name,
+            queue=self.queue,
+            payload=codec.encode_call(self.args, self.kwargs),
+            priority=options.priority or self.definition.options.priority,
+            created_at=now,
+            not_before=not_before,
+            timeout=options.timeout,
+            deadline=now + options.deadline if options.deadline else None,
+            retry=self.retry(),
+            result_ttl=options.result_ttl,
+            traceparent=traceparent,
+        )
+
+    def retry(self) -> RetryPolicy | None:
+        """The call's own retry policy, if it asks for one."""
+        asked, declared = self.options, self.definition.options.retry or RetryPolicy()
+        if asked.max_attempts is None:
+            return asked.retry
+        base = asked.retry or declared
+        return RetryPolicy(asked.max_attempts, base.initial, base.factor, base.maximum, base.jitter)
+
+    def with_options(self, options: CallOptions) -> Signature[R]:
+        """The same call with other options."""
+        return replace(self, options=options)

@@ -1,0 +1,106 @@
+"""A registered task: still the plain function when called, with ways to submit it beside that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import datetime
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
+
+from penstock.definition import Definition
+from penstock.handle import Handle
+from penstock.keys import Priority
+from penstock.retry import RetryPolicy
+from penstock.submission import CallOptions, Signature
+
+__all__ = ["AsyncTask", "Call", "Submitter", "SyncTask", "Task"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Submitter(Protocol):
+    """What a task needs of its app."""
+
+    async def submit(self, call: Signature[R]) -> Handle[R]:
+        """Submit from async code."""
+
+    def submit_sync(self, call: Signature[R]) -> Handle[R]:
+        """Submit from sync code."""
+
+
+class OptionFields(TypedDict, total=False):
+    """What `.options(...)` takes; seconds. See CallOptions."""
+
+    queue: str
+    priority: Priority
+    delay: float
+    at: datetime
+    timeout: float
+    deadline: float
+    retry: RetryPolicy
+    max_attempts: int
+    result_ttl: float
+    resource: bool | str
+
+
+class Call(Generic[P, R]):
+    """A task with the options of one or more calls."""
+
+    def __init__(self, definition: Definition, submitter: Submitter, options: CallOptions) -> None:
+        self.definition = definition
+        self._submitter = submitter
+        self._options = options
+
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+        """The call as data, for `app.enqueue_many`. Raises TypeError for arguments that don't fit."""
+        return Signature(self.definition, args, kwargs, self._options)
+
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Submit the call."""
+        return await self._submitter.submit(self.s(*args, **kwargs))
+
+    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Submit the call from sync code."""
+        return self._submitter.submit_sync(self.s(*args, **kwargs))
+
+    delay = enqueue_sync
+
+    def options(self, **changes: Unpack[OptionFields]) -> Call[P, R]:
+        """The same task with options for the calls made from here."""
+        return Call(self.definition, self._submitter, replace(self._options, **changes))
+
+
+class Task(Call[P, R]):
+    """What `@app.task` makes of a function."""
+
+    def __init__(self, definition: Definition, submitter: Submitter) -> None:
+        super().__init__(definition, submitter, CallOptions())
+        update_wrapper(self, definition.function)  # type: ignore[arg-type]  # a Task is callable in its subclasses
+
+    def __repr__(self) -> str:
+        return f"Task({self.definition.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The registered name."""
+        return self.definition.name
+
+
+class AsyncTask(Task[P, R]):
+    """A task of a coroutine function."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Call the function itself, here and now."""
+        function: Callable[P, Coroutine[Any, Any, R]] = self.definition.function
+        return function(*args, **kwargs)
+
+
+class SyncTask(Task[P, R]):
+    """A task of a plain function."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself, here and now."""
+        function: Callable[P, R] = self.definition.function
+        return function(*args, **kwargs)

@@ -1,0 +1,127 @@
+"""One trace a task: the names of its spans, and carrying their context in W3C `traceparent` form.
+
+    submit QUEUE ── admit QUEUE ─┬─ wait QUEUE
+                                 └─ attempt QUEUE ── report QUEUE
+
+Names and attributes follow OpenTelemetry's semantic conventions for messaging. Nothing here needs the SDK: without
+one every span is a no-op. Times are seconds since the epoch; the API takes ns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+__all__ = ["Step", "attributes", "configure", "derived", "parse", "record", "start", "trace_id", "traceparent"]
+
+ANNOTATION = "penstock.dev/traceparent"
+SCOPE = "penstock"
+
+
+class Step(StrEnum):
+    """The spans of a task's way."""
+
+    SUBMIT = "submit"
+    ADMIT = "admit"
+    WAIT = "wait"
+    ATTEMPT = "attempt"
+    REPORT = "report"
+
+
+_KINDS = {
+    Step.SUBMIT: SpanKind.PRODUCER,
+    Step.ADMIT: SpanKind.INTERNAL,
+    Step.WAIT: SpanKind.INTERNAL,
+    Step.ATTEMPT: SpanKind.CONSUMER,
+    Step.REPORT: SpanKind.CLIENT,
+}
+
+
+def attributes(step: Step, *, id: str, task: str, queue: str, attempt: int | None = None) -> Mapping[str, str | int]:
+    """What every span of a task says of it."""
+    common: dict[str, str | int] = {
+        "messaging.system": "redis",
+        "messaging.destination.name": queue,
+        "messaging.operation.name": step,
+        "messaging.message.id": id,
+        "penstock.task": task,
+    }
+    return common if attempt is None else common | {"penstock.attempt": attempt}
+
+
+def start(
+    step: Step, attributes: Mapping[str, str | int], *, parent: str | None = None, at: float | None = None
+) -> Span:
+    """A span of the task under `parent` (a traceparent; None: under whatever is current). The caller ends it."""
+    name = f"{step} {attributes['messaging.destination.name']}"
+    return trace.get_tracer(SCOPE).start_span(
+        name, parse(parent), _KINDS[step], attributes, start_time=None if at is None else _ns(at)
+    )
+
+
+def record(
+    step: Step, attributes: Mapping[str, str | int], *, parent: str | None, began: float, ended: float
+) -> str | None:
+    """A span that lies in the past. Its traceparent, or None where nothing traces."""
+    span = start(step, attributes, parent=parent, at=began)
+    span.end(_ns(max(began, ended)))
+    return traceparent(span)
+
+
+def failed(span: Span, description: str) -> None:
+    """Mark a span as ended in an error."""
+    span.set_status(Status(StatusCode.ERROR, description))
+
+
+def traceparent(span: Span) -> str | None:
+    """The span's context as W3C Trace Context writes it, or None for a no-op span."""
+    context = span.get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def parse(traceparent: str | None) -> Context | None:
+    """The context to start a child in. None for none, and for what isn't a traceparent (as W3C asks)."""
+    context = _span_context(traceparent)
+    return trace.set_span_in_context(NonRecordingSpan(context)) if context else None
+
+
+def trace_id(traceparent: str | None) -> str | None:
+    """The trace's id alone, 32 hex digits."""
+    context = _span_context(traceparent)
+    return f"{context.trace_id:032x}" if context else None
+
+
+def _span_context(traceparent: str | None) -> SpanContext | None:
+    version, _, rest = (traceparent or "").partition("-")
+    try:
+        trace_hex, span_hex, flags = rest.split("-")[:3]
+        context = SpanContext(int(trace_hex, 16), int(span_hex, 16), True, TraceFlags(int(flags, 16)))
+    except ValueError:
+        return None
+    return context if len(version) == 2 and context.is_valid else None
+
+
+def derived(*names: str) -> str:
+    """A traceparent that follows from `names` alone: whoever derives it again, after a restart too, is in the
+    same trace. The first name gives the trace, all of them the span."""
+    trace_hex = hashlib.sha256(names[0].encode()).hexdigest()[:32]
+    span_hex = hashlib.sha256("/".join(names).encode()).hexdigest()[:16]
+    return f"00-{trace_hex}-{span_hex}-01"
+
+
+def _ns(seconds: float) -> int:
+    return int(seconds * 1_000_000_000)
+
+
+def configure(service: str) -> Callable[[], None]:
+    """Export by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT says so. Returns what flushes and ends it."""
+    from penstock.tracing import export
+
+    return export(service)

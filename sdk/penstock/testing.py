@@ -1,0 +1,25 @@
+"""For tests: run a worker in this process, on the app's own broker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from penstock.app import Penstock
+from penstock.worker import Settings, Worker
+
+__all__ = ["worker"]
+
+
+@asynccontextmanager
+async def worker(
+    app: Penstock, *, concurrency: int = 16, lease_seconds: float = 15.0, drain_seconds: float = 5.0
+) -> AsyncGenerator[Worker, None]:
+    """A worker that runs `app`'s tasks while the block lasts."""
+    settings = Settings(app.queues, concurrency, lease_seconds, drain_seconds)
+    broker = app.broker()
+    try:
+        async with Worker(app.definitions, broker, settings) as running:
+            yield running
+    finally:
+        await broker.close()

@@ -1,0 +1,69 @@
+"""The OpenTelemetry SDK behind the operator and the worker: exporter, batching, ids. Set by OTEL_* alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+
+from opentelemetry import trace
+
+from penstock.telemetry import Step, record
+
+__all__ = ["export", "record_derived"]
+
+EXPORT_MS = 500  # how long a finished span may wait; short, for a killed worker loses those that wait
+_given: ContextVar[tuple[int, int] | None] = ContextVar("penstock_span_ids", default=None)
+
+
+def export(service: str) -> Callable[[], None]:
+    """Start exporting. Without an endpoint, or with OTEL_SDK_DISABLED, nothing is even imported."""
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(map(os.environ.get, endpoints)):
+        return lambda: None
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+
+    class GivenIds(RandomIdGenerator):
+        """Random ids, but where `record_derived` gives them."""
+
+        def generate_trace_id(self) -> int:
+            ids = _given.get()
+            return ids[0] if ids else super().generate_trace_id()
+
+        def generate_span_id(self) -> int:
+            ids = _given.get()
+            return ids[1] if ids else super().generate_span_id()
+
+    name = os.environ.get("OTEL_SERVICE_NAME", service)
+    provider = TracerProvider(resource=Resource.create({"service.name": name}), id_generator=GivenIds())
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=EXPORT_MS))
+    trace.set_tracer_provider(provider)
+    return partial(_shut_down, provider.shutdown)
+
+
+def _shut_down(shutdown: Callable[[], None]) -> None:
+    shutdown()
+
+
+def record_derived(
+    step: Step, attributes: dict[str, str | int], identity: str, *, parent: str | None, began: float, ended: float
+) -> str | None:
+    """Record a span under the ids of `identity` (see `telemetry.derived`), so that recording it twice is harmless."""
+    with _ids(identity):
+        return record(step, attributes, parent=parent, began=began, ended=ended)
+
+
+@contextmanager
+def _ids(identity: str) -> Generator[None, None, None]:
+    _, trace_hex, span_hex, _ = identity.split("-")
+    token = _given.set((int(trace_hex, 16), int(span_hex, 16)))
+    try:
+        yield
+    finally:
+        _given.reset(token)

@@ -1,0 +1,77 @@
+"""Keeps the leases of what this worker runs, from a thread of its own: a busy event loop must not lose one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+
+from penstock.broker.protocol import Broker, Lease, Renewal
+from penstock.errors import PenstockError
+
+__all__ = ["Leases"]
+
+log = logging.getLogger("penstock.worker")
+RENEWALS_PER_LEASE = 3  # two may fail before a lease is lost
+BATCH = 200
+
+
+class Leases:
+    """The leases held now. `on_change` is called on the loop for those that are lost or asked to be cancelled."""
+
+    def __init__(
+        self, broker: Broker, consumer: str, seconds: float, on_change: Callable[[str, Renewal], None]
+    ) -> None:
+        self._broker = broker
+        self._consumer = consumer
+        self._interval = seconds / RENEWALS_PER_LEASE
+        self._on_change = on_change
+        self._held: dict[str, Lease] = {}
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to renew."""
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._renew_all, args=(loop,), name="penstock-leases", daemon=True)
+        self._thread.start()
+
+    def hold(self, lease: Lease) -> None:
+        """Renew this one from now on."""
+        with self._lock:
+            self._held[lease.id] = lease
+
+    def drop(self, lease: Lease) -> None:
+        """Renew this one no more."""
+        with self._lock:
+            self._held.pop(lease.id, None)
+
+    async def stop(self) -> None:
+        """End the thread. What is still held runs out by itself."""
+        self._ending.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _renew_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._ending.wait(self._interval):
+            with self._lock:
+                held = list(self._held.values())
+            by_queue: defaultdict[str, list[Lease]] = defaultdict(list)
+            for lease in held:
+                by_queue[lease.queue].append(lease)
+            for leases in by_queue.values():
+                for first in range(0, len(leases), BATCH):
+                    self._renew(leases[first : first + BATCH], loop)
+
+    def _renew(self, leases: list[Lease], loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            renewals = self._broker.renew(leases, self._consumer)
+        except PenstockError as error:
+            log.warning("couldn't renew %d leases, trying again in %.1f s: %s", len(leases), self._interval, error)
+            return
+        for lease, renewal in zip(leases, renewals, strict=True):
+            if renewal is not Renewal.HELD and not loop.is_closed():
+                loop.call_soon_threadsafe(self._on_change, lease.id, renewal)

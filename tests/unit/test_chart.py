@@ -1,0 +1,307 @@
+"""What the chart renders, without a cluster. Needs helm on the PATH, which `make test` puts there."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import JsonValue
+from pydantic.json_schema import JsonSchemaValue as Manifest
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "penstock"
+HELM = shutil.which("helm")
+
+pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not on the PATH")
+
+EXTERNAL = ("redis.enabled=false", "redis.url=rediss://:s3cret@redis.example:6380/0")
+SECRET = ("redis.enabled=false", "redis.existingSecret=my-redis", "redis.existingSecretKey=dsn")
+EVERYTHING = (
+    "networkPolicy.enabled=true",
+    "redis.persistence.enabled=true",
+    "redis.persistence.retain=true",
+    "collector.forward.endpoint=https://otlp.example:4318",
+    "collector.forward.headers.authorization=Bearer x",
+    "imagePullSecrets[0].name=registry",
+    "operator.extraEnv[0].name=A",
+    "operator.extraEnv[0].value=b",
+    "operator.nodeSelector.disk=fast",
+    "operator.tolerations[0].operator=Exists",
+    "operator.priorityClassName=high",
+    "redis.nodeSelector.disk=fast",
+    "collector.nodeSelector.disk=fast",
+)
+BARE = ("collector.enabled=false", "crds.install=false", "apiPriority.enabled=false", *SECRET)
+VARIANTS = {"default": (), "external": EXTERNAL, "secret": SECRET, "everything": EVERYTHING, "bare": BARE}
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HELM or "helm", *arguments], capture_output=True, text=True, check=False)
+
+
+def settings(values: tuple[str, ...]) -> Iterator[str]:
+    for value in values:
+        yield from ("--set", value)
+
+
+@cache
+def rendered(*values: str, release: str = "penstock") -> dict[tuple[str, str], Manifest]:
+    """The objects by (kind, name)."""
+    result = helm("template", release, str(CHART), "--namespace", "penstock-system", *settings(values))
+    assert result.returncode == 0, result.stderr
+    objects = [item for item in yaml.safe_load_all(result.stdout) if item]
+    return {(item["kind"], item["metadata"]["name"]): item for item in objects}
+
+
+def container(component: str, *values: str) -> Manifest:
+    pod = rendered(*values)["Deployment", f"penstock-{component}"]["spec"]["template"]["spec"]
+    first: Manifest = pod["containers"][0]
+    return first
+
+
+def environment(*values: str) -> dict[str, Manifest]:
+    return {entry["name"]: entry for entry in container("operator", *values)["env"]}
+
+
+def pod_specs(objects: dict[tuple[str, str], Manifest]) -> Iterator[tuple[str, Manifest]]:
+    for (kind, name), item in objects.items():
+        if kind == "Pod":
+            yield name, item["spec"]
+        if kind in ("Deployment", "StatefulSet"):
+            yield name, item["spec"]["template"]["spec"]
+
+
+@pytest.fixture(params=VARIANTS.values(), ids=list(VARIANTS))
+def objects(request: pytest.FixtureRequest) -> dict[tuple[str, str], Manifest]:
+    return rendered(*request.param)
+
+
+def test_lint() -> None:
+    result = helm("lint", "--strict", str(CHART))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_pod_passes_the_restricted_standard(objects: dict[tuple[str, str], Manifest]) -> None:
+    for name, pod in pod_specs(objects):
+        security = pod["securityContext"]
+        assert security["runAsNonRoot"] is True, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for item in pod["containers"]:
+            assert item["securityContext"]["allowPrivilegeEscalation"] is False, name
+            assert item["securityContext"]["readOnlyRootFilesystem"] is True, name
+            assert item["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
+
+
+def test_every_pod_has_requests_and_every_deployment_both_probes(objects: dict[tuple[str, str], Manifest]) -> None:
+    for name, pod in pod_specs(objects):
+        for item in pod["containers"]:
+            assert item["resources"]["requests"].keys() == {"cpu", "memory"}, name
+            assert name.endswith("-test") or {"livenessProbe", "readinessProbe"} <= item.keys(), name
+
+
+def test_selectors_match_one_component_each(objects: dict[tuple[str, str], Manifest]) -> None:
+    pods = [item["spec"]["template"] for (kind, _), item in objects.items() if kind == "Deployment"]
+    pods += [item for (kind, _), item in objects.items() if kind == "Pod"]
+    for (kind, name), item in objects.items():
+        if kind == "Service":
+            wanted = item["spec"]["selector"].items()
+            assert sum(wanted <= pod["metadata"]["labels"].items() for pod in pods) == 1, name
+
+
+def test_everything_but_the_crds_carries_the_release(objects: dict[tuple[str, str], Manifest]) -> None:
+    for (kind, name), item in objects.items():
+        if kind != "CustomResourceDefinition":
+            assert item["metadata"]["labels"]["app.kubernetes.io/instance"] == "penstock", (kind, name)
+
+
+def test_only_the_crds_and_a_retained_claim_outlive_the_release() -> None:
+    kept = {key for key, item in rendered(*EVERYTHING).items() if "helm.sh/resource-policy" in str(item["metadata"])}
+    assert {kind for kind, _ in kept} == {"CustomResourceDefinition", "PersistentVolumeClaim"}
+    assert {kind for kind, name in rendered() if (kind, name) in kept} == {"CustomResourceDefinition"}
+
+
+def test_crds_are_the_generated_ones_and_can_be_left_out() -> None:
+    for path in (ROOT / "crds").glob("*.yaml"):
+        plain = yaml.safe_load(path.read_text("utf-8"))
+        assert rendered()["CustomResourceDefinition", plain["metadata"]["name"]]["spec"] == plain["spec"]
+    assert "CustomResourceDefinition" not in {kind for kind, _ in rendered(*BARE)}
+
+
+def test_names() -> None:
+    assert ("Deployment", "penstock-operator") in rendered()
+    assert ("Deployment", "trial-penstock-operator") in rendered(release="trial")
+    assert ("Deployment", "x-operator") in rendered("fullnameOverride=x")
+
+
+def test_operator() -> None:
+    deployment = rendered()["Deployment", "penstock-operator"]["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    operator = container("operator")
+    assert not {"command", "args"} & operator.keys(), "the image's entry point starts the operator"
+    assert operator["image"] == "penstock/operator:0.1.0"
+    assert operator["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert operator["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert operator["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+
+
+def test_operator_environment() -> None:
+    env = environment()
+    assert env["PENSTOCK_URL"]["valueFrom"]["secretKeyRef"] == {"name": "penstock-broker", "key": "url"}
+    assert env["PENSTOCK_SYSTEM_NAMESPACE"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
+    assert env["PENSTOCK_WORKER_IMAGE"]["value"] == "penstock/worker:0.1.0"
+    assert env["PENSTOCK_WORKER_IMAGE_PULL_POLICY"]["value"] == "IfNotPresent"
+    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"]["value"] == "http://penstock-collector.penstock-system.svc:4318"
+    assert env["OTEL_SERVICE_NAME"]["value"] == "penstock-operator"
+    assert environment(*EVERYTHING)["A"]["value"] == "b"
+
+
+def test_the_worker_role_that_the_operator_is_told_of_is_the_one_it_may_bind() -> None:
+    name = environment()["PENSTOCK_WORKER_CLUSTER_ROLE"]["value"]
+    rules = rendered()["ClusterRole", "penstock-operator"]["rules"]
+    assert [rule["resourceNames"] for rule in rules if rule["verbs"] == ["bind"]] == [[name]]
+    assert rendered()["ClusterRole", name]["rules"] == [
+        {"apiGroups": ["penstock.dev"], "resources": ["tasks"], "verbs": ["get"]},
+        {"apiGroups": ["penstock.dev"], "resources": ["tasks/status"], "verbs": ["get", "patch"]},
+    ]
+
+
+def test_the_operator_reads_no_secret_but_its_own() -> None:
+    for rule in rendered()["ClusterRole", "penstock-operator"]["rules"]:
+        assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+        if "secrets" in rule["resources"]:
+            assert rule.get("resourceNames") == ["penstock-broker"] or rule["verbs"] == ["create"]
+
+
+def test_roles_for_people() -> None:
+    for role in ("view", "edit", "admin"):
+        labels = rendered()["ClusterRole", f"penstock-{role}"]["metadata"]["labels"]
+        assert labels[f"rbac.authorization.k8s.io/aggregate-to-{role}"] == "true"
+    assert rendered()["ClusterRole", "penstock-submitter"]["rules"] == [
+        {"apiGroups": ["penstock.dev"], "resources": ["tasks"], "verbs": ["create", "get", "list", "watch"]}
+    ]
+
+
+def test_embedded_redis_is_reached_by_url_with_the_password_it_asks_for() -> None:
+    url = rendered()["Secret", "penstock-broker"]["stringData"]["url"]
+    match = re.fullmatch(r"redis://:([A-Za-z0-9]{32})@penstock-redis\.penstock-system\.svc:6379/0", url)
+    assert match
+    config = rendered()["Secret", "penstock-redis"]["stringData"]["redis.conf"]
+    for line in (f"requirepass {match[1]}", "appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"):
+        assert line in config.splitlines()
+
+
+def test_a_given_password_is_used() -> None:
+    objects = rendered("redis.password=abc")
+    assert objects["Secret", "penstock-broker"]["stringData"]["url"].startswith("redis://:abc@")
+
+
+def test_external_redis() -> None:
+    assert rendered(*EXTERNAL)["Secret", "penstock-broker"]["stringData"]["url"] == EXTERNAL[1].partition("=")[2]
+    assert not any("redis" in name for _, name in rendered(*EXTERNAL))
+    assert environment(*SECRET)["PENSTOCK_URL"]["valueFrom"]["secretKeyRef"] == {"name": "my-redis", "key": "dsn"}
+    assert "Secret" not in {kind for kind, _ in rendered(*SECRET)}
+
+
+def test_persistence() -> None:
+    def data(*values: str) -> JsonValue:
+        volumes = rendered(*values)["Deployment", "penstock-redis"]["spec"]["template"]["spec"]["volumes"]
+        found: JsonValue = next(volume for volume in volumes if volume["name"] == "data")
+        return found
+
+    assert data() == {"name": "data", "emptyDir": {}}
+    assert data("redis.persistence.enabled=true") == {
+        "name": "data",
+        "persistentVolumeClaim": {"claimName": "penstock-redis"},
+    }
+    mine = ("redis.persistence.enabled=true", "redis.persistence.existingClaim=mine")
+    assert data(*mine) == {"name": "data", "persistentVolumeClaim": {"claimName": "mine"}}
+    assert ("PersistentVolumeClaim", "penstock-redis") not in rendered(*mine)
+
+
+def test_telemetry_goes_to_the_given_endpoint_or_nowhere() -> None:
+    given = environment("telemetry.endpoint=https://otlp.example:4318", "collector.enabled=false")
+    assert given["OTEL_EXPORTER_OTLP_ENDPOINT"]["value"] == "https://otlp.example:4318"
+    assert not {name for name in environment("collector.enabled=false") if name.startswith("OTEL")}
+
+
+def test_collector() -> None:
+    def config(*values: str) -> Manifest:
+        loaded: Manifest = yaml.safe_load(rendered(*values)["ConfigMap", "penstock-collector"]["data"]["config.yaml"])
+        return loaded
+
+    assert config()["exporters"] == {"file": {"path": "/dev/stdout"}}
+    assert config()["processors"]["batch"] == {"timeout": "200ms"}
+    forwarding = config(*EVERYTHING)
+    assert forwarding["exporters"]["otlp_http"] == {
+        "endpoint": "https://otlp.example:4318",
+        "headers": {"authorization": "Bearer x"},
+    }
+    assert forwarding["service"]["pipelines"]["traces"]["exporters"] == ["file", "otlp_http"]
+    assert "command" not in container("collector")
+
+
+def test_admission_policy_covers_the_immutable_fields() -> None:
+    policy = rendered()["ValidatingAdmissionPolicy", "penstock-task-immutability"]["spec"]
+    messages = [validation["message"] for validation in policy["validations"]]
+    assert [message.partition(" ")[0] for message in messages] == ["spec.task", "spec.args", "spec.kwargs"]
+    binding = rendered()["ValidatingAdmissionPolicyBinding", "penstock-task-immutability"]["spec"]
+    assert binding == {"policyName": "penstock-task-immutability", "validationActions": ["Deny"]}
+
+
+def test_the_test_pod_sees_what_the_operator_sees() -> None:
+    pod = rendered()["Pod", "penstock-test"]
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert pod["spec"]["serviceAccountName"] == "penstock-operator"
+    probe = pod["spec"]["containers"][0]
+    assert probe["command"] == ["python", "-m", "penstock_operator.probe"]
+    assert environment().keys() <= {entry["name"] for entry in probe["env"]}
+
+
+def test_network_policies_are_off_unless_asked_for() -> None:
+    assert not [kind for kind, _ in rendered() if kind == "NetworkPolicy"]
+    names = {name for kind, name in rendered(*EVERYTHING) if kind == "NetworkPolicy"}
+    assert names == {"penstock-operator", "penstock-redis", "penstock-collector"}
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("redis.enabeld=false", "enabeld"),
+        ("operator.logLevel=loud", "logLevel"),
+        ("operator.image.pullPolicy=Sometimes", "pullPolicy"),
+        ("redis.url=http://nope", "url"),
+        ("redis.password=a b", "password"),
+        ("redis.persistence.size=big", "size"),
+        ("telemetry.endpoint=collector:4318", "endpoint"),
+        ("redis.enabled=false", "set redis.url or redis.existingSecret"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(value: str, complaint: str) -> None:
+    result = helm("template", "penstock", str(CHART), "--set", value)
+    assert result.returncode != 0
+    assert complaint in result.stderr
+
+
+def test_notes_warn_of_lost_data_and_lead_to_a_first_task() -> None:
+    def notes(*values: str) -> str:
+        command = ("install", "penstock", str(CHART), "--dry-run=client", "--output", "json")
+        result = helm(*command, *settings(values))
+        assert result.returncode == 0, result.stderr
+        text: str = json.loads(result.stdout)["info"]["notes"]
+        return text
+
+    assert "WITHOUT PERSISTENCE" in notes()
+    assert "WITHOUT PERSISTENCE" not in notes("redis.persistence.enabled=true")
+    assert "WITHOUT PERSISTENCE" not in notes(*EXTERNAL)
+    assert "kubectl wait ptask/hello --for=condition=Finished" in notes()
+
+
+def test_no_value_is_left_undocumented() -> None:
+    table = (CHART / "README.md").read_text("utf-8")
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    assert not [name for name in values if f"`{name}" not in table]

@@ -1,0 +1,25 @@
+"""Waiting for a condition, with a description for when it never comes. Tests never just sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+PATIENCE = 30.0
+
+
+async def wait_for(condition: Callable[[], Awaitable[object]], what: str, *, patience: float = PATIENCE) -> None:
+    """Poll an async condition until it is true."""
+    until = time.monotonic() + patience
+    while not await condition():
+        assert time.monotonic() < until, f"waited {patience:g} s for {what}"
+        await asyncio.sleep(0.02)
+
+
+def wait_sync(condition: Callable[[], object], what: str, *, patience: float = PATIENCE) -> None:
+    """Poll a condition until it is true."""
+    until = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < until, f"waited {patience:g} s for {what}"
+        time.sleep(0.05)
