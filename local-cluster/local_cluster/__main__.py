@@ -4,23 +4,27 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from local_cluster import progress, providers, wheelhouse
+from local_cluster import packages, progress, providers, wheelhouse
 from local_cluster.base_images import BaseImages
 from local_cluster.binaries import PROGRAMS, Binaries
 from local_cluster.build import Build
 from local_cluster.errors import ClusterError
 from local_cluster.state import Cache
 
+_SYSTEM_PROGRAMS = ":/usr/local/sbin:/usr/sbin:/sbin"  # which a user's PATH often lacks
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a failure is one message and exit code 1."""
     options = _parser().parse_args(arguments)
+    os.environ["PATH"] += _SYSTEM_PROGRAMS
     try:
-        return int(options.run(options) or 0)
-    except ClusterError as error:
+        run: Callable[[argparse.Namespace], int | None] = options.run
+        return run(options) or 0
+    except (ClusterError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -59,6 +63,7 @@ def _images(options: argparse.Namespace) -> None:
 
 
 def _wheels(options: argparse.Namespace) -> None:
+    packages.require(install=False)
     cache = Cache.of_this_user()
     python = BaseImages(cache, Binaries(cache)).python().facts["python"]
     filled = wheelhouse.fill(options.out.absolute(), options.requirements, python)

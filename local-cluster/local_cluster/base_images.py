@@ -1,7 +1,6 @@
 """The images that a cluster without a registry can't pull: made here, from packages and builds."""
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,13 @@ _PYTHON_PACKAGES = ("python3", "python3-venv", "ca-certificates")
 _REDIS_PACKAGES = ("redis-server",)
 _REDIS_ENTRYPOINT = """\
 #!/bin/sh
-# As the public image does it: bare options are the server's.
-case "$1" in -*|*.conf) set -- redis-server "$@" ;; esac
-exec "$@"
+# As the public image has it: bare options are the server's, and other pods may connect.
+[ "$1" = redis-server ] && shift
+case "$1" in
+  ""|-*) exec redis-server --protected-mode no "$@" ;;
+  *.conf) exec redis-server "$@" ;;
+  *) exec "$@" ;;
+esac
 """
 _COLLECTOR_CONFIGURATION = "/etc/otelcol-contrib/config.yaml"
 
@@ -69,7 +72,7 @@ class BaseImages:
             entrypoint=("/usr/local/bin/docker-entrypoint.sh",),
             command=("redis-server",),
         )
-        return self._system("redis", _REDIS_PACKAGES, run, _finish_redis)
+        return self._system("redis", _REDIS_PACKAGES, run, _finish_redis, _REDIS_ENTRYPOINT)
 
     def all(self) -> list[BaseImage]:
         """Those of them that are in the cache, for whoever builds on them."""
@@ -92,8 +95,10 @@ class BaseImages:
         packages: tuple[str, ...],
         settings: Settings,
         finish: Callable[[Path], Mapping[str, str]],
+        *scripts: str,
     ) -> BaseImage:
-        key = digest.of_parts([debian.SUITE, *packages, repr(settings), str(_RECIPES)])
+        parts = [debian.SUITE, *packages, repr(settings), str(_RECIPES), *scripts]
+        key = digest.of_parts(parts)
 
         def fill(layer: Path, folder: Path) -> Mapping[str, str]:
             with progress.live(f"making the {name} image", "about 40 s, once"):
@@ -115,22 +120,21 @@ class BaseImages:
         home = self.cache.folder("base-images") / f"{name}-{key}"
         if home.is_dir():
             return _read(home)
-        with tempfile.TemporaryDirectory(dir=self.cache.folder("unfinished")) as folder:
-            system, layer, made = (Path(folder) / part for part in ("system", "layer", "made"))
+        with self.cache.workbench() as folder:
+            system, layer, made = (folder / part for part in ("system", "layer", "made"))
             system.mkdir()
             made.mkdir()
             facts = fill(layer, system)
             repository = f"localhost/penstock-{name}"
             reference = image_archive.write(made / "image.tar", repository, layer, settings)
-            told = {"reference": reference, "facts": facts}
-            (made / "image.json").write_text(json.dumps(told))
+            (made / "image.json").write_text(json.dumps({**facts, "reference": reference}))
             made.rename(home)
         return _read(home)
 
 
 def _read(folder: Path) -> BaseImage:
-    told = json.loads((folder / "image.json").read_text())
-    return BaseImage(told["reference"], folder / "image.tar", told["facts"])
+    facts: dict[str, str] = json.loads((folder / "image.json").read_text())
+    return BaseImage(facts.pop("reference"), folder / "image.tar", facts)
 
 
 def _python_facts(system: Path) -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,15 +118,15 @@ class Binaries:
     def _build(self, module: Module, programs: list[str]) -> None:
         """Build beside the cache and move in, so that an interrupted build leaves nothing."""
         home = self._home(module)
-        with tempfile.TemporaryDirectory(dir=self.cache.folder("unfinished")) as folder:
+        with self.cache.workbench() as folder:
             with progress.live(f"building {module.folder}", module.expectation):
                 if module.manifest:
-                    _build_collector(module, Path(folder))
+                    _build_collector(module, folder)
                 else:
-                    _build_programs(module, programs, Path(folder))
+                    _build_programs(module, programs, folder)
             home.mkdir(exist_ok=True)
             for program in programs:
-                (Path(folder) / program).replace(home / program)
+                (folder / program).replace(home / program)
 
 
 def _build_programs(module: Module, programs: list[str], folder: Path) -> None:
@@ -149,9 +148,7 @@ def _build_collector(module: Module, folder: Path) -> None:
     source = _MODULES / module.folder
     _go_build(source, folder / "builder", "", ["tool"])
     (builder,) = (folder / "builder").iterdir()
-    command.run(
-        [builder, "--skip-compilation", "--config", source / module.manifest], folder=folder
-    )
+    command.run([builder, "--skip-compilation", "--config", source / module.manifest], folder=folder)
     sources = folder / "sources"
     _go_build(sources, folder / "out", module.flags, ["."])
     (program,) = module.programs
@@ -160,9 +157,5 @@ def _build_collector(module: Module, folder: Path) -> None:
 
 def _go_build(source: Path, out: Path, flags: str, packages: list[str]) -> None:
     out.mkdir()
-    command.run(
-        ["go", "build", "-trimpath", "-ldflags", f"-s -w {flags}".strip(), "-o", f"{out}{os.sep}"]
-        + packages,
-        folder=source,
-        environment={"CGO_ENABLED": "0"},
-    )
+    options = ["-trimpath", "-ldflags", f"-s -w {flags}".strip(), "-o", f"{out}{os.sep}"]
+    command.run(["go", "build", *options, *packages], folder=source, environment={"CGO_ENABLED": "0"})

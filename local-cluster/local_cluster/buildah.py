@@ -37,6 +37,7 @@ class Buildah:
                 for base, image in known.items():
                     self._bring(base, image)
                 self._build(build, archive)
+            self._note(build.tag, key)
         return BuiltImage(archive, key)
 
     def _build(self, build: Build, archive: Path) -> None:
@@ -52,10 +53,7 @@ class Buildah:
 
     def _known(self, bases: list[str]) -> dict[str, BuiltImage]:
         """Those of the bases that were made here, so that no registry has them."""
-        made = {
-            image.reference: BuiltImage(image.archive, image.reference)
-            for image in self.base_images.all()
-        }
+        made = {image.reference: BuiltImage(image.archive, image.reference) for image in self.base_images.all()}
         for base in bases:
             for archive in self._folder(base).glob("*.tar"):
                 made[base] = BuiltImage(archive, archive.stem)
@@ -63,12 +61,20 @@ class Buildah:
 
     def _bring(self, reference: str, image: BuiltImage) -> None:
         """Have the storage hold the base, which a cleared or older storage may lack."""
-        note = self.cache.folder("storage") / "brought.json"
-        brought: dict[str, str] = json.loads(note.read_text()) if note.is_file() else {}
-        if brought.get(reference) == image.identity and self._has(reference):
+        if self._held().get(reference) == image.identity and self._has(reference):
             return
         self._run("pull", "--quiet", f"docker-archive:{image.archive}")
-        note.write_text(json.dumps({**brought, reference: image.identity}))
+        self._note(reference, image.identity)
+
+    def _held(self) -> dict[str, str]:
+        """What the storage holds under each name, as far as we brought or built it."""
+        note = self.cache.folder("storage") / "held.json"
+        held: dict[str, str] = json.loads(note.read_text()) if note.is_file() else {}
+        return held
+
+    def _note(self, reference: str, identity: str) -> None:
+        note = self.cache.folder("storage") / "held.json"
+        note.write_text(json.dumps({**self._held(), reference: identity}))
 
     def _has(self, reference: str) -> bool:
         return command.succeeds([*self._program(), "inspect", "--type", "image", reference])

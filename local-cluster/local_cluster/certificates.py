@@ -63,15 +63,13 @@ class Authority:
         self._issue(name, f"{group}/CN={common}", ["extendedKeyUsage=clientAuth"])
 
     def _issue(self, name: str, subject: str, extensions: list[str]) -> None:
-        signer = ["-CA", self.own.certificate, "-CAkey", self.own.key]
+        signer = ["-CA", str(self.own.certificate), "-CAkey", str(self.own.key)]
         usage = ["basicConstraints=critical,CA:false", "keyUsage=critical,digitalSignature"]
         self._request(self.pair(name), subject, usage + extensions, signer)
 
-    def _request(
-        self, pair: Pair, subject: str, extensions: list[str], signer: Sequence[str | Path] = ()
-    ) -> None:
+    def _request(self, pair: Pair, subject: str, extensions: list[str], signer: Sequence[str] = ()) -> None:
         added = [part for extension in extensions for part in ("-addext", extension)]
-        target = ["-subj", subject, "-days", _DAYS, "-keyout", pair.key, "-out", pair.certificate]
+        target = ["-subj", subject, "-days", _DAYS, "-keyout", str(pair.key), "-out", str(pair.certificate)]
         _openssl(["req", "-x509", *_NEW_KEY, *target, *added, *signer])
 
 

@@ -1,12 +1,15 @@
 """The control groups of a cluster's pods: one tree in each hierarchy of the machine."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from local_cluster.process import wait_for
 
+_MOUNTS = Path("/proc/self/mounts")
 _GONE_WITHIN = 10.0
+_CONTROLLERS = ("cpu", "cpuset", "memory", "pids", "hugetlb")
 
 
 def make(name: str) -> None:
@@ -15,6 +18,7 @@ def make(name: str) -> None:
         root = hierarchy / name
         root.mkdir(exist_ok=True)
         _give_processors(hierarchy, root)
+        _give_controllers(hierarchy)
 
 
 def remove(name: str) -> None:
@@ -42,7 +46,9 @@ def _try_to_remove(group: Path) -> None:
 
 
 def _hierarchies() -> Iterator[Path]:
-    for line in Path("/proc/self/mounts").read_text().splitlines():
+    if not _MOUNTS.is_file():  # not Linux
+        return
+    for line in _MOUNTS.read_text().splitlines():
         _, folder, kind, options, *_ = line.split()
         if kind == "cgroup2" or (kind == "cgroup" and "rw" in options.split(",")):
             yield Path(folder)
@@ -53,3 +59,12 @@ def _give_processors(hierarchy: Path, root: Path) -> None:
     for file in ("cpuset.cpus", "cpuset.mems"):
         if (hierarchy / file).is_file() and not (hierarchy / "cgroup.controllers").exists():
             (root / file).write_text((hierarchy / file).read_text())
+
+
+def _give_controllers(hierarchy: Path) -> None:
+    """In version 2, a group has the controllers that its parent hands down."""
+    file = hierarchy / "cgroup.controllers"
+    offered = file.read_text().split() if file.is_file() else []
+    for controller in set(offered) & set(_CONTROLLERS):
+        with contextlib.suppress(OSError):
+            (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}")

@@ -16,7 +16,7 @@ def run(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    standard_input: str | None = None,
+    standard_input: str = "",
 ) -> str:
     """Run a command and return what it printed; raise what it complained of."""
     finished = _finish(arguments, environment, folder, standard_input)
@@ -31,7 +31,7 @@ def run(
 def succeeds(arguments: Sequence[str | Path]) -> bool:
     """Whether a command is there and ends well."""
     try:
-        return _finish(arguments, None, None, None).returncode == 0
+        return _finish(arguments, None, None, "").returncode == 0
     except ClusterError:
         return False
 
@@ -40,9 +40,8 @@ def _finish(
     arguments: Sequence[str | Path],
     environment: Mapping[str, str] | None,
     folder: Path | None,
-    standard_input: str | None,
+    standard_input: str,
 ) -> subprocess.CompletedProcess[str]:
-    silence = {"stdin": subprocess.DEVNULL} if standard_input is None else {}
     try:
         return subprocess.run(
             [str(argument) for argument in arguments],
@@ -52,7 +51,6 @@ def _finish(
             capture_output=True,
             text=True,
             check=False,
-            **silence,
         )
     except FileNotFoundError as missing:
         raise ClusterError(f"the program {arguments[0]} is missing: install it") from missing

@@ -17,7 +17,7 @@ def bases(text: str, arguments: Mapping[str, str]) -> list[str]:
         if instruction == "ARG" and not found:
             values.update(_defaults(words[1:], arguments))
         elif instruction == "FROM":
-            image = _filled([word for word in words[1:] if not word.startswith("--")][0], values)
+            image = _filled(next(word for word in words[1:] if not word.startswith("--")), values)
             found += [image] if image not in stages | {"scratch"} else []
             stages |= {words[-1]} if words[-2].upper() == "AS" else set()
         elif instruction == "COPY":

@@ -53,9 +53,7 @@ class Ignore:
 
     def _is_worth_entering(self, folder: PurePosixPath) -> bool:
         exceptions = (rule for rule in self.rules if rule.keeps)
-        return not self.leaves_out(folder) or any(
-            rule.may_match_below(folder) for rule in exceptions
-        )
+        return not self.leaves_out(folder) or any(rule.may_match_below(folder) for rule in exceptions)
 
 
 def seen_files(context: Path) -> list[Path]:
@@ -75,7 +73,4 @@ def _expression(pattern: str) -> str:
     """A regular expression for the pattern: `**/` crosses folders, `*` and `?` don't."""
     translations = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
-    return "".join(
-        translations.get(part) or (part if part.startswith("[") else re.escape(part))
-        for part in parts
-    )
+    return "".join(translations.get(part) or (part if part.startswith("[") else re.escape(part)) for part in parts)

@@ -79,8 +79,8 @@ def layer_of_program(program: Path, name: str, layer: Path) -> None:
 def layer_of_folder(folder: Path, layer: Path) -> None:
     """A layer that holds a whole system, but for what the kernel shows in it."""
     hidden = [f"--exclude=./{kernel}/*" for kernel in ("dev", "proc", "sys", "run")]
-    what = ["--numeric-owner", "--sort=name", *hidden, "--directory", folder, "."]
-    command.run(["tar", "--create", "--file", layer, *what])
+    what = [*hidden, f"--directory={folder}", "."]
+    command.run(["tar", "--create", f"--file={layer}", "--numeric-owner", "--sort=name", *what])
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

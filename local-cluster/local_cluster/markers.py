@@ -10,12 +10,10 @@ from local_cluster.errors import ClusterError
 
 _TOKEN = re.compile(r"""\s*(?:(\(|\))|(===|==|!=|<=|>=|~=|<|>)|'([^']*)'|"([^"]*)"|([\w.]+))""")
 _VERSION = re.compile(r"\d+(\.\d+)*(\.\*)?")
-_COMPARISONS: Mapping[str, Callable[[object, object], bool]] = {
+_Numbers = tuple[int, ...]
+_ORDERS: Mapping[str, Callable[[_Numbers, _Numbers], bool]] = {
     "==": operator.eq,
-    "===": operator.eq,
     "!=": operator.ne,
-}
-_ORDERS: Mapping[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -118,16 +116,22 @@ def _tokens(marker: str) -> list[tuple[str, str]]:
 def _compare(left: str, how: str, right: str) -> bool:
     if how == "in":
         return left in right
-    if not (_VERSION.fullmatch(left) and _VERSION.fullmatch(right)):
-        return _COMPARISONS.get(how, lambda *_: False)(left, right)
+    if _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
+        return _compare_versions(left, how, right)
+    if how not in ("==", "===", "!="):
+        raise ClusterError(f"can't tell whether {left!r} {how} {right!r}: correct the requirements file")
+    return (left == right) is (how != "!=")
+
+
+def _compare_versions(left: str, how: str, right: str) -> bool:
+    if how == "===":
+        return left == right
+    if how == "~=":
+        family = f"{right.rpartition('.')[0]}.*"
+        return _release(left) >= _release(right) and _compare_versions(left, "==", family)
     if right.endswith(".*"):
         wanted = right.removesuffix(".*").split(".")
-        return _COMPARISONS[how](left.split(".")[: len(wanted)], wanted)
-    if how == "~=":
-        family = right.split(".")[:-1]
-        return _release(left) >= _release(right) and left.split(".")[: len(family)] == family
-    if how in _COMPARISONS:
-        return _COMPARISONS[how](_release(left), _release(right))
+        return (left.split(".")[: len(wanted)] == wanted) is (how == "==")
     return _ORDERS[how](_release(left), _release(right))
 
 

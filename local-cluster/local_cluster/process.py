@@ -1,5 +1,6 @@
 """Processes of a cluster, found by what they are and not by what was noted down."""
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,10 @@ from local_cluster.errors import ClusterError
 from local_cluster.state import ClusterState
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_UNSHARE = (
+    *("unshare", "--mount", "--net", "--pid", "--mount-proc", "--propagation", "private"),
+    *("--fork", "--kill-child"),
+)
 _MOUNTED_WITHIN = 10.0
 _GONE_WITHIN = 15.0
 
@@ -21,9 +26,9 @@ def start_supervisor(state: ClusterState) -> int:
     """Start the node's first process, which outlives us, and return its id."""
     with (state.logs / "supervisor.log").open("ab") as log:
         subprocess.Popen(
-            ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-            + ["--propagation", "private", "--", sys.executable, str(_SUPERVISOR), str(state.root)],
+            [*_UNSHARE, "--", sys.executable, str(_SUPERVISOR), str(state.root)],
             cwd="/",
+            env={"PATH": os.environ["PATH"]},  # a proxy, say, is none of the node's business
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -68,6 +73,8 @@ def end_all(state: ClusterState) -> None:
         _kill(process)
         for member in members:
             _kill(member)
+    for process in list(_questions(state)):
+        _kill(process)
     wait_for("the node's processes to end", lambda: not list(_supervisors(state)), _GONE_WITHIN)
 
 
@@ -89,16 +96,22 @@ def _supervisors(state: ClusterState) -> Iterator[int]:
             yield process
 
 
+def _questions(state: ClusterState) -> Iterator[int]:
+    """Our own calls of kubectl, which outlive an `up` that was killed."""
+    sign = f"--cache-dir={state.kubectl_cache}"
+    return (process for process in _all() if sign in _arguments(process))
+
+
 def _namespace_members(process: int) -> list[int]:
     """Those that share the node's network, such as a shell that was sent into it."""
-    network = _namespace(process, "net")
-    if network is None or network == _namespace(os.getpid(), "net"):
+    network = _network(process)
+    if network is None or network == _network(os.getpid()):
         return []
-    return [other for other in _all() if _namespace(other, "net") == network]
+    return [other for other in _all() if _network(other) == network]
 
 
 def _all() -> Iterator[int]:
-    return (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    return (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
 
 
 def _arguments(process: int) -> list[str]:
@@ -117,15 +130,13 @@ def _ids(process: int) -> list[str]:
     return next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
 
 
-def _namespace(process: int, kind: str) -> str | None:
+def _network(process: int) -> Path | None:
     try:
-        return os.readlink(f"/proc/{process}/ns/{kind}")
+        return Path(f"/proc/{process}/ns/net").readlink()
     except OSError:
         return None
 
 
 def _kill(process: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

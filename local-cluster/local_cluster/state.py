@@ -3,6 +3,10 @@
 import hashlib
 import os
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +34,16 @@ class Cache:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    @contextmanager
+    def workbench(self) -> Iterator[Path]:
+        """A folder to build in; what crashed builds left in theirs goes first."""
+        benches = self.folder("unfinished")
+        for old in benches.iterdir():
+            if not _is_alive(int(old.name.partition("-")[0])):
+                shutil.rmtree(old, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=benches) as bench:
+            yield Path(bench)
+
 
 @dataclass(frozen=True)
 class ClusterState:
@@ -42,9 +56,7 @@ class ClusterState:
     def of(name: str) -> "ClusterState":
         """The state of the cluster of that name, whether it's there or not."""
         if not _NAME.fullmatch(name):
-            raise ClusterError(
-                f"{name!r} can't name a cluster: use up to 24 small letters, digits and hyphens"
-            )
+            raise ClusterError(f"{name!r} can't name a cluster: use up to 24 small letters, digits and hyphens")
         home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         base = _outside(os.environ.get("PENSTOCK_STATE") or Path(home) / "penstock")
         return ClusterState(name, base / name)
@@ -94,6 +106,11 @@ class ClusterState:
         """The administrator's kubeconfig."""
         return self.root / "kubeconfig"
 
+    @property
+    def kubectl_cache(self) -> Path:
+        """Where our own calls of kubectl keep what they learn; they are told by it, too."""
+        return self.root / "kubectl-cache"
+
     def make_folders(self) -> None:
         """Make the folders of a new cluster."""
         self.root.mkdir(parents=True, mode=0o700)
@@ -108,7 +125,13 @@ def _outside(folder: str | Path) -> Path:
     """Refuse folders that the node, which has a /var and a /run of its own, couldn't see."""
     path = Path(folder).expanduser().resolve()
     if any(path.is_relative_to(hidden) for hidden in _HIDDEN_IN_THE_NODE):
-        raise ClusterError(
-            f"{path} is below /var or /run: set PENSTOCK_CACHE and PENSTOCK_STATE to other folders"
-        )
+        raise ClusterError(f"{path} is below /var or /run: set PENSTOCK_CACHE and PENSTOCK_STATE to other folders")
     return path
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True

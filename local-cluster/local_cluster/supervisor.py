@@ -40,17 +40,15 @@ class Supervisor:
 
     def _start(self, file: Path) -> None:
         arguments: list[str] = json.loads(file.read_text())
-        with (self.state / "logs" / f"{file.stem}.log").open("ab") as log:
-            process = subprocess.Popen(
-                arguments,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_hear_signals,
-            )
-        self.running[process.pid] = file
+        process = os.posix_spawn(
+            arguments[0],
+            arguments,
+            os.environ,
+            file_actions=_streams(self.state / "logs" / f"{file.stem}.log"),
+            setsid=True,
+            setsigmask=[],  # a child inherits the blocked signals, and must not
+        )
+        self.running[process] = file
 
     def _collect(self) -> None:
         while ended := _ended_child():
@@ -66,9 +64,14 @@ def _ended_child() -> int:
         return 0
 
 
-def _hear_signals() -> None:
-    """A child inherits the blocked signals, and must not."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+def _streams(log: Path) -> list[tuple[int, int, str, int, int] | tuple[int, int, int]]:
+    """Nothing to read, and a log to write both outputs to."""
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
 
 
 def _mount(state: Path) -> None:

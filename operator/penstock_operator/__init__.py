@@ -1,1 +1,1 @@
-"""Penstock."""
+"""The operator: Tasks onto queues, pools onto Deployments, outcomes onto resources. Nothing else knows kopf."""

@@ -118,11 +118,12 @@ class Kube:
         return await self.request("PATCH", path, body=operations, content_type=JSON_PATCH)
 
     async def merge(
-        self, resource: Resource, namespace: str, name: str, change: Manifest, *, subresource: str = ""
+        self, resource: Resource, namespace: str, name: str, change: Manifest, *, subresource: str = "", owner: str = ""
     ) -> Manifest:
         """Merge patch. Not for a Task's status: it ignores the uid, drops nulls and rounds big integers."""
         path = resource.path(namespace, name, subresource)
-        return await self.request("PATCH", path, body=change, content_type=MERGE_PATCH)
+        query = {"fieldManager": owner} if owner else None
+        return await self.request("PATCH", path, query=query, body=change, content_type=MERGE_PATCH)
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> bool:
         """Delete an object (this one, if `uid` is given). False if it was gone."""

@@ -96,18 +96,17 @@ def ended(ref: ResourceRef, outcome: Outcome) -> Manifest:
     return status | _result(outcome)
 
 
-def guarded(ref: ResourceRef, status: Manifest, *, unless_past: Sequence[Phase] | None = None) -> list[Manifest]:
+def guarded(ref: ResourceRef, status: Manifest, *, over: Sequence[Phase] = ()) -> list[Manifest]:
     """The JSON Patch that writes `status` onto this very object and run, or onto nothing.
 
-    `unless_past` names the phase that must still stand: an operator's "Queued" must not overwrite what a worker
-    has reported meanwhile.
+    `over` names the phase that must still stand: an operator's "Queued" must not overwrite what a worker has
+    reported meanwhile.
     """
     checks: list[Manifest] = [
         {"op": "test", "path": "/metadata/uid", "value": ref.uid},
         {"op": "test", "path": "/spec/run", "value": ref.run},
+        *({"op": "test", "path": "/status/phase", "value": phase} for phase in over),
     ]
-    if unless_past:
-        checks += [{"op": "test", "path": "/status/phase", "value": phase} for phase in unless_past]
     return [*checks, {"op": "add", "path": "/status", "value": status}]
 
 

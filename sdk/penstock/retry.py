@@ -33,8 +33,10 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
 
     def delay(self, attempts: int, random: Callable[[], float]) -> float:
         """Seconds to wait after the failure of attempt number `attempts` (≥ 1); `random` gives [0, 1)."""
-        # The exponent is bounded, or a float overflows after a thousand attempts.
-        ceiling = min(self.maximum, self.initial * self.factor ** min(attempts - 1, 64))
+        try:
+            ceiling = min(self.maximum, self.initial * self.factor ** (attempts - 1))
+        except OverflowError:  # a float ends at 1e308; the maximum was reached long before
+            ceiling = self.maximum if self.initial else 0.0
         return ceiling * random() if self.jitter else ceiling
 
     def spec(self) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -52,7 +52,7 @@ def _shut_down(shutdown: Callable[[], None]) -> None:
 
 
 def record_derived(
-    step: Step, attributes: dict[str, str | int], identity: str, *, parent: str | None, began: float, ended: float
+    step: Step, attributes: Mapping[str, str | int], identity: str, *, parent: str | None, began: float, ended: float
 ) -> str | None:
     """Record a span under the ids of `identity` (see `telemetry.derived`), so that recording it twice is harmless."""
     with _ids(identity):

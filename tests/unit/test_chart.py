@@ -291,6 +291,8 @@ def test_notes_warn_of_lost_data_and_lead_to_a_first_task() -> None:
     def notes(*values: str) -> str:
         command = ("install", "penstock", str(CHART), "--dry-run=client", "--output", "json")
         result = helm(*command, *settings(values))
+        if "cluster unreachable" in result.stderr:
+            pytest.skip("helm before version 4 renders notes only with a cluster at hand")
         assert result.returncode == 0, result.stderr
         text: str = json.loads(result.stdout)["info"]["notes"]
         return text

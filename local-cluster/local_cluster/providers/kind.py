@@ -23,10 +23,8 @@ class Kind:
             self.down()
         if not self._exists():
             with progress.live(f"creating kind cluster {self.name}", "about 1 min"):
-                command.run(
-                    ["kind", "create", "cluster", f"--name={self.name}", f"--wait={_READY_WITHIN}"]
-                    + [f"--kubeconfig={kubeconfig}"]
-                )
+                options = [f"--name={self.name}", f"--wait={_READY_WITHIN}", f"--kubeconfig={kubeconfig}"]
+                command.run(["kind", "create", "cluster", *options])
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_text(command.run(["kind", "get", "kubeconfig", f"--name={self.name}"]))
 

@@ -135,4 +135,5 @@ class OwnNode:
         return self._kubectl().answers("1", "get", "deployment", "coredns", where, asked)
 
     def _kubectl(self) -> Kubectl:
-        return Kubectl(self.binaries.path("kubectl"), self.state.kubeconfig)
+        program = self.binaries.path("kubectl")
+        return Kubectl(program, self.state.kubeconfig, self.state.kubectl_cache)

@@ -24,14 +24,7 @@ class Backoff(Model):
     max_seconds: Seconds = 300
     """Upper bound of the pause."""
     jitter: bool = True
-    """Whether each pause is drawn at random from between half of it and the whole, so that failures spread out."""
-
-    def pause(self, attempt: int) -> float:
-        """Seconds to wait after failed attempt number `attempt` (the first is 1), before jitter."""
-        try:
-            return min(self.initial_seconds * self.factor ** (attempt - 1), self.max_seconds)
-        except OverflowError:
-            return self.max_seconds if self.initial_seconds else 0
+    """Whether each pause is drawn at random between zero and its length, so that failures don't come back together."""
 
 
 class RetryPolicy(Model):

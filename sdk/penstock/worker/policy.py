@@ -14,7 +14,9 @@ from penstock.retry import RetryPolicy
 
 __all__ = ["Policies", "Policy", "resolve"]
 
-RESULT_SECONDS = 24 * 3600.0
+RESULT_SECONDS = 3600.0
+# A Task resource's record is the mark that it was run: it outlives any trouble in reporting the outcome.
+REPORTED_SECONDS = 24 * 3600.0
 FRESH_SECONDS = 5.0  # how old a queue's settings may be
 
 
@@ -30,10 +32,11 @@ class Policy:
 def resolve(envelope: Envelope, options: Options | None, config: QueueConfig) -> Policy:
     """The settings in order of precedence."""
     declared = options or Options(envelope.queue)
+    least = REPORTED_SECONDS if envelope.resource else 0.0
     return Policy(
         envelope.retry or declared.retry or config.retry or RetryPolicy(),
         _first(envelope.timeout, declared.timeout, config.timeout),
-        _first(envelope.result_ttl, declared.result_ttl, config.result_ttl) or RESULT_SECONDS,
+        max(least, _first(envelope.result_ttl, declared.result_ttl, config.result_ttl) or RESULT_SECONDS),
     )
 
 

@@ -53,6 +53,7 @@ class Worker:
     ) -> None:
         self.settings = settings
         self.last_pulse = 0.0
+        self.working = False
         self._broker = broker
         self._reporter = reporter or NobodyAsks()
         self._slots = Slots(settings.concurrency)
@@ -94,6 +95,7 @@ class Worker:
                 self._runner.accept,
             )
             self._timers += [_owned(upkeep.promote(), f"promote {queue}"), _owned(upkeep.reclaim(), f"reclaim {queue}")]
+        self.last_pulse, self.working = asyncio.get_running_loop().time(), True
         log.info("working on %s, %d at a time", ", ".join(self.settings.queues), self.settings.concurrency)
         return self
 
@@ -103,6 +105,7 @@ class Worker:
     async def drain(self) -> None:
         """Shut down in order: 1. claim no more, 2. finish or hand back, 3. report, 4. leave the groups."""
         log.info("draining: %d tasks have %g s", self.busy, self.settings.drain_seconds)
+        self.working = False
         for intake in self._intakes:
             intake.stop()
         self._slots.close()

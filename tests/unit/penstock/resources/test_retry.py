@@ -1,30 +1,24 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock import retry
 from penstock.resources.retry import Backoff, RetryPolicy
 
-backoffs = st.builds(
-    Backoff,
-    initial_seconds=st.floats(0, 1e6),
-    factor=st.floats(1, 1000),
-    max_seconds=st.floats(1e6, 1e10),
+
+@given(
+    st.integers(1, 1_000_000),
+    st.floats(0, 1e10),
+    st.floats(1, 1000),
+    st.floats(0, 1e10),
+    st.booleans(),
 )
+def test_every_policy_within_bounds_survives_the_round_trip(
+    attempts: int, initial: float, factor: float, maximum: float, jitter: bool
+) -> None:
+    backoff = Backoff(initial_seconds=initial, factor=factor, max_seconds=maximum, jitter=jitter)
+    policy = RetryPolicy(max_attempts=attempts, backoff=backoff)
+    assert RetryPolicy.stored(policy.manifest()) == policy
 
 
-@given(backoffs, st.integers(1, 1_000_000))
-def test_pauses_never_shrink_and_stay_within_bounds(backoff: Backoff, attempt: int) -> None:
-    pause, following = backoff.pause(attempt), backoff.pause(attempt + 1)
-    assert 0 <= pause <= following <= backoff.max_seconds
-
-
-def test_pauses_grow_by_the_factor_up_to_the_bound() -> None:
-    backoff = Backoff(initial_seconds=1, factor=2, max_seconds=5)
-    assert [backoff.pause(attempt) for attempt in (1, 2, 3, 4, 5000)] == [1, 2, 4, 5, 5]
-
-
-def test_no_initial_pause_means_none_ever() -> None:
-    assert Backoff(initial_seconds=0).pause(100_000) == 0
-
-
-def test_the_default_policy_retries() -> None:
-    assert RetryPolicy().max_attempts == 3
+def test_the_resource_and_the_envelope_have_the_same_defaults() -> None:
+    assert RetryPolicy().model_dump(by_alias=True) == retry.RetryPolicy().spec()

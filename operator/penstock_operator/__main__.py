@@ -1,0 +1,46 @@
+"""`python -m penstock_operator`: run until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import kopf
+
+from penstock import telemetry
+from penstock.errors import ConfigurationError
+from penstock_operator.handlers import registry
+from penstock_operator.settings import Settings
+
+log = logging.getLogger("penstock.operator")
+
+
+def main() -> int:
+    """Exit code 0 after SIGTERM, 2 where the settings can't work."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = Settings.from_environment()
+    except ConfigurationError as error:
+        log.critical("%s", error)
+        return 2
+    logging.getLogger().setLevel(settings.log_level)
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    flush = telemetry.configure("penstock-operator")
+    _run(settings)
+    flush()
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    operator = kopf.operator(registry=registry(settings), clusterwide=True, standalone=True)
+    try:
+        import uvloop
+    except ImportError:  # it is an extra's
+        asyncio.run(operator)
+    else:
+        uvloop.run(operator)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Puts Tasks on their queues, under one trace each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from penstock import codec, telemetry, tracing
+from penstock.batcher import Batcher
+from penstock.envelope import Envelope
+from penstock.resources.retry import RetryPolicy as RetrySpec
+from penstock.retry import RetryPolicy
+from penstock.telemetry import Step
+from penstock_operator.admission.view import TaskView
+from penstock_operator.brokers import Brokers
+
+__all__ = ["Admission", "envelope_of", "retry_policy"]
+
+
+class Admission:
+    """Sends in batches, one a queue. Sending an id again changes nothing, so it is done whenever in doubt."""
+
+    def __init__(self, brokers: Brokers, clock: Callable[[], float] = time.time) -> None:
+        self._brokers = brokers
+        self._clock = clock
+        self._batchers: dict[tuple[str, str], Batcher[Envelope, bool]] = {}
+
+    async def admit(self, task: TaskView) -> str:
+        """Queue the Task. Returns the traceparent that all further spans hang under."""
+        began = self._clock()
+        identity = admit_identity(task)
+        await self._batcher(task.ref.namespace, task.queue)(envelope_of(task, identity))
+        self._trace(task, identity, began)
+        return identity
+
+    def _batcher(self, namespace: str, queue: str) -> Batcher[Envelope, bool]:
+        key = (namespace, queue)
+        if key not in self._batchers:
+            self._batchers[key] = Batcher(self._brokers.of(namespace).send)
+        return self._batchers[key]
+
+    def _trace(self, task: TaskView, identity: str, began: float) -> None:
+        names = partial(telemetry.attributes, id=task.id, task=task.spec.task, queue=task.queue)
+        parent = task.traceparent
+        if parent is None:
+            # Nobody traced the `kubectl apply`: its span is told from what the API server noted, to the second.
+            parent = telemetry.derived(task.ref.uid)
+            tracing.record_derived(
+                Step.SUBMIT, names(Step.SUBMIT), parent, parent=None, began=min(task.created_at, began), ended=began
+            )
+        tracing.record_derived(Step.ADMIT, names(Step.ADMIT), identity, parent=parent, began=began, ended=self._clock())
+
+
+def admit_identity(task: TaskView) -> str:
+    """The admit span's context. It follows from uid and run, so that a restarted operator continues the trace."""
+    own = telemetry.derived(task.ref.uid, f"admit-{task.ref.run}")
+    trace_id = telemetry.trace_id(task.traceparent)
+    if trace_id is None:
+        return own
+    _, _, span_hex, flags = own.split("-")
+    return f"00-{trace_id}-{span_hex}-{flags}"
+
+
+def envelope_of(task: TaskView, traceparent: str) -> Envelope:
+    """The message that a Task becomes."""
+    spec = task.spec
+    return Envelope(
+        id=task.id,
+        task=spec.task,
+        queue=task.queue,
+        payload=codec.encode_call(spec.args, spec.kwargs),
+        priority=spec.priority.value,
+        created_at=task.created_at,
+        not_before=task.not_before,
+        timeout=spec.timeout_seconds,
+        deadline=task.deadline,
+        retry=retry_policy(spec.retry),
+        traceparent=traceparent,
+        resource=task.ref,
+    )
+
+
+def retry_policy(spec: RetrySpec | None) -> RetryPolicy | None:
+    """A resource's retry policy as the envelope carries it."""
+    if spec is None:
+        return None
+    backoff = spec.backoff
+    return RetryPolicy(spec.max_attempts, backoff.initial_seconds, backoff.factor, backoff.max_seconds, backoff.jitter)

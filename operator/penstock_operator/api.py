@@ -1,0 +1,32 @@
+"""The kinds that the operator handles, by their places in the API."""
+
+from __future__ import annotations
+
+from penstock.kube import Resource
+from penstock.report import TASKS
+from penstock.resources.kinds import GROUP, VERSION
+
+__all__ = [
+    "DEPLOYMENTS",
+    "EVENTS",
+    "NAMESPACES",
+    "ROLE_BINDINGS",
+    "SECRETS",
+    "SERVICE_ACCOUNTS",
+    "TASKS",
+    "TASK_QUEUES",
+    "WORKER_POOLS",
+    "Key",
+]
+
+TASK_QUEUES = Resource(f"/apis/{GROUP}/{VERSION}", "taskqueues")
+WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
+DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
+EVENTS = Resource("/apis/events.k8s.io/v1", "events")
+NAMESPACES = Resource("/api/v1", "namespaces")
+SECRETS = Resource("/api/v1", "secrets")
+SERVICE_ACCOUNTS = Resource("/api/v1", "serviceaccounts")
+ROLE_BINDINGS = Resource("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
+
+Key = tuple[str, str]
+"""(namespace, name) of an object."""

@@ -1,0 +1,191 @@
+"""The objects that the operator makes: a pool's Deployment, and what a namespace needs before its first one. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from penstock.kube import Manifest
+from penstock.resources.kinds import API_VERSION, GROUP
+from penstock.resources.pool import WorkerPool, WorkerPoolSpec
+from penstock_operator.merge import merge
+from penstock_operator.settings import Settings
+
+__all__ = [
+    "BROKER_SECRET",
+    "POOL_LABEL",
+    "SERVICE_ACCOUNT",
+    "deployment",
+    "namespace_objects",
+    "pool_queues",
+    "selector",
+]
+
+BROKER_SECRET = "penstock-broker"
+SERVICE_ACCOUNT = "penstock-worker"
+MANAGED = {"app.kubernetes.io/managed-by": "penstock"}
+POOL_LABEL = f"{GROUP}/pool"
+HEALTH_PORT = 8081
+# Between the end of the drain and SIGKILL: reports, spans, goodbyes.
+GRACE_SECONDS = 10
+USER = 65532
+
+
+def pool_queues(spec: WorkerPoolSpec) -> Sequence[str]:
+    """The queues that a pool serves: its own list, else the one named like its app's package."""
+    return spec.queues or (spec.app.partition(":")[0].partition(".")[0],)
+
+
+def selector(pool: str) -> dict[str, str]:
+    """The labels of a pool's pods."""
+    return MANAGED | {POOL_LABEL: pool}
+
+
+def deployment(pool: WorkerPool, replicas: int, settings: Settings) -> Manifest:
+    """The Deployment of a pool. What the user's template says is merged in, then the floor is put back."""
+    name, labels = str(pool.metadata.name), selector(str(pool.metadata.name))
+    template = merge(_pod_template(pool, settings), pool.spec.template or {})
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": f"{name}-workers",
+            "labels": labels,
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": "WorkerPool",
+                    "name": name,
+                    "uid": pool.metadata.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": False,
+                }
+            ],
+        },
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "progressDeadlineSeconds": 120,
+            "template": _with_floor(template, pool, settings),
+        },
+    }
+
+
+def _pod_template(pool: WorkerPool, settings: Settings) -> Manifest:
+    source = pool.spec.source
+    volumes = [{"name": "tmp", "emptyDir": {}}]
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}]
+    if source is not None:
+        volumes.append({"name": "source", "configMap": {"name": source.config_map}})
+        mounts.append({"name": "source", "mountPath": "/app"})
+    worker = {
+        "name": "worker",
+        "imagePullPolicy": settings.worker_pull_policy,
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+        "volumeMounts": mounts,
+    }
+    return {
+        "metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "worker"}},
+        "spec": {"containers": [worker], "volumes": volumes},
+    }
+
+
+def _with_floor(template: Manifest, pool: WorkerPool, settings: Settings) -> Manifest:
+    """What no template may change: identity, environment, probes, shutdown and the security floor."""
+    grace = max(template["spec"].get("terminationGracePeriodSeconds", 0), pool.spec.drain_seconds + GRACE_SECONDS)
+    floor = {
+        "metadata": {"labels": selector(str(pool.metadata.name))},
+        "spec": {
+            "serviceAccountName": SERVICE_ACCOUNT,
+            "terminationGracePeriodSeconds": grace,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [{"name": "worker", **_forced_worker(pool, settings)}],
+        },
+    }
+    return dict(merge(template, floor))
+
+
+def _forced_worker(pool: WorkerPool, settings: Settings) -> Manifest:
+    probe = {"port": "health", "scheme": "HTTP"}
+    return {
+        "image": pool.spec.image or settings.worker_image,
+        "ports": [{"name": "health", "containerPort": HEALTH_PORT}],
+        "env": _environment(pool),
+        "readinessProbe": {"httpGet": {"path": "/readyz", **probe}, "periodSeconds": 2, "timeoutSeconds": 2},
+        "startupProbe": {
+            "httpGet": {"path": "/readyz", **probe},
+            "periodSeconds": 1,
+            "timeoutSeconds": 2,
+            "failureThreshold": 60,
+        },
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", **probe},
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 6,
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _environment(pool: WorkerPool) -> list[Manifest]:
+    spec = pool.spec
+    values = {
+        "PENSTOCK_APP": spec.app,
+        "PENSTOCK_QUEUES": ",".join(pool_queues(spec)),
+        "PENSTOCK_CONCURRENCY": str(spec.concurrency),
+        "PENSTOCK_DRAIN_SECONDS": str(spec.drain_seconds),
+        "PENSTOCK_HEALTH_PORT": str(HEALTH_PORT),
+        "PENSTOCK_POOL": str(pool.metadata.name),
+        "OTEL_SERVICE_NAME": f"{pool.metadata.name}-worker",
+    }
+    secret = {
+        "PENSTOCK_URL": {"name": BROKER_SECRET, "key": "url"},
+        "OTEL_EXPORTER_OTLP_ENDPOINT": {"name": BROKER_SECRET, "key": "otlpEndpoint", "optional": True},
+    }
+    fields = {"PENSTOCK_NAMESPACE": "metadata.namespace", "POD_NAME": "metadata.name"}
+    return [
+        *({"name": name, "value": value} for name, value in values.items()),
+        *({"name": name, "valueFrom": {"secretKeyRef": reference}} for name, reference in secret.items()),
+        *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()),
+    ]
+
+
+def namespace_objects(settings: Settings) -> list[Manifest]:
+    """What a namespace that uses Penstock gets: the broker's address, and the workers' identity with the right to
+    report on Tasks. Services that enqueue mount the same Secret."""
+    account = {"kind": "ServiceAccount", "name": SERVICE_ACCOUNT}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": settings.worker_cluster_role}
+    data = {"url": settings.broker_url} | ({"otlpEndpoint": settings.otlp_endpoint} if settings.otlp_endpoint else {})
+    return [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": _managed(BROKER_SECRET), "stringData": data},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _managed(SERVICE_ACCOUNT)},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": _managed(SERVICE_ACCOUNT),
+            "roleRef": role,
+            "subjects": [account],
+        },
+    ]
+
+
+def _managed(name: str) -> Manifest:
+    return {"name": name, "labels": MANAGED}
+
+
+def fingerprint(manifest: Manifest) -> str:
+    """Whether two manifests say the same."""
+    return hashlib.sha256(msgspec.json.encode(manifest, order="deterministic")).hexdigest()

@@ -1,0 +1,44 @@
+"""The operator's settings, which the chart puts into its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.errors import ConfigurationError
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says. Seconds."""
+
+    broker_url: str
+    system_namespace: str
+    worker_image: str
+    worker_pull_policy: str
+    worker_cluster_role: str
+    otlp_endpoint: str
+    log_level: str
+    compare_seconds: float = 5.0
+    health_port: int = 8080
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read them; raises ConfigurationError naming the variable."""
+        for name in ("PENSTOCK_URL", "PENSTOCK_WORKER_IMAGE"):
+            if not environment.get(name):
+                raise ConfigurationError(f"{name} is empty: the chart sets it; see values redis.* and worker.image")
+        return cls(
+            environment["PENSTOCK_URL"],
+            environment.get("PENSTOCK_SYSTEM_NAMESPACE", "penstock-system"),
+            environment["PENSTOCK_WORKER_IMAGE"],
+            environment.get("PENSTOCK_WORKER_IMAGE_PULL_POLICY", "IfNotPresent"),
+            environment.get("PENSTOCK_WORKER_CLUSTER_ROLE", "penstock-worker"),
+            environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            environment.get("PENSTOCK_LOG_LEVEL", "info").upper(),
+            float(environment.get("PENSTOCK_COMPARE_SECONDS", "5")),
+            int(environment.get("PENSTOCK_HEALTH_PORT", "8080")),
+        )

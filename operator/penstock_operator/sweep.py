@@ -1,0 +1,82 @@
+"""Compares the broker with the resources, again and again: what one has lost is made good from the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from penstock.broker.protocol import Snapshot
+from penstock.errors import PenstockError
+from penstock.kube import Kube
+from penstock.status_writer import StatusWriter
+from penstock_operator.admission.view import TaskView
+from penstock_operator.brokers import Brokers
+from penstock_operator.tasks import Tasks
+
+__all__ = ["Sweep"]
+
+log = logging.getLogger("penstock.operator")
+BATCH = 500
+# Younger outcomes are probably being reported by their worker right now.
+REPORT_GRACE_SECONDS = 3.0
+
+
+class Sweep:
+    """Invariants 1 and 5: no unfinished Task is missing in the broker, no outcome stays in the outbox."""
+
+    def __init__(
+        self, kube: Kube, brokers: Brokers, tasks: Tasks, interval: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._writer = StatusWriter(kube)
+        self._brokers = brokers
+        self._tasks = tasks
+        self._interval = interval
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Compare for ever."""
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self._find_lost()
+                await self._report_left_over()
+            except PenstockError as error:
+                log.warning("couldn't compare resources and broker, trying again in %g s: %s", self._interval, error)
+
+    async def _find_lost(self) -> None:
+        by_namespace: defaultdict[str, list[TaskView]] = defaultdict(list)
+        for view in self._tasks.unfinished():
+            by_namespace[view.ref.namespace].append(view)
+        for namespace, views in by_namespace.items():
+            for first in range(0, len(views), BATCH):
+                await self._compare(namespace, views[first : first + BATCH])
+
+    async def _compare(self, namespace: str, views: list[TaskView]) -> None:
+        snapshots = await self._brokers.of(namespace).snapshots([view.id for view in views])
+        for view, snapshot in zip(views, snapshots, strict=True):
+            if snapshot is None:
+                log.warning("the broker has lost %s/%s: queued again", namespace, view.ref.name)
+                self._tasks.lost(view)
+            elif self._unreported(snapshot):
+                await self._report(view, snapshot)
+
+    def _unreported(self, snapshot: Snapshot) -> bool:
+        outcome = snapshot.outcome
+        return outcome is not None and outcome.finished_at < self._clock() - REPORT_GRACE_SECONDS
+
+    async def _report(self, view: TaskView, snapshot: Snapshot) -> None:
+        if snapshot.outcome is not None and snapshot.outcome.resource == view.ref:
+            await self._writer.ended(snapshot.outcome)
+
+    async def _report_left_over(self) -> None:
+        for namespace, queue in self._tasks.queues():
+            broker = self._brokers.of(namespace)
+            horizon = self._clock() - REPORT_GRACE_SECONDS
+            left = [outcome for outcome in await broker.outbox(queue, BATCH) if outcome.finished_at < horizon]
+            for outcome in left:
+                log.info("reporting %s, which its worker couldn't", outcome.id)
+                await self._writer.ended(outcome)
+            await broker.clear(left)

@@ -1,0 +1,76 @@
+"""`python -m penstock_worker`: run the pool's app until SIGTERM, then drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from penstock import telemetry
+from penstock.app import Penstock
+from penstock.errors import ConfigurationError
+from penstock.kube import Kube
+from penstock.loading import load_app
+from penstock.worker import Settings as WorkerSettings
+from penstock.worker import Worker
+from penstock_worker.health import Health
+from penstock_worker.reporter import ApiReporter
+from penstock_worker.settings import Settings
+
+log = logging.getLogger("penstock.worker")
+
+
+async def serve(app: Penstock, settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then drain."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    broker, kube = app.broker(), await Kube.connect()
+    reporter = ApiReporter(kube, broker)
+    worker = Worker(app.definitions, broker, _worker_settings(app, settings), reporter)
+    try:
+        async with Health(worker, settings.health_port), reporter, worker:
+            await stop.wait()
+    finally:
+        await broker.close()
+        await kube.close()
+
+
+def _worker_settings(app: Penstock, settings: Settings) -> WorkerSettings:
+    return WorkerSettings(
+        settings.queues or app.queues,
+        settings.concurrency,
+        settings.lease_seconds,
+        settings.drain_seconds,
+        settings.pod,
+    )
+
+
+def main() -> int:
+    """Exit code 0 after a drain, 2 where the settings can't work."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = Settings.from_environment()
+        logging.getLogger().setLevel(settings.log_level)
+        flush = telemetry.configure("penstock-worker")
+        app = load_app(settings.app)
+        _run(app, settings)
+    except ConfigurationError as error:
+        log.critical("%s", error)
+        return 2
+    flush()
+    return 0
+
+
+def _run(app: Penstock, settings: Settings) -> None:
+    try:
+        import uvloop
+    except ImportError:  # it is an extra's
+        asyncio.run(serve(app, settings))
+    else:
+        uvloop.run(serve(app, settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
