@@ -101,7 +101,9 @@ class Binaries:
 
     def shelf(self, programs: Iterable[str]) -> Path:
         """A folder with all of the programs, for PATH."""
-        paths = [self.path(program) for program in programs]
+        names = list(programs)
+        self.need(names)
+        paths = [self.path(name) for name in names]
         shelf = self.cache.folder("tools") / digest.of_parts(str(path) for path in sorted(paths))
         shelf.mkdir(exist_ok=True)
         for path in paths:

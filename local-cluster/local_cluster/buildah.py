@@ -44,6 +44,7 @@ class Buildah:
         """Only the newest archive of a tag stays: they are large."""
         self._run("bud", "--layers", f"--tag={build.tag}", *build.options)
         unfinished = archive.with_suffix(".unfinished")
+        archive.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
         name = whole_reference(build.tag)
         self._run("push", "--quiet", build.tag, f"docker-archive:{unfinished}:{name}")
@@ -80,9 +81,7 @@ class Buildah:
         return command.succeeds([*self._program(), "inspect", "--type", "image", reference])
 
     def _folder(self, tag: str) -> Path:
-        folder = self.cache.root / "images" / quote(whole_reference(tag), safe="")
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self.cache.root / "images" / quote(whole_reference(tag), safe="")
 
     def _run(self, *arguments: str) -> str:
         environment = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": self._driver()}

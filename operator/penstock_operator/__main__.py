@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sys
+from typing import Any, cast
 
 import kopf
 
@@ -33,7 +35,9 @@ def main() -> int:
 
 
 def _run(settings: Settings) -> None:
-    operator = kopf.operator(registry=registry(settings), clusterwide=True, standalone=True)
+    # kopf would ask for the user's name, and a container's uid needn't have one.
+    identity = cast("Any", socket.gethostname())
+    operator = kopf.operator(registry=registry(settings), clusterwide=True, standalone=True, identity=identity)
     try:
         import uvloop
     except ImportError:  # it is an extra's

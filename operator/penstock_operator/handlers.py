@@ -25,6 +25,10 @@ def registry(ours: Settings) -> kopf.OperatorRegistry:
     parts: list[Operator] = []
     health: list[Health] = []
 
+    @kopf.on.login(registry=handlers)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings)

@@ -12,6 +12,7 @@ from local_cluster.build import Build
 from local_cluster.buildah import Buildah
 from local_cluster.control_plane import ControlPlane
 from local_cluster.errors import ClusterError
+from local_cluster.exclusive import alone_with
 from local_cluster.images import NodeImages
 from local_cluster.kubectl import Kubectl
 from local_cluster.node import Node
@@ -47,17 +48,15 @@ class OwnNode:
         """Keep a healthy cluster; tear down what is half there, and start from nothing."""
         packages.require(self.install)
         self.binaries.need(NODE_PROGRAMS)
-        if self.is_there() and (trouble := self.trouble()):
-            progress.say(f"starting anew: {trouble}")
-            teardown.remove(self.state)
-        if not self.is_there():
-            self._start()
+        with alone_with(self.state):
+            self._keep_or_start()
         kubeconfig.touch(mode=0o600)
         shutil.copyfile(self.state.kubeconfig, kubeconfig)
 
     def down(self) -> None:
         """Remove every trace of it."""
-        teardown.remove(self.state)
+        with alone_with(self.state):
+            teardown.remove(self.state)
         progress.say(f"cluster {self.state.name} is gone")
 
     def trouble(self) -> str:
@@ -89,6 +88,13 @@ class OwnNode:
             self._bring_base(image)
         references = {name: image.reference for name, image in made.items()}
         return Images(references, pull=False)
+
+    def _keep_or_start(self) -> None:
+        if self.is_there() and (trouble := self.trouble()):
+            progress.say(f"starting anew: {trouble}")
+            teardown.remove(self.state)
+        if not self.is_there():
+            self._start()
 
     def _start(self) -> None:
         progress.say(f"starting cluster {self.state.name}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from local_cluster.errors import ClusterError
+from local_cluster.exclusive import alone_with
 from local_cluster.state import Cache, ClusterState
 
 
@@ -49,3 +50,14 @@ def test_what_crashed_builds_left_is_removed_and_nothing_else(tmp_path: Path) ->
         assert not crashed.exists()
         assert alive.exists()
     assert not bench.exists()
+
+
+def test_one_command_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PENSTOCK_STATE", str(tmp_path))
+    with alone_with(ClusterState.of("demo")):
+        with pytest.raises(ClusterError, match="another command"), alone_with(ClusterState.of("demo")):
+            pass
+        with alone_with(ClusterState.of("test")):
+            pass
+    with alone_with(ClusterState.of("demo")):
+        pass
