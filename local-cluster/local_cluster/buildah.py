@@ -1,6 +1,9 @@
 """Image builds without a daemon, kept by the hash of what they were built from."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -33,24 +36,32 @@ class Buildah:
         key = build.key({base: image.identity for base, image in known.items()})
         archive = self._folder(build.tag) / f"{key}.tar"
         if not archive.is_file():
-            with progress.live(f"building image {build.tag}", "seconds to a minute"):
+            with progress.live(f"building image {build.tag}", "seconds to a minute"), self._alone():
+                self._run("rm", "--all")  # what a killed build left
                 for base, image in known.items():
                     self._bring(base, image)
                 self._build(build, archive)
-            self._note(build.tag, key)
+                self._note(build.tag, key)
         return BuiltImage(archive, key)
 
     def _build(self, build: Build, archive: Path) -> None:
         """Only the newest archive of a tag stays: they are large."""
-        self._run("bud", "--layers", f"--tag={build.tag}", *build.options)
-        unfinished = archive.with_suffix(".unfinished")
+        self._run("bud", "--layers", "--force-rm", f"--tag={build.tag}", *build.options)
         archive.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = archive.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)
         name = whole_reference(build.tag)
         self._run("push", "--quiet", build.tag, f"docker-archive:{unfinished}:{name}")
         for old in archive.parent.glob("*.tar"):
             old.unlink()
         unfinished.rename(archive)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for other builds to end; the kernel ends the wait if they crash."""
+        with (self.cache.folder("storage") / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _known(self, bases: list[str]) -> dict[str, BuiltImage]:
         """Those of the bases that were made here, so that no registry has them."""
@@ -88,8 +99,13 @@ class Buildah:
         return command.run([*self._program(), *arguments], environment=environment)
 
     def _program(self) -> list[str]:
+        """Buildah in mounts of its own, so that a killed build leaves none."""
         storage = self.cache.folder("storage")
-        return ["buildah", "--root", f"{storage / 'root'}", "--runroot", f"{storage / 'run'}"]
+        run = storage / "run"
+        run.mkdir(exist_ok=True)
+        hidden = ["unshare", "--mount", "--propagation", "private", "--"]
+        script = 'mount -t tmpfs tmpfs "$1" && exec buildah --runroot "$@"'
+        return [*hidden, "sh", "-c", script, "buildah", f"{run}", "--root", f"{storage / 'root'}"]
 
     def _driver(self) -> str:
         """Overlay is many times faster, but can't lie on another overlay."""

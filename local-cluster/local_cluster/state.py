@@ -107,6 +107,11 @@ class ClusterState:
         return self.root / "kubeconfig"
 
     @property
+    def whole(self) -> Path:
+        """Is there once the cluster was up."""
+        return self.root / "whole"
+
+    @property
     def kubectl_cache(self) -> Path:
         """Where our own calls of kubectl keep what they learn; they are told by it, too."""
         return self.root / "kubectl-cache"

@@ -51,6 +51,7 @@ def pool_status(
         "observedGeneration": generation,
         "replicas": workers.replicas,
         "readyReplicas": workers.ready,
+        "busyReplicas": int(decision.inputs.get("busy", 0)),
         "desiredReplicas": decision.replicas,
         "selector": labels,
         "decision": _decision(decision, old, now),

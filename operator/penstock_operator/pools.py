@@ -27,6 +27,7 @@ __all__ = ["Pools"]
 log = logging.getLogger("penstock.operator")
 WORKERS = 8
 REFUSED_AGAIN_SECONDS = 30.0
+STATUS_SECONDS = 5.0  # how soon a status follows what changes all the time
 OWNER = "penstock-operator"
 
 
@@ -120,6 +121,8 @@ class Pools:
             before, state.decision = state.decision, decision
             if before is None or (before.replicas, before.reason) != (decision.replicas, decision.reason):
                 self.queue.add(key)
+            elif before.inputs.get("busy") != decision.inputs.get("busy"):
+                self.queue.add_after(key, STATUS_SECONDS)
 
     def _load(self, state: _State, depths: Mapping[tuple[str, str], Depth | None]) -> Load | None:
         namespace = state.key[0]

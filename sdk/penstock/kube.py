@@ -149,6 +149,25 @@ class Kube:
                 return
             query["continue"] = token
 
+    async def watch(
+        self, resource: Resource, namespace: str | None = None, **selectors: str
+    ) -> AsyncGenerator[tuple[str, Manifest], None]:
+        """(type, object) of what is there and of all changes to it, until the server ends the watch."""
+        headers = {"Accept": "application/json"}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        query = {"watch": "true"} | selectors
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS)
+        url = self.host + resource.path(namespace)
+        try:
+            async with self._session.get(url, params=query, headers=headers, timeout=limit) as response:
+                if response.status >= 400:
+                    raise _refused(response.status, await response.read(), None)
+                async for line in response.content:
+                    event = msgspec.json.decode(line, type=Manifest)
+                    yield event["type"], event["object"]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotConnected(f"lost the watch of {resource.plural} at {self.host}: {error!r}") from error
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()

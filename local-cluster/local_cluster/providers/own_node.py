@@ -20,6 +20,7 @@ from local_cluster.providers.contract import Images
 from local_cluster.state import Cache, ClusterState
 
 _READY_WITHIN = 90.0
+_BUSY_WITHIN = 30.0
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,20 @@ class OwnNode:
         return Images(references, pull=False)
 
     def _keep_or_start(self) -> None:
-        if self.is_there() and (trouble := self.trouble()):
-            progress.say(f"starting anew: {trouble}")
+        if self.is_there() and not self._is_worth_keeping():
+            progress.say(f"starting anew: {self.trouble()}")
             teardown.remove(self.state)
         if not self.is_there():
             self._start()
+
+    def _is_worth_keeping(self) -> bool:
+        """A cluster that was whole once gets time to answer: it may only be busy."""
+        patience = _BUSY_WITHIN if self.state.whole.exists() and process.is_running(self.state) else 0.0
+        try:
+            process.wait_for("a healthy cluster", lambda: not self.trouble(), patience)
+        except ClusterError:
+            return False
+        return True
 
     def _start(self) -> None:
         progress.say(f"starting cluster {self.state.name}")
@@ -115,6 +125,7 @@ class OwnNode:
         self._kubectl().run("apply", "--filename=-", standard_input=addons.dns(dns.reference))
         self._await("the node to be ready", self._is_node_ready)
         self._await("the cluster's DNS", self._has_dns)
+        self.state.whole.touch()
 
     def _await(self, what: str, is_so: Callable[[], bool]) -> None:
         """A start that fails tells where to look."""

@@ -14,11 +14,13 @@ __all__ = ["Decision", "Load", "decide"]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a pool's queues hold together; tasks. `idle_seconds`: for how long they have been empty."""
+    """What a pool's queues hold together; tasks. `busy`: workers that hold some. `idle_seconds`: for how long the
+    queues have been empty."""
 
     ready: int = 0
     due: int = 0
     in_flight: int = 0
+    busy: int = 0
     idle_seconds: float = 0.0
 
     @classmethod
@@ -28,6 +30,7 @@ class Load:
             sum(depth.ready for depth in depths),
             sum(depth.due for depth in depths),
             sum(depth.in_flight for depth in depths),
+            len(frozenset[str]().union(*(depth.consumers for depth in depths))),
             idle_seconds,
         )
 
@@ -60,6 +63,7 @@ def decide(load: Load | None, spec: WorkerPoolSpec, current: int) -> Decision:
         "ready": load.ready,
         "due": load.due,
         "inFlight": load.in_flight,
+        "busy": load.busy,
         "idleSeconds": round(load.idle_seconds),
     }
     reason, message, wanted = _target(load, spec, current)

@@ -319,7 +319,9 @@ class MemoryBroker:
         queued = [record.queued_at for delivery in waiting if (record := self._record(delivery.id))]
         due = sum(at <= now + horizon for at in state.delayed.values())
         oldest = max(0.0, now - min(queued)) if queued else 0.0
-        return Depth(len(waiting), len(state.delayed) - due, due, len(state.claimed), len(state.dead), oldest)
+        consumers = frozenset(claim.consumer for claim in state.claimed.values())
+        delayed = len(state.delayed) - due
+        return Depth(len(waiting), delayed, due, len(state.claimed), len(state.dead), oldest, consumers)
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Broker."""

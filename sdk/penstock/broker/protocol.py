@@ -122,7 +122,8 @@ class Snapshot(Struct, frozen=True):
 
 
 class Depth(Struct, frozen=True):
-    """What a queue holds. `due` are delayed tasks whose time has come; `oldest` is the longest wait, seconds."""
+    """What a queue holds. `due` are delayed tasks whose time has come; `oldest` is the longest wait,
+    seconds; `consumers` are those that hold something."""
 
     ready: int = 0
     delayed: int = 0
@@ -130,6 +131,7 @@ class Depth(Struct, frozen=True):
     in_flight: int = 0
     dead: int = 0
     oldest: float = 0.0
+    consumers: frozenset[str] = frozenset()
 
     @property
     def backlog(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 
 from penstock.broker.protocol import Verb
 from penstock.outcome import Failure
@@ -15,6 +16,7 @@ __all__ = ["PARKED_SECONDS", "Ending", "Raised", "Returned", "Ruling", "Stopped"
 
 # How long a task whose name no worker here knows rests before another one may look at it.
 PARKED_SECONDS = 5.0
+_CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,15 @@ def _again_or_dead(failure: Failure, attempts: int, policy: RetryPolicy, delay: 
     return Ruling(Verb.RETRY, Phase.RETRYING, delay=delay, failure=failure)
 
 
+def _users_part(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames above the task: how a worker calls it says nothing to its author."""
+    part = trace
+    while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(_CALLERS):
+        part = part.tb_next
+    return part or trace
+
+
 def _described(error: BaseException) -> Failure:
-    """The exception as data. Frames of the worker itself say nothing to a user; the first one is ours."""
-    own = error.__traceback__.tb_next if error.__traceback__ else None
-    text = "".join(traceback.format_exception(type(error), error, own or error.__traceback__))
+    """The exception as data."""
+    text = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
     return Failure.bounded(type(error).__qualname__, str(error), text, retryable=True)

@@ -103,19 +103,28 @@ def depth(replies: Sequence[Reply], now: float) -> Depth:
     lengths = [integer(reply) for reply in replies[:4]]
     pending = [_pending(reply) for reply in replies[4:8]]
     delayed, due, dead = (integer(reply) for reply in replies[8:11])
-    ready = sum(max(0, length - held) for length, held in zip(lengths, pending, strict=True))
+    ready = sum(max(0, length - sum(held.values())) for length, held in zip(lengths, pending, strict=True))
     oldest = [now - _queued_at(reply) for reply in replies[11:15] if reply]
-    return Depth(ready, delayed - due, due, sum(pending), dead, max(0.0, *oldest, 0.0) if ready else 0.0)
+    return Depth(
+        ready,
+        delayed - due,
+        due,
+        in_flight=sum(sum(held.values()) for held in pending),
+        dead=dead,
+        oldest=max(0.0, *oldest, 0.0) if ready else 0.0,
+        consumers=frozenset(consumer for held in pending for consumer in held),
+    )
 
 
 def _queued_at(reply: Reply) -> float:
     return int(text(rows(reply)[0][0]).partition("-")[0]) / 1000
 
 
-def _pending(reply: Reply) -> int:
-    """XPENDING's count. No group yet means that nothing was ever claimed; every other refusal is unknown."""
+def _pending(reply: Reply) -> dict[str, int]:
+    """XPENDING's count by consumer. No group yet means that nothing was ever claimed; every other refusal is
+    unknown."""
     if isinstance(reply, PenstockError):
         if "NOGROUP" in str(reply):
-            return 0
+            return {}
         raise reply
-    return integer(cast("list[Reply]", reply)[0])
+    return {text(consumer): int(text(count)) for consumer, count in rows(sequence(reply)[3])}

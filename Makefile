@@ -1,0 +1,90 @@
+# Everything that a person or CI runs. All work happens in .venv of this checkout; figures go to build/bench/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+NAME ?= demo
+KUBECONFIG_DEMO := build/kubeconfig
+KUBECONFIG_TEST := build/test/kubeconfig
+PYTHON := .venv/bin/python
+SOURCES := sdk operator worker-image local-cluster examples benchmarks tests
+LOCAL := PYTHONPATH=local-cluster python3 -m
+# helm and kubectl as the cluster's own: built once where they come from source.
+TOOLS = export PATH="$$($(LOCAL) local_cluster tools --only helm,kubectl):$$PWD/.venv/bin:$$PATH" KUBECONFIG="$$PWD/$(1)"
+
+.PHONY: help
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | column -t -s "$$(printf '\t')"
+
+# --- set-up ------------------------------------------------------------------------------------------------------
+
+.venv/ready: requirements-dev.lock pyproject.toml
+	@echo "setting up .venv"
+	@test -x .venv/bin/python || python3 -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements-dev.lock)"
+	@.venv/bin/uv pip sync --quiet requirements-dev.lock
+	@.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/ready ## the virtual environment
+
+.PHONY: packages
+packages: # what unit and contract tests need from Debian; elsewhere bring your own redis-server
+	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; } \
+	  || { echo "redis-server is missing: install Redis 7 or later and put it on PATH"; exit 1; }
+
+.PHONY: lock
+lock: .venv/ready ## resolve the dependencies anew
+	.venv/bin/uv pip compile $(LOCK) --extra worker --extra operator --group build pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+LOCK := --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --python-version 3.11
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+.PHONY: generate
+generate: .venv/ready ## crds/, the chart's CRDs and the reference pages
+	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md
+
+.PHONY: check
+check: .venv/ready ## format, lint, types, import contracts, generated files
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/mypy sdk/penstock operator/penstock_operator worker-image/penstock_worker local-cluster examples benchmarks tests
+	.venv/bin/lint-imports
+	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md --check
+	@test ! -e operator/__init__.py || { echo "operator/__init__.py would shadow the standard library: remove it"; exit 1; }
+
+# --- tests -------------------------------------------------------------------------------------------------------
+
+.PHONY: unit
+unit: .venv/ready packages ## the tests that need no cluster
+	$(PYTHON) -m pytest tests/unit tests/tutorial tests/contract
+
+.PHONY: test
+test: .venv/ready packages ## all tests, on a real cluster of their own; it is removed afterwards
+	@trap '$(LOCAL) local_cluster down --name test' EXIT; \
+	$(call TOOLS,$(KUBECONFIG_TEST)); \
+	$(PYTHON) -m pytest tests
+
+# --- clusters ----------------------------------------------------------------------------------------------------
+
+.PHONY: cluster
+cluster: ## a real single-node Kubernetes (or kind, or PENSTOCK_KUBECONTEXT); prints the export line
+	@$(LOCAL) local_cluster up --install --name $(NAME) --kubeconfig $(KUBECONFIG_DEMO)
+
+.PHONY: cluster-down
+cluster-down: ## remove it, with all that it left
+	@$(LOCAL) local_cluster down --name $(NAME)
+
+.PHONY: demo
+demo: .venv/ready ## set everything up and run the main job
+	@PYTHONPATH=local-cluster:examples $(PYTHON) -m demo --name $(NAME) --kubeconfig $(KUBECONFIG_DEMO)
+
+# --- figures -----------------------------------------------------------------------------------------------------
+
+.PHONY: capacity
+capacity: .venv/ready ## latency of single Tasks, on the demo's cluster
+	@test -f $(KUBECONFIG_DEMO) || { echo "no demo cluster: run make demo first"; exit 1; }
+	@$(call TOOLS,$(KUBECONFIG_DEMO)); PYTHONPATH=. $(PYTHON) -m benchmarks.capacity
