@@ -65,7 +65,9 @@ unit: .venv/ready packages ## the tests that need no cluster
 .PHONY: test
 test: .venv/ready packages ## all tests, on a real cluster of their own; it is removed afterwards
 	@trap '$(LOCAL) local_cluster down --name test' EXIT; \
+	$(LOCAL) release up --name test --kubeconfig $(KUBECONFIG_TEST); \
 	$(call TOOLS,$(KUBECONFIG_TEST)); \
+	export PENSTOCK_E2E_KUBECONFIG="$$KUBECONFIG" PENSTOCK_E2E_FILES="$$PWD/build/test/test"; \
 	$(PYTHON) -m pytest tests
 
 # --- clusters ----------------------------------------------------------------------------------------------------

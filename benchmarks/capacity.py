@@ -69,14 +69,19 @@ def percentile(values: list[float], percent: int) -> float:
     return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1] * 1000, 1)
 
 
-async def main() -> None:
-    """Warm up, measure, tell."""
+async def measure() -> list[float]:
+    """Warm up, then measure; seconds."""
     kube = await Kube.connect()
     try:
         await latencies(kube, WARM_UP)
-        measured = await latencies(kube, COUNT)
+        return await latencies(kube, COUNT)
     finally:
         await kube.close()
+
+
+def main() -> None:
+    """Measure, keep and tell."""
+    measured = asyncio.run(measure())
     row = {"tasks": COUNT, **{f"p{p}_ms": percentile(measured, p) for p in (50, 95, 99)}}
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps({"single_task_latency": row, "samples_ms": [round(s * 1000, 2) for s in measured]}))
@@ -84,4 +89,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -139,11 +139,12 @@ class Tasks:
         await self._writer.standing(view.ref, standing, over=[view.phase])
 
     async def _hold(self, view: TaskView, standing: Standing) -> float | None:
-        """Take it off its queue if it is there, and say why it waits."""
+        """Take it off its queue if it waits there, and say why it isn't queued. What runs already goes on."""
         if view.phase is not Phase.BLOCKED:
-            await self._brokers.of(view.ref.namespace).cancel(
-                self._outcome(view, Phase.CANCELLED, None), reason="held", life=1.0
-            )
+            result = await self._brokers.of(view.ref.namespace).withdraw(view.id)
+            if result in (Cancellation.REQUESTED, Cancellation.FINISHED):
+                return LOOK_AGAIN_SECONDS
+            self._admitted.pop(view.id, None)
             await self._writer.standing(view.ref, standing, over=[view.phase])
         return None if view.deadline is None else view.deadline - standing.at
 
@@ -179,6 +180,8 @@ class Tasks:
             del self._admitted[view.id]
             await self._tell(view)
         if at > now:
+            if view.observed < view.ref.generation:
+                await self._writer.observed(view.ref, view.conditions)
             return at - now
         await self._kube.delete(TASKS, *key, uid=view.ref.uid)
         return None

@@ -16,7 +16,7 @@ from penstock.outcome import Outcome
 from penstock.resources.kinds import GROUP, VERSION
 from penstock.status import Phase
 
-__all__ = ["TASKS", "Standing", "ended", "guarded", "moment", "standing"]
+__all__ = ["TASKS", "Standing", "ended", "guarded", "moment", "observed", "standing"]
 
 TASKS = Resource(f"/apis/{GROUP}/{VERSION}", "tasks")
 RESULT_LIMIT = 16 * 1024  # bytes of JSON that a resource takes; etcd is no object store
@@ -108,6 +108,19 @@ def guarded(ref: ResourceRef, status: Manifest, *, over: Sequence[Phase] = ()) -
         *({"op": "test", "path": "/status/phase", "value": phase} for phase in over),
     ]
     return [*checks, {"op": "add", "path": "/status", "value": status}]
+
+
+def observed(ref: ResourceRef, conditions: int) -> list[Manifest]:
+    """The JSON Patch that lets an ended Task's status, with so many conditions, speak of its present generation.
+
+    A spec may change after the end, or between a worker's start and its report (a cancellation does). `kubectl wait`
+    and kstatus ignore what speaks of an older generation.
+    """
+    paths = ["/status/observedGeneration", *(f"/status/conditions/{i}/observedGeneration" for i in range(conditions))]
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+        *({"op": "add", "path": path, "value": ref.generation} for path in paths),
+    ]
 
 
 def _identity(ref: ResourceRef, traceparent: str | None) -> Manifest:

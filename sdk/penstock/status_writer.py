@@ -58,8 +58,14 @@ class StatusWriter:
         """Write how an unfinished Task stands, if its phase still is the one in `over` (none given: any open one)."""
         return await self._write(ref, report.standing(ref, now), over=over)
 
+    async def observed(self, ref: ResourceRef, conditions: int) -> bool:
+        """Write that an ended Task's status holds for its present generation too."""
+        return await self._patch(ref, report.observed(ref, conditions))
+
     async def _write(self, ref: ResourceRef, status: Manifest, *, over: Sequence[Phase] = ()) -> bool:
-        patch = report.guarded(ref, status, over=over)
+        return await self._patch(ref, report.guarded(ref, status, over=over))
+
+    async def _patch(self, ref: ResourceRef, patch: list[Manifest]) -> bool:
         try:
             await self._kube.patch(TASKS, ref.namespace, ref.name, patch, subresource="status")
         except ApiRefused as error:

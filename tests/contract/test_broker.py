@@ -286,6 +286,30 @@ async def _first(broker: Broker) -> str:
     raise AssertionError("the cancellations ended")
 
 
+class TestWithdraw:
+    async def test_a_waiting_task_is_gone_and_may_be_sent_again(self, broker: Broker) -> None:
+        for delay in (0.0, 60.0):
+            await broker.send([message("1", not_before=time.time() + delay if delay else None)])
+            assert await broker.withdraw("mail/1") is Cancellation.CANCELLED
+            assert await broker.claim("mail", "a", 1) == []
+            assert await broker.snapshots(["mail/1"]) == [None]
+        assert await broker.send([message("1")]) == [True]
+
+    async def test_what_runs_goes_on(self, broker: Broker) -> None:
+        delivery, begun = await start_one(broker)
+        assert await broker.withdraw("mail/1") is Cancellation.REQUESTED
+        assert await broker.settle([ended(begun, delivery)]) == [True]
+        assert await broker.withdraw("mail/1") is Cancellation.FINISHED
+        assert await broker.withdraw("mail/2") is Cancellation.UNKNOWN
+
+    async def test_a_claimed_task_is_not_begun(self, broker: Broker) -> None:
+        await broker.send([message("1")])
+        deliveries = await broker.claim("mail", "a", 1)
+        await broker.withdraw("mail/1")
+        [begun] = await begin(broker, deliveries)
+        assert begun.verdict is Verdict.LOST
+
+
 class TestWait:
     async def test_returns_when_the_task_ends(self, broker: Broker) -> None:
         delivery, begun = await start_one(broker)

@@ -18,7 +18,10 @@ __all__ = ["TaskView"]
 
 @dataclass(frozen=True)
 class TaskView:
-    """One Task at one resourceVersion. Times are seconds since the epoch."""
+    """One Task at one resourceVersion. Times are seconds since the epoch.
+
+    `observed` is the generation that its status speaks of, in so many `conditions`.
+    """
 
     ref: ResourceRef
     spec: TaskSpec
@@ -26,6 +29,8 @@ class TaskView:
     phase: Phase
     status_run: int
     finished_at: float | None
+    observed: int
+    conditions: int
     traceparent: str | None
 
     @classmethod
@@ -41,6 +46,8 @@ class TaskView:
             Phase(status.get("phase", Phase.PENDING)),
             status.get("run", 1),
             _epoch(status["finishedAt"]) if status.get("finishedAt") else None,
+            status.get("observedGeneration", -1),
+            len(status.get("conditions") or ()),
             (meta.get("annotations") or {}).get(ANNOTATION),
         )
 

@@ -285,6 +285,19 @@ class MemoryBroker:
         self._finish(outcome.id, record, outcome, life)
         return Cancellation.CANCELLED, record.attempts
 
+    async def withdraw(self, id: str) -> Cancellation:
+        """See Broker."""
+        record = self._record(id)
+        if record is None:
+            return Cancellation.UNKNOWN
+        if record.phase.terminal:
+            return Cancellation.FINISHED
+        if record.phase is Phase.RUNNING:
+            return Cancellation.REQUESTED
+        self._forget(id, record)
+        del self._records[id]
+        return Cancellation.CANCELLED
+
     def _forget(self, id: str, record: _Record) -> None:
         state = self._queues[queue_of(id)]
         state.delayed.pop(id, None)

@@ -187,6 +187,9 @@ class Broker(Protocol):
     async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
         """Cancel the task that `outcome` names. If it still waits, that is recorded. Gives its attempts besides."""
 
+    async def withdraw(self, id: str) -> Cancellation:
+        """Take a waiting task off its queue as if it had never been sent (CANCELLED). What runs goes on (REQUESTED)."""
+
     async def snapshots(self, ids: Sequence[str]) -> list[Snapshot | None]:
         """How tasks stand; None where nothing is known (never queued, expired or lost)."""
 

@@ -222,6 +222,10 @@ class StreamsBroker:
         result, attempts = replies.sequence(reply)
         return Cancellation(replies.text(result)), replies.integer(attempts)
 
+    async def withdraw(self, id: str) -> Cancellation:
+        """See Broker."""
+        return Cancellation(replies.text(await self._call("withdraw", queue_of(id), [id], [id])))
+
     async def snapshots(self, ids: Sequence[str]) -> list[Snapshot | None]:
         """See Broker."""
         if not ids:

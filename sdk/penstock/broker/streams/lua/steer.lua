@@ -48,6 +48,21 @@ local function cancel(keys, args)
   return { 'cancelled', attempts }
 end
 
+-- Takes a waiting task off its queue as if it had never been sent. What runs goes on.
+-- ARGV: id. Returns unknown | finished | cancelled (withdrawn) | requested (it runs, and nothing was done).
+local function withdraw(keys, args)
+  local record, id = keys[FIRST_TASK], args[1]
+  local state = redis.call('HMGET', record, 'phase', 'entry', 'stream')
+  if not state[1] then return 'unknown' end
+  if TERMINAL[state[1]] then return 'finished' end
+  if state[1] == 'Running' then return 'requested' end
+  redis.call('ZREM', keys[DELAYED], id)
+  redis.call('HDEL', keys[HELD], id)
+  if state[2] then drop(keys[tonumber(state[3])], state[2]) end
+  redis.call('DEL', record)
+  return 'cancelled'
+end
+
 -- Marks tasks as waited for and says how they stand, in one step, so that no outcome slips through between.
 -- Returns per task {phase, outcome} (empty strings where there is none).
 local function watch(keys, args)

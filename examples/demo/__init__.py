@@ -1,0 +1,1 @@
+"""The visible part of `make demo`."""

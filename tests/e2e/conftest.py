@@ -1,0 +1,91 @@
+"""A real cluster with Penstock installed from its chart. `make test` puts it at KUBECONFIG; nothing here is faked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.kubectl import Kubectl
+from tests.waiting import wait_sync
+
+SYSTEM = "penstock-system"
+TASKS = Path(__file__).parent / "tasks.py"
+# Short, so that a killed worker's tasks are taken over within a test's patience.
+LEASE_SECONDS = 3
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """kubectl on the cluster under test."""
+    kubeconfig = os.environ.get("PENSTOCK_E2E_KUBECONFIG", "")
+    if not Path(kubeconfig).is_file():
+        pytest.fail("no cluster: run `make test`, or set PENSTOCK_E2E_KUBECONFIG to one with Penstock installed")
+    return Kubectl(kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def system(cluster: Kubectl) -> Kubectl:
+    """kubectl in the namespace of the release."""
+    return cluster.within(SYSTEM)
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: Kubectl, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """kubectl in a namespace of the module's own, which must go without help at the end."""
+    module = re.sub("[^a-z0-9]", "-", request.module.__name__.rpartition(".")[2].removeprefix("test_"))
+    name = f"{module}-{uuid.uuid4().hex[:5]}"
+    cluster("create", "namespace", name)
+    cluster("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield cluster.within(name)
+    cluster("delete", "namespace", name, "--timeout=90s")
+
+
+@pytest.fixture(scope="module")
+def pool(namespace: Kubectl) -> Kubectl:
+    """A pool of one to three workers with the tasks of tests/e2e/tasks.py mounted into the worker image."""
+    make_pool(namespace)
+    namespace("wait", "ppool/e2e", "--for=condition=Ready", "--timeout=60s")
+    wait_sync(lambda: namespace.value("ppool/e2e", "{.status.readyReplicas}") == "1", "the first worker")
+    return namespace
+
+
+def make_pool(namespace: Kubectl, **autoscaling: object) -> None:
+    """The pool `e2e`, from a ConfigMap."""
+    namespace("create", "configmap", "e2e", f"--from-file=tasks.py={TASKS}")
+    # The pause container is the pods' first process, so that a worker can be killed as any other process.
+    template = {
+        "spec": {
+            "shareProcessNamespace": True,
+            "containers": [
+                {"name": "worker", "env": [{"name": "PENSTOCK_LEASE_SECONDS", "value": str(LEASE_SECONDS)}]}
+            ],
+        }
+    }
+    namespace.apply(
+        {
+            "apiVersion": "penstock.dev/v1alpha1",
+            "kind": "WorkerPool",
+            "metadata": {"name": "e2e"},
+            "spec": {
+                "app": "tasks:app",
+                "queues": ["e2e"],
+                "concurrency": 8,
+                "drainSeconds": 5,
+                "source": {"configMap": "e2e"},
+                "template": template,
+                "autoscaling": {"minReplicas": 1, "maxReplicas": 3, "idleSeconds": 3, **autoscaling},
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Kubectl) -> dict[str, str]:
+    """The images that were built for this run."""
+    return dict(json.loads((Path(os.environ["PENSTOCK_E2E_FILES"]) / "images.json").read_text())["built"])

@@ -1,0 +1,61 @@
+"""The tasks that the end-to-end tests run. Mounted into the worker image by `source.configMap`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from penstock import Penstock, Retry, TaskContext
+
+app = Penstock("e2e")
+
+
+@app.task
+async def noop() -> None:
+    return None
+
+
+@app.task
+async def add(a: int, b: int) -> int:
+    return a + b
+
+
+@app.task
+async def echo(value: object) -> object:
+    return value
+
+
+@app.task(max_attempts=1)
+def broken(message: str) -> None:
+    raise ValueError(message)
+
+
+@app.task(max_attempts=2)
+async def always_fails() -> None:
+    raise Retry(delay=0.1, reason="never works")
+
+
+@app.task(max_attempts=5)
+async def flaky(failures: int, context: TaskContext = TaskContext()) -> int:
+    if context.attempt <= failures:
+        raise Retry(delay=0.1)
+    return context.attempt
+
+
+@app.task
+async def slow(seconds: float, context: TaskContext = TaskContext()) -> int:
+    """Async, with progress; returns the attempt."""
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        context.progress(100 * passed / seconds, f"{passed:.0f} of {seconds:g} s")
+        await asyncio.sleep(0.05)
+    return context.attempt
+
+
+@app.task
+def slow_sync(seconds: float, context: TaskContext = TaskContext()) -> int:
+    """The same in a thread; asks whether it should stop."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not context.cancelled:
+        time.sleep(0.05)
+    return context.attempt
