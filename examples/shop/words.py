@@ -35,7 +35,7 @@ class WordCount:
         self._counts.update(word.lower() for word in _WORD.findall(text))
 
     def statistics(self, topic: str, top: int = 10) -> WordStatistics:
-        """What was found so far, with the `top` most frequent words. Equals are in alphabetical order, so that the outcome is always the same."""
+        """What was found so far, with the `top` most frequent words; equals in alphabetical order."""
         words = self._counts.total()
         ranking = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
         longest = min(self._counts, key=lambda word: (-len(word), word), default="")

@@ -51,9 +51,10 @@ def test_an_upgrade_brings_new_crds(cluster: Kubectl, tmp_path: Path) -> None:
     indent = " " * (len(text[line_end:]) - len(text[line_end:].lstrip(" ")))
     crd.write_text(text[:line_end] + indent + column + text[line_end:])
     helm("upgrade", "penstock", str(chart), "--reuse-values", "--wait", "--timeout=120s")
-    assert "NEW" in cluster("get", "ptask", "-A")
+    columns = "{.spec.versions[0].additionalPrinterColumns[*].name}"
+    assert "New" in cluster.value("crd/tasks.penstock.dev", columns)
     helm("upgrade", "penstock", str(CHART), "--reuse-values", "--wait", "--timeout=120s")
-    assert "NEW" not in cluster("get", "ptask", "-A")
+    assert "New" not in cluster.value("crd/tasks.penstock.dev", columns)
 
 
 def test_uninstalling_leaves_crds_and_what_users_made(inhabited: Kubectl, cluster: Kubectl) -> None:

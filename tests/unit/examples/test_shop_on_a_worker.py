@@ -1,20 +1,24 @@
 """The shop's tasks on a worker in this process, and the program that submits them."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 from shop import submit, tasks, topics
+from shop.thumbnails import Thumbnail
 from shop.words import WordCount
+from tests.waiting import wait_for
 
 from penstock import Phase, TaskCancelled, TaskFailed
 from penstock.testing import worker
-from tests.waiting import wait_for
+
+# The app is the module's, and its memory:// stays with the event loop that it was first used on.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture(autouse=True)
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[None, None]:
     for name, colour in (("rose", "red"), ("lawn", "green")):
         Image.new("RGB", (400, 300), colour).save(tmp_path / f"{name}.png")
@@ -24,7 +28,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGener
         yield
 
 
-def test_the_names_that_the_manifests_use() -> None:
+async def test_the_names_that_the_manifests_use() -> None:
     assert tasks.app.queues == ["shop"]
     assert set(tasks.app.definitions) == {
         f"shop.{name}"
@@ -34,9 +38,9 @@ def test_the_names_that_the_manifests_use() -> None:
 
 async def test_a_result_comes_back_as_what_it_was() -> None:
     made = await (await tasks.thumbnail.enqueue("rose", size=64)).result(timeout=10)
-    assert isinstance(made, tasks.Thumbnail)
+    assert isinstance(made, Thumbnail)
     assert (made.photo, made.width, made.height) == ("rose", 64, 48)
-    assert await (await tasks.noop.enqueue()).result(timeout=10) is None
+    await (await tasks.noop.enqueue()).result(timeout=10)
 
 
 async def test_one_payment_takes_three_attempts() -> None:
@@ -79,8 +83,7 @@ async def test_the_submitting_program_notices_what_is_missing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "torn.png").write_bytes(b"no picture")
-    ended = asyncio.create_task(submit.run())
-    assert not await ended
+    assert not await submit.run()
     assert "FAILED" in capsys.readouterr().out
 
 

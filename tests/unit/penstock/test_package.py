@@ -1,0 +1,46 @@
+"""What `import penstock` gives, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import penstock
+
+HEAVY = ("pydantic", "aiohttp", "kopf", "kubernetes_asyncio", "redis", "opentelemetry.sdk", "typer", "fastapi")
+
+
+def imported(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=True, capture_output=True, text=True
+    )
+    return set(answer.stdout.split())
+
+
+def test_importing_penstock_stays_light() -> None:
+    assert not imported("import penstock") & set(HEAVY)
+
+
+def test_registering_and_describing_a_call_stays_light() -> None:
+    statement = "import penstock; app = penstock.Penstock('a', url='memory://'); app.task(name='a.b')(len).s([1])"
+    assert not imported(statement) & set(HEAVY)
+
+
+def test_every_exported_name_is_there() -> None:
+    assert all(hasattr(penstock, name) for name in penstock.__all__)
+    assert [*penstock.__all__] == sorted(penstock.__all__)
+
+
+def test_every_public_class_is_exported() -> None:
+    own = {
+        name
+        for name, value in vars(penstock).items()
+        if isinstance(value, type) and value.__module__.startswith("penstock.")
+    }
+    assert own == set(penstock.__all__)
+
+
+def test_what_a_task_may_raise_is_exported() -> None:
+    errors = {name for name in penstock.__all__ if issubclass(getattr(penstock, name), penstock.PenstockError)}
+    assert {"TaskFailed", "TaskTimedOut", "TaskCancelled", "ResultTimeout", "ResultExpired"} < errors

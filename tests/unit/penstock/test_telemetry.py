@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import trace
+
+from penstock import telemetry
+from penstock.telemetry import Step
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+names = st.lists(st.text(), min_size=1, max_size=4)
+
+
+def hexadecimal(digits: int) -> st.SearchStrategy[str]:
+    return st.integers(1, 16**digits - 1).map(lambda number: f"{number:0{digits}x}")
+
+
+@given(names)
+def test_derived_ids_are_stable_and_well_formed(parts: list[str]) -> None:
+    first = telemetry.derived(*parts)
+    assert first == telemetry.derived(*parts)
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", first)
+
+
+@given(st.text(), st.text(), st.text())
+def test_what_derives_from_one_name_is_one_trace_of_several_spans(uid: str, one: str, other: str) -> None:
+    first, second = telemetry.derived(uid, one), telemetry.derived(uid, other)
+    assert telemetry.trace_id(first) == telemetry.trace_id(second) == telemetry.trace_id(telemetry.derived(uid))
+    assert (first == second) == (one == other)
+
+
+@given(st.text(), st.text())
+def test_different_names_are_different_traces(one: str, other: str) -> None:
+    same = telemetry.trace_id(telemetry.derived(one)) == telemetry.trace_id(telemetry.derived(other))
+    assert same == (one == other)
+
+
+@given(hexadecimal(32), hexadecimal(16), hexadecimal(2))
+def test_a_traceparent_is_read_as_it_was_written(trace_hex: str, span_hex: str, flags: str) -> None:
+    written = f"00-{trace_hex}-{span_hex}-{flags}"
+    context = telemetry.parse(written)
+    assert context is not None
+    assert telemetry.traceparent(trace.get_current_span(context)) == written
+    assert telemetry.trace_id(written) == trace_hex
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        "",
+        "garbage",
+        "00",
+        f"00-{TRACE}",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{'g' * 32}-{SPAN}-01",
+        f"00-1{TRACE}-{SPAN}-01",
+        f"-{TRACE}-{SPAN}-01",
+    ],
+)
+def test_what_is_no_traceparent_is_none(wrong: str | None) -> None:
+    assert telemetry.parse(wrong) is None
+    assert telemetry.trace_id(wrong) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "00-1-1-01",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"zz-{TRACE}-{SPAN}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-fff",
+        f"00-{TRACE}-{SPAN}-01-more",
+    ],
+)
+@pytest.mark.xfail(strict=True, reason="lengths, case, version ff and version 00's end aren't checked (W3C says so)")
+def test_what_w3c_calls_invalid_is_none_too(wrong: str) -> None:
+    assert telemetry.parse(wrong) is None
+
+
+@given(st.text())
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    telemetry.parse(text)
+    telemetry.parse(f"00-{text}")
+
+
+def test_a_later_version_may_say_more() -> None:
+    assert telemetry.trace_id(f"cc-{TRACE}-{SPAN}-01-more") == TRACE
+
+
+def test_without_an_sdk_there_is_nothing_to_carry() -> None:
+    names = telemetry.attributes(Step.SUBMIT, id="", task="a.b", queue="a")
+    assert telemetry.traceparent(trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)) is None
+    assert names["messaging.destination.name"] == "a"
+
+
+def test_an_attempt_is_numbered() -> None:
+    assert "penstock.attempt" not in telemetry.attributes(Step.WAIT, id="a/1", task="a.b", queue="a")
+    assert telemetry.attributes(Step.ATTEMPT, id="a/1", task="a.b", queue="a", attempt=2)["penstock.attempt"] == 2

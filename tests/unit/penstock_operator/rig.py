@@ -1,0 +1,177 @@
+"""The operator's parts over an API server and a broker in memory, with a clock that tests turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from penstock.broker import Broker
+from penstock.broker.protocol import Begun, Delivery, Depth, Settlement, Verb
+from penstock.envelope import Envelope, decode
+from penstock.kube import Manifest
+from penstock.outcome import Outcome
+from penstock.report import TASKS
+from penstock.status import Phase
+from penstock_operator.api import EVENTS
+from penstock_operator.brokers import Brokers
+from penstock_operator.events import Events
+from penstock_operator.settings import Settings
+from penstock_operator.tasks import Tasks
+from tests.unit.fake_kube import FakeKube
+
+NAMESPACE = "shop"
+SETTINGS = Settings("memory://", "penstock-system", "worker:1", "IfNotPresent", "penstock-worker", "", "INFO")
+
+
+class Clock:
+    """Time stands still unless `pass_` is called."""
+
+    def __init__(self) -> None:
+        self.now = float(int(time.time()))
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        """Turn it on."""
+        self.now += seconds
+
+
+@dataclass
+class TaskRig:
+    """Tasks as the operator handles them, with a worker's part played by hand."""
+
+    clock: Clock = field(default_factory=Clock)
+    brokers: Brokers = field(default_factory=lambda: Brokers("memory://"))
+    ttl: int | None = None
+
+    def __post_init__(self) -> None:
+        self.kube = FakeKube(self.clock)
+        self.kube.watch(TASKS, self._watched)
+        self.watching = True
+        self.operate()
+
+    def operate(self) -> None:
+        """Another operator process, which knows nothing yet."""
+        events = Events(self.kube, "test")
+        self.tasks = Tasks(self.kube, self.brokers, events, lambda _namespace, _queue: self.ttl, self.clock)
+
+    def _watched(self, type: str, body: Manifest) -> None:
+        if self.watching:
+            (self.tasks.gone if type == "DELETED" else self.tasks.seen)(body)
+
+    @property
+    def broker(self) -> Broker:
+        """The namespace's broker."""
+        return self.brokers.of(NAMESPACE)
+
+    # --- a user -----------------------------------------------------------------------------------------------------
+
+    async def apply(self, name: str = "a", annotations: dict[str, str] | None = None, **spec: object) -> Manifest:
+        """Create a Task and wait for the operator."""
+        metadata = {"name": name, "annotations": annotations or {}}
+        body = {"metadata": metadata, "spec": {"task": "mail.send", **spec}}
+        await self.kube.create(TASKS, NAMESPACE, body)
+        await self.idle()
+        return self.task(name)
+
+    async def change(self, name: str = "a", **spec: object) -> None:
+        """Change a Task's spec and wait for the operator."""
+        await self.kube.merge(TASKS, NAMESPACE, name, {"spec": spec})
+        await self.idle()
+
+    async def delete(self, name: str = "a") -> None:
+        """Delete a Task and wait for the operator."""
+        await self.kube.delete(TASKS, NAMESPACE, name)
+        await self.idle()
+
+    # --- the operator -------------------------------------------------------------------------------------------------
+
+    async def idle(self) -> None:
+        """Until the operator has nothing to do."""
+        await asyncio.wait_for(self.tasks.queue.idle(), 5)
+
+    async def later(self, seconds: float = 0.0) -> None:
+        """Let time pass; the operator looks at every Task again, as it does when one is due."""
+        self.clock.pass_(seconds)
+        for body in self.kube.stored(TASKS):
+            self.tasks.seen(body)
+        await self.idle()
+
+    # --- a worker -------------------------------------------------------------------------------------------------------
+
+    async def start(self, queue: str = "mail") -> tuple[Delivery, Begun]:
+        """Begin the only ready task."""
+        [delivery] = await self.broker.claim(queue, "w", 10)
+        [begun] = await self.broker.begin([delivery], "w", "pod-1", max_crashes=3)
+        return delivery, begun
+
+    async def settle(
+        self, delivery: Delivery, begun: Begun, phase: Phase = Phase.SUCCEEDED, *, at: float | None = None
+    ) -> Outcome:
+        """End it as a worker does that dies before it reports."""
+        envelope = decode(delivery.message)
+        outcome = Outcome(
+            id=delivery.id,
+            task=envelope.task,
+            phase=phase,
+            attempts=begun.attempts,
+            worker="pod-1",
+            finished_at=self.clock() if at is None else at,
+            result=b"7" if phase is Phase.SUCCEEDED else None,
+            resource=envelope.resource,
+        )
+        settlement = Settlement(
+            lease=begun.lease, verb=Verb.END, message=delivery.message, phase=phase, outcome=outcome, life=3600.0
+        )
+        assert await self.broker.settle([settlement]) == [True]
+        return outcome
+
+    # --- what is there ----------------------------------------------------------------------------------------------------
+
+    def task(self, name: str = "a") -> Manifest:
+        """The Task."""
+        return self.kube.the(TASKS, NAMESPACE, name)
+
+    def status(self, name: str = "a") -> Manifest:
+        """The Task's status."""
+        return dict(self.task(name)["status"])
+
+    def phase(self, name: str = "a") -> str:
+        """The Task's phase."""
+        return str(self.status(name)["phase"])
+
+    def condition(self, type: str, name: str = "a") -> Manifest:
+        """One of the Task's conditions."""
+        [found] = [condition for condition in self.status(name)["conditions"] if condition["type"] == type]
+        return dict(found)
+
+    def names(self) -> list[str]:
+        """The Tasks that there are."""
+        return [body["metadata"]["name"] for body in self.kube.stored(TASKS)]
+
+    def events(self) -> list[tuple[str, str]]:
+        """(reason, name) of every Event."""
+        return [(body["reason"], body["regarding"]["name"]) for body in self.kube.stored(EVENTS)]
+
+    async def depth(self, queue: str = "mail") -> Depth:
+        """What the queue holds."""
+        return (await self.broker.depth([queue]))[queue]
+
+    async def queued(self, queue: str = "mail") -> list[Envelope]:
+        """Takes all that is ready."""
+        return [decode(delivery.message) for delivery in await self.broker.claim(queue, "w", 100)]
+
+
+@asynccontextmanager
+async def task_rig() -> AsyncIterator[TaskRig]:
+    """A rig whose operator works while the block lasts."""
+    rig = TaskRig()
+    rig.tasks.queue.start()
+    try:
+        yield rig
+    finally:
+        await rig.tasks.queue.stop()
