@@ -15,10 +15,11 @@ from rich.console import Console
 
 from demo.live import Timeline, follow
 from demo.outcome import Outcome
+from demo.span_tree import PIPE_WIDTH
 from demo.stage import Stage, prepare
 from local_cluster.errors import ClusterError
 
-console = Console(stderr=False)
+console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def main() -> int:

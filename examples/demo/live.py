@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class Timeline:
 def follow(stage: Stage, console: Console) -> Timeline:
     """Look until it is over. Cancels the long export once it runs."""
     timeline, began, cancelled = Timeline(), time.monotonic(), False
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             moment = look(stage, time.monotonic() - began)
             timeline.note(moment)
@@ -92,7 +93,10 @@ def look(stage: Stage, since: float) -> Moment:
     """The Tasks, the pool and the Job as of now."""
     job = stage.json("job/shop-submit").get("status", {})
     return Moment(
-        since, stage.json("ptask")["items"], stage.json("ppool/shop"), bool(job.get("succeeded") or job.get("failed"))
+        since,
+        json.loads(stage.tasks("--output=json"))["items"],
+        stage.json("ppool/shop"),
+        bool(job.get("succeeded") or job.get("failed")),
     )
 
 

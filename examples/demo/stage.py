@@ -51,6 +51,10 @@ class Stage:
         """Cancel a Task, as the comment in tasks.yaml says."""
         self.kubectl("patch", f"ptask/{task}", "--type=merge", "--patch", '{"spec": {"cancel": true}}')
 
+    def tasks(self, *options: str) -> str:
+        """`kubectl get` of this demo's Tasks, whatever else there may be."""
+        return self.kubectl("get", "--filename", str(MANIFESTS / "tasks.yaml"), *options)
+
     def trace_log(self) -> list[str]:
         """What the collector has written."""
         return self.kubectl(
@@ -67,8 +71,10 @@ def prepare(name: str, kubeconfig: Path) -> Stage:
     stage = Stage(name, kubeconfig, release.app(name, kubeconfig, EXAMPLES / "shop"))
     stage.apply("queue.yaml")
     stage.apply("pool.yaml")
-    try:
-        stage.kubectl("wait", "ppool/shop", "--for=condition=Ready", "--timeout=60s")
-    except ClusterError as error:
-        raise ClusterError(f"the pool isn't ready: {error}; see: kubectl describe ppool shop") from error
+    progress.say("waiting for the pool to be asleep, as it is when there is nothing to do")
+    for asleep in ("jsonpath={.status.decision.replicas}=0", "jsonpath={.status.replicas}=0"):
+        try:
+            stage.kubectl("wait", "ppool/shop", f"--for={asleep}", "--timeout=60s")
+        except ClusterError as error:
+            raise ClusterError(f"the pool doesn't sleep: {error}; see: kubectl describe ppool shop") from error
     return stage

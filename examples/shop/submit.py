@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from penstock import Handle, PenstockError, Phase, TaskFailed, telemetry
+from penstock import Handle, PenstockError, Phase, TaskFailed, tracing
 from shop import album, topics
 from shop.tasks import app, broken_import, thumbnail, word_statistics
 from shop.thumbnails import Thumbnail
@@ -131,7 +131,7 @@ async def _fails_as_it_should(handle: Handle[None]) -> bool:
 
 def main() -> int:
     """The exit code."""
-    flush = telemetry.configure("shop-submit")
+    flush = tracing.configure("shop-submit")
     try:
         good = asyncio.run(run())
     except (PenstockError, LookupError) as error:

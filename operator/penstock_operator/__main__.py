@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import kopf
 
-from penstock import telemetry
+from penstock import tracing
 from penstock.errors import ConfigurationError
 from penstock_operator.handlers import registry
 from penstock_operator.settings import Settings
@@ -28,7 +28,7 @@ def main() -> int:
         return 2
     logging.getLogger().setLevel(settings.log_level)
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    flush = telemetry.configure("penstock-operator")
+    flush = tracing.configure("penstock-operator")
     _run(settings)
     flush()
     return 0

@@ -131,6 +131,7 @@ def _status(resource: TaskQueue, depth: Depth, now: float) -> Manifest:
         "observedGeneration": generation,
         "depth": depth.ready + depth.due,
         "delayed": depth.delayed,
+        "parked": depth.parked,
         "inFlight": depth.in_flight,
         "deadLettered": depth.dead,
         "oldestSeconds": round(depth.oldest, 1),

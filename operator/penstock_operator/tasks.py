@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from penstock.broker.protocol import Cancellation
 from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
-from penstock.report import Standing
+from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from penstock.workqueue import WorkQueue

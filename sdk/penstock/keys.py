@@ -5,7 +5,8 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
 
     penstock:{NS/QUEUE}:stream:PRIORITY   stream  ready tasks, consumer group `workers`
     penstock:{NS/QUEUE}:delayed           zset    id → due, ms since the epoch by Redis' clock
-    penstock:{NS/QUEUE}:held              hash    id → envelope of a delayed task
+    penstock:{NS/QUEUE}:held              hash    id → envelope of a delayed or parked task
+    penstock:{NS/QUEUE}:parked            zset    id → since when no live worker knew its name, ms
     penstock:{NS/QUEUE}:outbox            hash    id → outcome not yet written to its resource
     penstock:{NS/QUEUE}:dead              stream  dead letters
     penstock:{NS/QUEUE}:config            string  the TaskQueue's settings, written by the operator
@@ -69,8 +70,13 @@ class QueueKeys:
         return self.prefix + "delayed"
 
     @cached_property
+    def parked(self) -> str:
+        """Ids of tasks whose name no live worker knows."""
+        return self.prefix + "parked"
+
+    @cached_property
     def held(self) -> str:
-        """Envelopes of delayed tasks."""
+        """Envelopes of delayed and parked tasks."""
         return self.prefix + "held"
 
     @cached_property
@@ -101,12 +107,12 @@ class QueueKeys:
     @cached_property
     def fixed(self) -> tuple[str, ...]:
         """The set that may stay for ever."""
-        return (*self.streams, self.delayed, self.held, self.outbox, self.dead, self.config)
+        return (*self.shared, self.config)
 
     @cached_property
     def shared(self) -> tuple[str, ...]:
         """What every function of the library gets as its first keys, in the order of `shared.lua`."""
-        return (*self.streams, self.delayed, self.held, self.outbox, self.dead)
+        return (*self.streams, self.delayed, self.held, self.outbox, self.dead, self.parked)
 
     def task(self, task_id: str) -> str:
         """The record of one task."""

@@ -4,7 +4,6 @@ JSON Patch that writes it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,30 +13,13 @@ from penstock.envelope import ResourceRef
 from penstock.kube import Manifest, Resource
 from penstock.outcome import Outcome
 from penstock.resources.kinds import GROUP, VERSION
+from penstock.standing import Standing
 from penstock.status import Phase
 
-__all__ = ["TASKS", "Standing", "ended", "guarded", "moment", "observed", "standing"]
+__all__ = ["TASKS", "ended", "guarded", "moment", "observed", "standing"]
 
 TASKS = Resource(f"/apis/{GROUP}/{VERSION}", "tasks")
 RESULT_LIMIT = 16 * 1024  # bytes of JSON that a resource takes; etcd is no object store
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A Task that hasn't ended. Times are seconds since the epoch."""
-
-    phase: Phase
-    reason: str
-    message: str
-    at: float
-    admitted: bool = True
-    attempts: int = 0
-    worker: str = ""
-    queued_at: float | None = None
-    started_at: float | None = None
-    traceparent: str | None = None
-    percent: float | None = None
-    said: str = ""
 
 
 def moment(seconds: float) -> str:

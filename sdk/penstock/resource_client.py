@@ -24,7 +24,7 @@ from penstock.status import Phase
 from penstock.submission import Signature
 from penstock.telemetry import Step
 
-__all__ = ["ResourceClient"]
+__all__ = ["ResourceClient", "generated_name", "task_manifest"]
 
 R = TypeVar("R")
 LOOK_SECONDS = 0.25
@@ -44,10 +44,14 @@ class ResourceClient:
         span = telemetry.start(Step.SUBMIT, names)
         with trace.use_span(span, end_on_exit=True):
             manifest = task_manifest(call, telemetry.traceparent(span))
-            created = await self._kube.create(TASKS, self._namespace, manifest)
-            name = str(created["metadata"]["name"])
+            name = await self.create(manifest)
             span.set_attribute("messaging.message.id", name)
         return Handle(name, self, call.definition.returns)
+
+    async def create(self, manifest: Manifest) -> str:
+        """Create a Task from its manifest; its name."""
+        created = await self._kube.create(TASKS, self._namespace, manifest)
+        return str(created["metadata"]["name"])
 
     async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
         """Create many Tasks over shared connections. Handles come in the calls' order."""
@@ -105,7 +109,7 @@ class ResourceClient:
 def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
     """The Task resource of a call. Raises ConfigurationError where the call isn't one."""
     options, definition = call.options, call.definition
-    name = options.resource if isinstance(options.resource, str) else _generated_name(definition.name)
+    name = options.resource if isinstance(options.resource, str) else generated_name(definition.name)
     retry = call.retry() or definition.options.retry
     spec = {
         "task": definition.name,
@@ -132,7 +136,7 @@ def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
         raise ConfigurationError(f"{definition.name} can't be a Task resource: {error}") from error
 
 
-def _generated_name(task: str) -> str:
+def generated_name(task: str) -> str:
     """A DNS label from the task's name, unique enough."""
     stem = "".join(c if c.isalnum() else "-" for c in task.lower()).strip("-")
     return f"{stem[:50]}-{uuid.uuid4().hex[:10]}"

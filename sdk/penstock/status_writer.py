@@ -14,7 +14,8 @@ from penstock.errors import ApiRefused
 from penstock.keys import queue_of
 from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
-from penstock.report import TASKS, Standing
+from penstock.report import TASKS
+from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.telemetry import Step
 

@@ -10,14 +10,14 @@ one every span is a no-op. Times are seconds since the epoch; the API takes ns.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-__all__ = ["Step", "attributes", "configure", "derived", "parse", "record", "start", "trace_id", "traceparent"]
+__all__ = ["Step", "attributes", "derived", "parse", "record", "start", "trace_id", "traceparent"]
 
 ANNOTATION = "penstock.dev/traceparent"
 SCOPE = "penstock"
@@ -119,9 +119,3 @@ def derived(*names: str) -> str:
 def _ns(seconds: float) -> int:
     return int(seconds * 1_000_000_000)
 
-
-def configure(service: str) -> Callable[[], None]:
-    """Export by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT says so. Returns what flushes and ends it."""
-    from penstock.tracing import export
-
-    return export(service)

@@ -6,20 +6,22 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 
 from opentelemetry import trace
 
 from penstock.telemetry import Step, record
 
-__all__ = ["export", "record_derived"]
+__all__ = ["configure", "record_derived"]
 
 EXPORT_MS = 500  # how long a finished span may wait; short, for a killed worker loses those that wait
 _given: ContextVar[tuple[int, int] | None] = ContextVar("penstock_span_ids", default=None)
 
 
-def export(service: str) -> Callable[[], None]:
-    """Start exporting. Without an endpoint, or with OTEL_SDK_DISABLED, nothing is even imported."""
+def configure(service: str) -> Callable[[], None]:
+    """Export by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT says so; returns what flushes and ends it.
+
+    Without an endpoint, or with OTEL_SDK_DISABLED, nothing is even imported.
+    """
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(map(os.environ.get, endpoints)):
         return lambda: None
@@ -44,11 +46,7 @@ def export(service: str) -> Callable[[], None]:
     provider = TracerProvider(resource=Resource.create({"service.name": name}), id_generator=GivenIds())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=EXPORT_MS))
     trace.set_tracer_provider(provider)
-    return partial(_shut_down, provider.shutdown)
-
-
-def _shut_down(shutdown: Callable[[], None]) -> None:
-    shutdown()
+    return provider.shutdown
 
 
 def record_derived(

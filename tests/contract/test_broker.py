@@ -201,6 +201,29 @@ class TestSettle:
         assert await broker.outbox("mail", 10) == []
 
 
+class TestPark:
+    async def test_a_parked_message_waits_outside_the_depth(self, broker: Broker) -> None:
+        delivery, begun = await start_one(broker)
+        await broker.settle([again(begun, delivery, Verb.PARK)])
+        depth = (await broker.depth(["mail"]))["mail"]
+        assert (depth.parked, depth.backlog, depth.delayed) == (1, 0, 0)
+        assert [parked.message for parked in await broker.parked("mail", 10)] == [delivery.message]
+
+    async def test_whoever_knows_it_makes_it_ready_again(self, broker: Broker) -> None:
+        delivery, begun = await start_one(broker)
+        await broker.settle([again(begun, delivery, Verb.PARK)])
+        await broker.unpark("mail", ["mail/1", "mail/unknown"])
+        [second] = await begin(broker, await broker.claim("mail", "b", 10), "b")
+        assert (second.verdict, second.attempts) == (Verdict.RUN, 1)
+        assert await broker.parked("mail", 10) == []
+
+    async def test_it_can_be_cancelled(self, broker: Broker) -> None:
+        delivery, begun = await start_one(broker)
+        await broker.settle([again(begun, delivery, Verb.PARK)])
+        assert (await broker.cancel(cancelled("1"), reason="user", life=LIFE))[0] is Cancellation.CANCELLED
+        assert (await broker.depth(["mail"]))["mail"].parked == 0
+
+
 class TestDelay:
     async def test_a_delayed_message_comes_when_it_is_due(self, broker: Broker) -> None:
         await broker.send([message("1", not_before=time.time() + 0.2)])

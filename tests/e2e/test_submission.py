@@ -16,10 +16,10 @@ from tests.waiting import wait_sync
 SERVICE = """
 import asyncio
 import tasks
-from penstock import TaskFailed, TaskCancelled, telemetry
+from penstock import TaskFailed, TaskCancelled, tracing
 
 async def main():
-    flush = telemetry.configure("e2e-service")
+    flush = tracing.configure("e2e-service")
     async with tasks.app:
         assert await (await tasks.add.enqueue(20, 22)).result(timeout=30) == 42
         handles = await tasks.app.enqueue_many(tasks.add.s(n, 1) for n in range(500))

@@ -152,3 +152,19 @@ def test_an_oversized_payload_is_refused_with_the_remedy(pool: Kubectl) -> None:
     status = pool.finished("huge")
     assert (status["phase"], status["error"]["type"]) == ("Failed", "PayloadTooLarge")
     assert "pass a reference" in status["error"]["message"]
+
+
+def test_a_name_that_nobody_knows_is_parked(pool: Kubectl) -> None:
+    pool.task("unknown", "not_written_yet")
+    path = '{.status.conditions[?(@.type=="Admitted")].reason}'
+    wait_sync(lambda: pool.value("ptask/unknown", path) == "Parked", "the task to be parked")
+    assert pool.phase("unknown") == "Queued"
+
+
+def test_a_long_backoff_shows_as_retrying(pool: Kubectl) -> None:
+    pool.task(
+        "patient", "broken", "not yet", retry={"maxAttempts": 2, "backoff": {"initialSeconds": 30, "jitter": False}}
+    )
+    wait_sync(lambda: pool.phase("patient") == "Retrying", "the task to wait for its next attempt")
+    message = pool.value("ptask/patient", '{.status.conditions[?(@.type=="Reconciling")].message}')
+    assert "ValueError: not yet" in message

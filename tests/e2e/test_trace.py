@@ -63,11 +63,11 @@ def test_a_task_from_kubectl(pool: Kubectl, system: Kubectl) -> None:
 def test_a_task_from_python(pool: Kubectl, system: Kubectl, images: dict[str, str]) -> None:
     script = """
 import asyncio, tasks
-from penstock import telemetry
+from penstock import tracing
 from opentelemetry import trace
 
 async def main():
-    flush = telemetry.configure("e2e-service")
+    flush = tracing.configure("e2e-service")
     async with tasks.app:
         with trace.get_tracer("e2e").start_as_current_span("checkout") as span:
             handle = await tasks.add.enqueue(1, 1)

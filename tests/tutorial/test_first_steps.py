@@ -19,6 +19,7 @@ from penstock import (
     TaskTimedOut,
 )
 from penstock.testing import worker
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -152,8 +153,6 @@ async def test_what_cannot_run_is_handed_back(app: Penstock) -> None:
         async def running() -> bool:
             return (await handle.status()).phase is Phase.RUNNING
 
-        from tests.waiting import wait_for
-
         await wait_for(running, "the task to run")
     assert (await handle.status()).phase is Phase.QUEUED
     release.set()
@@ -183,3 +182,35 @@ def test_options_that_cannot_be(app: Penstock) -> None:
 
     with pytest.raises(ConfigurationError, match="timeout=0"):
         greet.options(timeout=0)
+
+
+def test_an_app_may_be_used_from_one_loop_after_another(app: Penstock) -> None:
+    @app.task
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    async def once() -> int:
+        async with worker(app):
+            await asyncio.sleep(0)  # the worker is idle and waits
+            return await (await add.enqueue(1, 2)).result(timeout=5)
+
+    assert [asyncio.run(once()), asyncio.run(once())] == [3, 3]
+
+
+async def test_a_task_that_nobody_knows_waits_for_a_worker_that_does(app: Penstock) -> None:
+    newer = Penstock("shop", url="memory://")
+    newer.__dict__["_memory"] = app.broker()  # two versions of the code on one broker
+
+    @newer.task
+    async def added_later() -> str:
+        return "done"
+
+    async with worker(app):
+        handle = await added_later.enqueue()
+
+        async def parked() -> bool:
+            return (await app.broker().depth(["shop"]))["shop"].parked == 1
+
+        await wait_for(parked, "the old worker to park it")
+    async with worker(newer):
+        assert await handle.result(timeout=5) == "done"

@@ -195,7 +195,7 @@ def json_patch(document: Manifest, operations: Sequence[Manifest]) -> Manifest:
         *way, last = str(operation["path"]).removeprefix("/").split("/")
         holder = patched
         for step in way:
-            holder = holder.get(step) or {}
+            holder = (holder[int(step)] if isinstance(holder, list) else holder.get(step)) or {}
         match operation["op"]:
             case "test":
                 if holder.get(last) != operation["value"]:

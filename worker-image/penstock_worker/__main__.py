@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 
-from penstock import telemetry
+from penstock import tracing
 from penstock.app import Penstock
 from penstock.errors import ConfigurationError
 from penstock.kube import Kube
@@ -53,7 +53,7 @@ def main() -> int:
     try:
         settings = Settings.from_environment()
         logging.getLogger().setLevel(settings.log_level)
-        flush = telemetry.configure("penstock-worker")
+        flush = tracing.configure("penstock-worker")
         app = load_app(settings.app)
         _run(app, settings)
     except ConfigurationError as error:

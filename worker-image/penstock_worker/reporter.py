@@ -12,13 +12,12 @@ from functools import partial
 
 from penstock.batcher import Batcher
 from penstock.broker import Broker
+from penstock.envelope import Envelope, ResourceRef
 from penstock.keys import queue_of
 from penstock.kube import Kube
 from penstock.outcome import Outcome
-from penstock.report import Standing
-from penstock.status import Phase
+from penstock.standing import Standing
 from penstock.status_writer import StatusWriter
-from penstock.worker.reporter import Running
 from penstock.workqueue import WorkQueue
 
 __all__ = ["ApiReporter"]
@@ -28,6 +27,8 @@ WRITERS = 16
 # What waits beyond this, while the API server is away, is left to the outbox and the operator's sweep.
 MOST_WAITING = 10_000
 
+News = tuple[ResourceRef, Standing] | Outcome
+
 
 class ApiReporter:
     """The latest report of each task, on its way. Use as `async with`."""
@@ -35,21 +36,21 @@ class ApiReporter:
     def __init__(self, kube: Kube, broker: Broker) -> None:
         self._writer = StatusWriter(kube)
         self._broker = broker
-        self._latest: dict[str, Running | Outcome] = {}
+        self._latest: dict[str, News] = {}
         self._queue: WorkQueue[str] = WorkQueue("reports", self._report, workers=WRITERS)
         self._clearing: defaultdict[str, Batcher[Outcome, None]] = defaultdict(partial(Batcher, self._clear))
 
-    def running(self, running: Running) -> None:
+    def standing(self, envelope: Envelope, standing: Standing) -> None:
         """See Reporter."""
-        if not isinstance(self._latest.get(running.envelope.id), Outcome):
-            self._take(running.envelope.id, running)
+        if envelope.resource is not None and not isinstance(self._latest.get(envelope.id), Outcome):
+            self._take(envelope.id, (envelope.resource, standing))
 
     def ended(self, outcomes: Sequence[Outcome]) -> None:
         """See Reporter."""
         for outcome in outcomes:
             self._take(outcome.id, outcome)
 
-    def _take(self, id: str, news: Running | Outcome) -> None:
+    def _take(self, id: str, news: News) -> None:
         if len(self._latest) < MOST_WAITING or id in self._latest:
             self._latest[id] = news
             self._queue.add(id)
@@ -59,8 +60,8 @@ class ApiReporter:
         if isinstance(news, Outcome):
             await self._writer.ended(news)
             await self._clearing[queue_of(id)](news)
-        elif news is not None and news.envelope.resource is not None:
-            await self._writer.standing(news.envelope.resource, _standing(news))
+        elif news is not None:
+            await self._writer.standing(*news)
         # Only now, and only if nothing newer came: what failed is tried again from here.
         if self._latest.get(id) is news:
             self._latest.pop(id, None)
@@ -82,19 +83,3 @@ class ApiReporter:
         await self._queue.stop()
         if self._latest:
             log.warning("%d reports left to the operator", len(self._latest))
-
-
-def _standing(news: Running) -> Standing:
-    return Standing(
-        Phase.RUNNING,
-        "Running",
-        f"attempt {news.attempts} runs on {news.worker}",
-        at=news.started_at,
-        attempts=news.attempts,
-        worker=news.worker,
-        queued_at=news.queued_at,
-        started_at=news.started_at,
-        traceparent=news.envelope.traceparent,
-        percent=news.percent,
-        said=news.message,
-    )

@@ -5,7 +5,6 @@ It is private to one app object. Each method is one step of the event loop, whic
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
 from collections import defaultdict, deque
@@ -13,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from penstock import envelope as envelopes
+from penstock.broker.bell import Bell
 from penstock.broker.protocol import (
     Begun,
     Cancellation,
@@ -53,7 +53,7 @@ class _Record:
     outcome: Outcome | None = None
     progress: bytes | None = None
     expires_at: float = float("inf")
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: Bell = field(default_factory=Bell)
 
 
 @dataclass
@@ -70,10 +70,19 @@ class _Queue:
     ready: dict[int, deque[Delivery]] = field(default_factory=lambda: {i + 1: deque() for i in range(len(PRIORITIES))})
     claimed: dict[str, _Claim] = field(default_factory=dict)
     delayed: dict[str, float] = field(default_factory=dict)
+    parked: dict[str, float] = field(default_factory=dict)
     dead: list[Delivery] = field(default_factory=list)
     outbox: dict[str, Outcome] = field(default_factory=dict)
     config: QueueConfig = field(default_factory=QueueConfig)
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: Bell = field(default_factory=Bell)
+
+
+@dataclass(eq=False)
+class _Listener:
+    """Who hears of cancellations."""
+
+    heard: deque[str] = field(default_factory=deque)
+    bell: Bell = field(default_factory=Bell)
 
 
 class MemoryBroker:
@@ -85,7 +94,7 @@ class MemoryBroker:
         self._numbers = itertools.count(1)
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._records: dict[str, _Record] = {}
-        self._listeners: set[asyncio.Queue[str]] = set()
+        self._listeners: set[_Listener] = set()
 
     def _record(self, id: str) -> _Record | None:
         record = self._records.get(id)
@@ -98,7 +107,7 @@ class MemoryBroker:
         queue = self._queues[queue_of(id)]
         record.entry = str(next(self._numbers))
         queue.ready[record.stream].append(Delivery(queue_of(id), record.stream, record.entry, id, record.message))
-        queue.arrived.set()
+        queue.arrived.ring()
 
     def _schedule(self, id: str, record: _Record, delay: float) -> None:
         record.queued_at = self._clock() + delay
@@ -112,7 +121,7 @@ class MemoryBroker:
         record.expires_at = self._clock() + life
         if outcome.resource is not None:
             self._queues[queue_of(id)].outbox[id] = outcome
-        record.ended.set()
+        record.ended.ring()
 
     # --- submitting and working ---------------------------------------------------------------------------------
 
@@ -133,11 +142,7 @@ class MemoryBroker:
         """See Broker."""
         state = self._queues[queue]
         if wait > 0 and not any(state.ready.values()):
-            state.arrived.clear()
-            try:
-                await asyncio.wait_for(state.arrived.wait(), wait)
-            except TimeoutError:
-                return []
+            await state.arrived.wait(wait)
         return self._take(state, consumer, budget)
 
     def _take(self, state: _Queue, consumer: str, budget: int) -> list[Delivery]:
@@ -234,7 +239,10 @@ class MemoryBroker:
                 state.dead.append(claim.delivery)
             return True
         record.phase, record.message = settlement.phase, settlement.message
-        record.attempts -= settlement.verb is Verb.RELEASE
+        record.attempts -= settlement.verb is not Verb.RETRY
+        if settlement.verb is Verb.PARK:
+            state.parked[lease.id] = self._clock()
+            return True
         self._schedule(lease.id, record, settlement.delay)
         return True
 
@@ -264,6 +272,17 @@ class MemoryBroker:
                 self._push(id, record)
         return min(delayed.values()) - now if delayed else None
 
+    async def parked(self, queue: str, limit: int) -> list[Delivery]:
+        """See Broker."""
+        known = [(id, record) for id in self._queues[queue].parked if (record := self._record(id))]
+        return [Delivery(queue, 0, "", id, record.message) for id, record in known[:limit]]
+
+    async def unpark(self, queue: str, ids: Sequence[str]) -> None:
+        """See Broker."""
+        for id in ids:
+            if self._queues[queue].parked.pop(id, None) is not None and (record := self._record(id)):
+                self._push(id, record)
+
     async def leave(self, queue: str, consumer: str) -> None:
         """See Broker."""
 
@@ -279,7 +298,8 @@ class MemoryBroker:
         if record.phase is Phase.RUNNING:
             record.cancel = reason
             for listener in self._listeners:
-                listener.put_nowait(outcome.id)
+                listener.heard.append(outcome.id)
+                listener.bell.ring()
             return Cancellation.REQUESTED, record.attempts
         self._forget(outcome.id, record)
         self._finish(outcome.id, record, outcome, life)
@@ -301,6 +321,7 @@ class MemoryBroker:
     def _forget(self, id: str, record: _Record) -> None:
         state = self._queues[queue_of(id)]
         state.delayed.pop(id, None)
+        state.parked.pop(id, None)
         state.claimed.pop(record.entry, None)
         stream = state.ready[record.stream]
         for delivery in [d for d in stream if d.id == id]:
@@ -320,7 +341,8 @@ class MemoryBroker:
         record = self._record(id)
         if record is None:
             return None
-        await record.ended.wait()
+        while record.outcome is None:
+            await record.ended.wait()
         return record.outcome
 
     async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
@@ -334,7 +356,9 @@ class MemoryBroker:
         oldest = max(0.0, now - min(queued)) if queued else 0.0
         consumers = frozenset(claim.consumer for claim in state.claimed.values())
         delayed = len(state.delayed) - due
-        return Depth(len(waiting), delayed, due, len(state.claimed), len(state.dead), oldest, consumers)
+        return Depth(
+            len(waiting), delayed, due, len(state.claimed), len(state.dead), len(state.parked), oldest, consumers
+        )
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Broker."""
@@ -357,13 +381,15 @@ class MemoryBroker:
 
     async def cancellations(self, queues: Sequence[str]) -> AsyncGenerator[str, None]:
         """See Broker."""
-        listener: asyncio.Queue[str] = asyncio.Queue()
+        listener = _Listener()
         self._listeners.add(listener)
         try:
             while True:
-                id = await listener.get()
-                if queue_of(id) in queues:
-                    yield id
+                while listener.heard:
+                    id = listener.heard.popleft()
+                    if queue_of(id) in queues:
+                        yield id
+                await listener.bell.wait()
         finally:
             self._listeners.discard(listener)
 

@@ -88,6 +88,7 @@ class Verb(StrEnum):
     END = "end"  # terminal
     RETRY = "retry"  # queued again after `delay`
     RELEASE = "release"  # handed back at once; the attempt doesn't count
+    PARK = "park"  # nobody here knows its name: it waits outside the depth for a worker that does
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
@@ -130,6 +131,7 @@ class Depth(Struct, frozen=True):
     due: int = 0
     in_flight: int = 0
     dead: int = 0
+    parked: int = 0
     oldest: float = 0.0
     consumers: frozenset[str] = frozenset()
 
@@ -183,6 +185,12 @@ class Broker(Protocol):
 
     async def promote(self, queue: str) -> float | None:
         """Make due messages claimable. Seconds until the next is due, or None."""
+
+    async def parked(self, queue: str, limit: int) -> list[Delivery]:
+        """Some of the parked messages; `entry` is empty."""
+
+    async def unpark(self, queue: str, ids: Sequence[str]) -> None:
+        """Make parked messages ready again."""
 
     async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
         """Cancel the task that `outcome` names. If it still waits, that is recorded. Gives its attempts besides."""

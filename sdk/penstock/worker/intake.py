@@ -14,7 +14,7 @@ from penstock.worker.slots import Slots
 __all__ = ["Intake"]
 
 log = logging.getLogger("penstock.worker")
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 0.5  # bounds how long a drain waits for the claim under way
 PAUSE_SECONDS = 0.5  # after the broker couldn't be reached
 
 
@@ -41,6 +41,10 @@ class Intake:
                 await self._round()
             except PenstockError as error:
                 log.warning("queue %s: couldn't claim, trying again: %s", self.queue, error)
+                await asyncio.sleep(PAUSE_SECONDS)
+            except Exception:
+                # A bug, but no reason to fall silent: what was claimed comes back when its lease runs out.
+                log.exception("queue %s: claiming failed, trying again", self.queue)
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _round(self) -> None:

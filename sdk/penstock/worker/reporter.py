@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from penstock.envelope import Envelope
 from penstock.outcome import Outcome
+from penstock.standing import Standing
 
-__all__ = ["NobodyAsks", "Reporter", "Running"]
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """An attempt under way. Times are seconds since the epoch."""
-
-    envelope: Envelope
-    attempts: int
-    worker: str
-    queued_at: float
-    started_at: float
-    percent: float | None = None
-    message: str = ""
+__all__ = ["NobodyAsks", "Reporter"]
 
 
 class Reporter(Protocol):
     """Takes reports and sees to them in its own time; nothing here may block a task."""
 
-    def running(self, running: Running) -> None:
-        """A task runs (said only of those that run for more than a moment), or has got further."""
+    def standing(self, envelope: Envelope, standing: Standing) -> None:
+        """A task runs, has got further, or has to wait (said only where that takes more than a moment)."""
 
     def ended(self, outcomes: Sequence[Outcome]) -> None:
         """Tasks have ended and their outcomes are in the outbox: report, then clear."""
@@ -41,7 +28,7 @@ class Reporter(Protocol):
 class NobodyAsks:
     """For tasks that came straight through the broker: it is the record."""
 
-    def running(self, running: Running) -> None:
+    def standing(self, envelope: Envelope, standing: Standing) -> None:
         """See Reporter."""
 
     def ended(self, outcomes: Sequence[Outcome]) -> None:

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from opentelemetry import trace
@@ -18,13 +18,14 @@ from penstock.broker.protocol import Begun, Broker, Delivery, Renewal, Settlemen
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
 from penstock.outcome import Failure, Outcome
+from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.telemetry import Step
 from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.leases import Leases
 from penstock.worker.policy import Policies
 from penstock.worker.progress import Progress
-from penstock.worker.reporter import Reporter, Running
+from penstock.worker.reporter import Reporter
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.verdict import Crashed, Ending, Ruling, Stopped, TimedOut, Unknown, rule
@@ -34,6 +35,7 @@ __all__ = ["Runner"]
 log = logging.getLogger("penstock.worker")
 # An unfinished task's record lives this much longer with every transition.
 UNFINISHED_SECONDS = 7 * 24 * 3600.0
+WORTH_TELLING_SECONDS = 1.0
 
 
 @dataclass(eq=False)
@@ -140,7 +142,7 @@ class Runner:
         if envelope.deadline is not None and envelope.deadline <= begun.started_at:
             return TimedOut(begun.started_at - envelope.deadline, deadline=True)
         if attempt.definition is None:
-            log.warning("%s: no task %r here; it waits for a worker that knows it", envelope.id, envelope.task)
+            log.warning("%s: no task %r here; parked for a worker that knows it", envelope.id, envelope.task)
             return Unknown(envelope.task)
         return None
 
@@ -158,10 +160,24 @@ class Runner:
         envelope, begun = attempt.envelope, attempt.begun
         if percent is not None or message:
             await self.broker.note(begun.lease, msgspec.json.encode({"percent": percent, "message": message}))
-        if envelope.resource is not None and not attempt.lost:
-            self.reporter.running(
-                Running(envelope, begun.attempts, self.worker, begun.queued_at, begun.started_at, percent, message)
-            )
+        if not attempt.lost:
+            said = f"attempt {begun.attempts} runs on {self.worker}"
+            standing = self._standing(attempt, Phase.RUNNING, "Running", said)
+            self.reporter.standing(envelope, replace(standing, percent=percent, said=message))
+
+    def _standing(self, attempt: Attempt, phase: Phase, reason: str, message: str) -> Standing:
+        begun = attempt.begun
+        return Standing(
+            phase,
+            reason,
+            message,
+            at=self.clock(),
+            attempts=begun.attempts,
+            worker=self.worker,
+            queued_at=begun.queued_at,
+            started_at=begun.started_at,
+            traceparent=attempt.envelope.traceparent,
+        )
 
     # --- 3. settle and report -----------------------------------------------------------------------------------
 
@@ -178,8 +194,19 @@ class Runner:
         )
         if not await self._settling.settle(settlement):
             log.warning("%s: its lease was lost; whoever has it now decides its outcome", attempt.envelope.id)
-        elif outcome is not None and outcome.resource is not None:
+        elif outcome is None:
+            self._report_waiting(attempt, ruling)
+        elif outcome.resource is not None:
             self.reporter.ended([outcome])
+
+    def _report_waiting(self, attempt: Attempt, ruling: Ruling) -> None:
+        """A wait of less than a moment isn't worth a write: the next attempt says more."""
+        if ruling.verb is Verb.PARK:
+            message = f"no live worker knows the task {attempt.envelope.task!r}: it waits for one that does"
+            self.reporter.standing(attempt.envelope, self._standing(attempt, ruling.phase, "Parked", message))
+        elif ruling.delay >= WORTH_TELLING_SECONDS and ruling.failure is not None:
+            message = f"again in {ruling.delay:.0f} s after {ruling.failure.type}: {ruling.failure.message}"
+            self.reporter.standing(attempt.envelope, self._standing(attempt, ruling.phase, "Retrying", message))
 
     def _outcome(self, attempt: Attempt, ruling: Ruling, traceparent: str) -> Outcome:
         envelope, begun = attempt.envelope, attempt.begun
@@ -199,6 +226,15 @@ class Runner:
         )
 
     # --- from outside -----------------------------------------------------------------------------------------
+
+    def wants(self, message: bytes) -> bool:
+        """Whether a parked message is for this worker: it knows the name, or may at least tell that time is up."""
+        try:
+            envelope = decode(message)
+        except Undecodable:
+            return True
+        late = envelope.deadline is not None and envelope.deadline <= self.clock()
+        return late or envelope.task in self.tasks
 
     def cancel(self, id: str) -> None:
         """Somebody cancelled a task; if it runs here, stop it."""

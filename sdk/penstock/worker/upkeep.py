@@ -17,6 +17,8 @@ log = logging.getLogger("penstock.worker")
 LONGEST_SLEEP_SECONDS = 0.5
 SHORTEST_SLEEP_SECONDS = 0.005
 RECLAIMS_PER_LEASE = 4
+PARKED_SECONDS = 5.0
+PARKED_LOOK = 500
 
 
 @dataclass(eq=False)
@@ -29,6 +31,7 @@ class Upkeep:
     lease_seconds: float
     slots: Slots
     accept: Callable[[Sequence[Delivery]], Awaitable[None]]
+    wants: Callable[[bytes], bool]
 
     async def promote(self) -> None:
         """Make due tasks ready, close to their time."""
@@ -40,6 +43,17 @@ class Upkeep:
                 due_in = None
             wait = LONGEST_SLEEP_SECONDS if due_in is None else due_in
             await asyncio.sleep(min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, wait)))
+
+    async def unpark(self) -> None:
+        """Take up what was parked until a worker came that knows it."""
+        while True:
+            try:
+                parked = await self.broker.parked(self.queue, PARKED_LOOK)
+                if ours := [delivery.id for delivery in parked if self.wants(delivery.message)]:
+                    await self.broker.unpark(self.queue, ours)
+            except PenstockError as error:
+                log.warning("queue %s: couldn't look for parked tasks: %s", self.queue, error)
+            await asyncio.sleep(PARKED_SECONDS)
 
     async def reclaim(self) -> None:
         """Take over what no worker keeps, as far as there is room for it."""

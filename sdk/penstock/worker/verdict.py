@@ -12,10 +12,8 @@ from penstock.outcome import Failure
 from penstock.retry import Retry, RetryPolicy
 from penstock.status import Phase
 
-__all__ = ["PARKED_SECONDS", "Ending", "Raised", "Returned", "Ruling", "Stopped", "TimedOut", "rule"]
+__all__ = ["Ending", "Raised", "Returned", "Ruling", "Stopped", "TimedOut", "rule"]
 
-# How long a task whose name no worker here knows rests before another one may look at it.
-PARKED_SECONDS = 5.0
 _CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.")
 
 
@@ -87,7 +85,7 @@ def rule(ending: Ending, attempts: int, policy: RetryPolicy, random: Callable[[]
         case Stopped():
             return Ruling(Verb.RELEASE, Phase.QUEUED)
         case Unknown():
-            return Ruling(Verb.RELEASE, Phase.QUEUED, delay=PARKED_SECONDS)
+            return Ruling(Verb.PARK, Phase.QUEUED)
         case Crashed(crashes):
             message = f"its worker died {crashes} times while running it"
             return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=Failure.bounded("WorkerCrashed", message))

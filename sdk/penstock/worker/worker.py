@@ -93,8 +93,13 @@ class Worker:
                 self.settings.lease_seconds,
                 self._slots,
                 self._runner.accept,
+                self._runner.wants,
             )
-            self._timers += [_owned(upkeep.promote(), f"promote {queue}"), _owned(upkeep.reclaim(), f"reclaim {queue}")]
+            self._timers += [
+                _owned(upkeep.promote(), f"promote {queue}"),
+                _owned(upkeep.reclaim(), f"reclaim {queue}"),
+                _owned(upkeep.unpark(), f"unpark {queue}"),
+            ]
         self.last_pulse, self.working = asyncio.get_running_loop().time(), True
         log.info("working on %s, %d at a time", ", ".join(self.settings.queues), self.settings.concurrency)
         return self

@@ -53,7 +53,9 @@ def test_annotations_that_cannot_be_resolved_count_as_absent() -> None:
         (("a",), {"context": 1}, "unexpected keyword argument 'context'"),
     ],
 )
-def test_arguments_that_do_not_fit_are_named(args: tuple[object, ...], kwargs: dict[str, object], complaint: str) -> None:
+def test_arguments_that_do_not_fit_are_named(
+    args: tuple[object, ...], kwargs: dict[str, object], complaint: str
+) -> None:
     with pytest.raises(TypeError, match=rf"shop\.f\(url: .*\).*: .*{complaint}"):
         defined(fetch).check(args, kwargs)
 

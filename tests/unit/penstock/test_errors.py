@@ -41,7 +41,9 @@ def test_all_of_ours_are_caught_by_the_root() -> None:
     assert all(issubclass(kind, PenstockError) for kind in classes().values())
 
 
-@pytest.mark.parametrize(("status", "passing"), [(408, True), (429, True), (500, True), (503, True), (404, False), (422, False)])
+@pytest.mark.parametrize(
+    ("status", "passing"), [(408, True), (429, True), (500, True), (503, True), (404, False), (422, False)]
+)
 def test_some_refusals_pass(status: int, passing: bool) -> None:
     assert ApiRefused(status, "R", "m").passing == passing
 

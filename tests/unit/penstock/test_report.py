@@ -12,8 +12,9 @@ from penstock.envelope import ResourceRef
 from penstock.errors import ApiRefused
 from penstock.kube import Manifest
 from penstock.outcome import Failure, Outcome
-from penstock.report import RESULT_LIMIT, Standing
+from penstock.report import RESULT_LIMIT
 from penstock.resources.task import RESULT_BYTES, TaskStatus
+from penstock.standing import Standing
 from penstock.status import TERMINAL, Phase
 from tests.unit.fake_kube import json_patch
 
@@ -74,7 +75,9 @@ def condition(status: Manifest, type: str) -> Manifest:
 
 
 def ended(phase: Phase, **fields: object) -> Manifest:
-    return report.ended(REF, msgspec.structs.replace(Outcome(id="q/1", task="a.b", phase=phase, finished_at=9.0), **fields))
+    return report.ended(
+        REF, msgspec.structs.replace(Outcome(id="q/1", task="a.b", phase=phase, finished_at=9.0), **fields)
+    )
 
 
 @given(outcomes())
@@ -204,3 +207,17 @@ class TestGuard:
         *tests, write = report.guarded(REF, report.ended(REF, outcome))
         assert [(check["op"], check["path"]) for check in tests] == [("test", "/metadata/uid"), ("test", "/spec/run")]
         assert (write["op"], write["path"]) == ("add", "/status")
+
+
+class TestObserved:
+    @given(outcomes())
+    def test_an_ended_status_speaks_of_the_present_generation(self, outcome: Outcome) -> None:
+        document: Manifest = {"metadata": {"uid": "uid-1"}, "status": report.ended(REF, outcome)}
+        later = msgspec.structs.replace(REF, generation=9)
+        status = json_patch(document, report.observed(later, len(document["status"]["conditions"])))["status"]
+        assert status == report.ended(later, outcome)
+
+    def test_a_namesake_is_left_alone(self) -> None:
+        document: Manifest = {"metadata": {"uid": "uid-2"}, "status": {"observedGeneration": 1, "conditions": []}}
+        with pytest.raises(ApiRefused, match="testing value"):
+            json_patch(document, report.observed(REF, 0))

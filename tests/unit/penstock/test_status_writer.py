@@ -6,7 +6,8 @@ from penstock.envelope import ResourceRef
 from penstock.errors import ApiRefused, NotConnected, PenstockError
 from penstock.kube import Manifest
 from penstock.outcome import Failure, Outcome
-from penstock.report import TASKS, Standing
+from penstock.report import TASKS
+from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from tests.unit.fake_kube import FakeKube
@@ -105,7 +106,8 @@ async def test_a_success_whose_result_is_refused_stays_a_success(kube: FakeKube)
 
 
 @pytest.mark.parametrize(
-    "error", [ApiRefused(503, "ServiceUnavailable", "later"), ApiRefused(429, "TooMany", "slower"), NotConnected("away")]
+    "error",
+    [ApiRefused(503, "ServiceUnavailable", "later"), ApiRefused(429, "TooMany", "slower"), NotConnected("away")],
 )
 async def test_passing_errors_are_the_callers(kube: FakeKube, error: PenstockError) -> None:
     kube.refuse = lambda _method, _path: error

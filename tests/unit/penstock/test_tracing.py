@@ -49,7 +49,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
     monkeypatch.setattr(trace, "get_tracer", lambda scope: providers[0].get_tracer(scope))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:1")
     monkeypatch.delenv("OTEL_SDK_DISABLED", raising=False)
-    flush = telemetry.configure("penstock-test")
+    flush = tracing.configure("penstock-test")
     yield Spans(exporter, providers[0])
     flush()
 
@@ -135,7 +135,7 @@ def test_the_service_is_named(spans: Spans) -> None:
 )
 def test_without_an_endpoint_nothing_is_even_imported(environment: dict[str, str]) -> None:
     code = (
-        "import sys; from penstock import telemetry; telemetry.configure('x')();"
+        "import sys; from penstock import telemetry; tracing.configure('x')();"
         "sys.exit('opentelemetry.sdk.trace' in sys.modules)"
     )
     assert run(code, environment) == 0
@@ -144,5 +144,3 @@ def test_without_an_endpoint_nothing_is_even_imported(environment: dict[str, str
 def run(code: str, environment: dict[str, str]) -> int:
     path = {"PYTHONPATH": ":".join(sys.path)}
     return subprocess.run([sys.executable, "-c", code], env=environment | path, check=False).returncode
-
-

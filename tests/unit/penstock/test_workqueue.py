@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -233,6 +234,25 @@ async def test_stopping_cancels_what_runs(work: Work) -> None:
     await asyncio.wait_for(queue.stop(), 5)
     assert work.done == []
     assert not work.active["a"]
+
+
+@pytest.mark.xfail(
+    sys.version_info < (3, 12),
+    strict=True,
+    reason="asyncio.wait_for of Python 3.11 swallows a cancellation that comes with the news: stop() never returns",
+)
+async def test_stopping_ends_workers_that_were_called_just_now(work: Work) -> None:
+    queue = WorkQueue("test", work, workers=1)
+    queue.start()
+    queue.add_after("later", 3600)
+    queue.add("a")
+    await idle(queue)
+    await asyncio.sleep(0)  # its worker waits for news
+    queue.add("b")
+    try:
+        await asyncio.wait_for(queue.stop(), 0.2)
+    finally:
+        await queue.stop()
 
 
 @settings(max_examples=30, deadline=None)

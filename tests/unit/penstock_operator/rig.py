@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from penstock.broker import Broker
+from penstock.broker.memory import MemoryBroker
 from penstock.broker.protocol import Begun, Delivery, Depth, Settlement, Verb
 from penstock.envelope import Envelope, decode
 from penstock.kube import Manifest
@@ -157,6 +158,13 @@ class TaskRig:
         """(reason, name) of every Event."""
         return [(body["reason"], body["regarding"]["name"]) for body in self.kube.stored(EVENTS)]
 
+    def lose(self) -> None:
+        """The broker forgets everything, as an empty Redis after a fail-over."""
+        broker = self.broker
+        assert isinstance(broker, MemoryBroker)
+        broker._records.clear()
+        broker._queues.clear()
+
     async def depth(self, queue: str = "mail") -> Depth:
         """What the queue holds."""
         return (await self.broker.depth([queue]))[queue]
@@ -174,4 +182,6 @@ async def task_rig() -> AsyncIterator[TaskRig]:
     try:
         yield rig
     finally:
+        rig.kube.refuse = lambda _method, _path: None
+        await rig.idle()  # on Python 3.11, news and a stop at once would be a hang: see test_workqueue
         await rig.tasks.queue.stop()

@@ -62,7 +62,7 @@ async def soon(condition: Callable[[], Awaitable[object]], what: str) -> None:
 async def test_what_the_broker_has_lost_is_queued_again(rig: TaskRig) -> None:
     await rig.apply()
     await rig.queued()
-    rig.brokers._brokers.clear()  # an empty Redis
+    rig.lose()
     async with sweeping(rig):
 
         async def again() -> bool:
@@ -168,7 +168,6 @@ async def test_an_outcome_is_found_by_its_record_after_a_change_of_the_spec(rig:
         await wait_for(told, "the outcome to be reported", patience=0.5)
 
 
-@pytest.mark.xfail(strict=True, reason="the outcome by which a Task was held is reported: suspending ends it Cancelled")
 async def test_a_suspended_task_stays_suspended(rig: TaskRig) -> None:
     await rig.apply()
     await rig.change(suspend=True)

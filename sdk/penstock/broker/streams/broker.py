@@ -188,7 +188,7 @@ class StreamsBroker:
         """See Broker. Two steps, so that the function's keys are all declared; it checks the time again."""
         keys = self.keys(queue)
         first = await self._redis.command("ZRANGE", keys.delayed, 0, PROMOTE_LIMIT - 1, "WITHSCORES")
-        flat = list(map(replies.text, replies.sequence(first)))
+        flat = replies.texts(first)
         now = self._clock()
         dues = [(id, float(score) / 1000) for id, score in zip(flat[::2], flat[1::2], strict=True)]
         due = [id for id, at in dues if at <= now]
@@ -196,6 +196,19 @@ class StreamsBroker:
             await self._call("promote", queue, due, list(due))
         later = [at - now for _, at in dues if at > now]
         return later[0] if later else (0.0 if len(due) == PROMOTE_LIMIT else None)
+
+    async def parked(self, queue: str, limit: int) -> list[Delivery]:
+        """See Broker."""
+        keys = self.keys(queue)
+        ids = replies.texts(await self._redis.command("ZRANGE", keys.parked, 0, limit - 1))
+        if not ids:
+            return []
+        held = replies.sequence(await self._redis.command("HMGET", keys.held, *ids))
+        return [Delivery(queue, 0, "", id, replies.blob(m)) for id, m in zip(ids, held, strict=True) if m]
+
+    async def unpark(self, queue: str, ids: Sequence[str]) -> None:
+        """See Broker."""
+        await self._call("unpark", queue, ids, list(ids))
 
     async def leave(self, queue: str, consumer: str) -> None:
         """See Broker."""
@@ -314,5 +327,6 @@ def _depth_commands(keys: QueueKeys, until_ms: int) -> list[Command]:
         ("ZCARD", keys.delayed),
         ("ZCOUNT", keys.delayed, "-inf", until_ms),
         ("XLEN", keys.dead),
+        ("ZCARD", keys.parked),
         *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in keys.streams),
     ]

@@ -16,7 +16,7 @@ __all__ = ["FUNCTIONS", "Command", "fcall", "function_name", "library_source", "
 _PARTS = ("shared", "send", "claim", "lease", "settle", "steer")
 FUNCTIONS = (
     *("send", "claim", "reclaim", "begin", "renew", "note", "settle", "unclaim", "bury"),
-    *("promote", "cancel", "withdraw", "watch", "clear"),
+    *("promote", "cancel", "unpark", "withdraw", "watch", "clear"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
 _REFUSED_WHEN_FULL = {"send"}

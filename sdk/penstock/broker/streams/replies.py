@@ -26,6 +26,11 @@ def blob(reply: Reply) -> bytes:
     return cast("bytes", reply)
 
 
+def texts(reply: Reply) -> list[str]:
+    """A list of bulk strings as text."""
+    return [text(item) for item in sequence(reply)]
+
+
 def sequence(reply: Reply) -> list[Reply]:
     """A list of anything."""
     return cast("list[Reply]", reply or [])
@@ -98,19 +103,21 @@ def snapshot(reply: Reply) -> Snapshot | None:
 
 
 def depth(replies: Sequence[Reply], now: float) -> Depth:
-    """The replies to the broker's depth commands: four lengths, four pending summaries, the delayed, due and dead,
+    """The replies to the broker's depth commands: four lengths, four pending summaries, the delayed, due, dead and
+    parked,
     and the first entry of each stream (whose id starts with the ms it was queued at)."""
     lengths = [integer(reply) for reply in replies[:4]]
     pending = [_pending(reply) for reply in replies[4:8]]
-    delayed, due, dead = (integer(reply) for reply in replies[8:11])
+    delayed, due, dead, parked = (integer(reply) for reply in replies[8:12])
     ready = sum(max(0, length - sum(held.values())) for length, held in zip(lengths, pending, strict=True))
-    oldest = [now - _queued_at(reply) for reply in replies[11:15] if reply]
+    oldest = [now - _queued_at(reply) for reply in replies[12:16] if reply]
     return Depth(
         ready,
         delayed - due,
         due,
         in_flight=sum(sum(held.values()) for held in pending),
         dead=dead,
+        parked=parked,
         oldest=max(0.0, *oldest, 0.0) if ready else 0.0,
         consumers=frozenset(consumer for held in pending for consumer in held),
     )

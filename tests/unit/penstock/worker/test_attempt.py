@@ -31,9 +31,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def attempt(function: Callable[..., Any], *args: object, limit: Limit = NO_LIMIT) -> Attempt:
-    envelope = Envelope(
-        id="shop/1", task="shop.f", queue="shop", created_at=1.0, payload=codec.encode_call(args, {})
-    )
+    envelope = Envelope(id="shop/1", task="shop.f", queue="shop", created_at=1.0, payload=codec.encode_call(args, {}))
     begun = Begun(Lease("shop", 3, "1", "shop/1", "n"), Verdict.RUN, 2, 0, 1.0, 1.0)
     definition = Definition("shop.f", function, Options("shop"))
     return Attempt(envelope, b"", begun, definition, limit, Policy(RetryPolicy(), None, 60.0))
@@ -47,9 +45,7 @@ async def endless() -> None:
 
 
 @given(st.none() | seconds, st.none() | seconds, seconds)
-def test_the_tighter_of_timeout_and_deadline_counts(
-    timeout: float | None, deadline: float | None, now: float
-) -> None:
+def test_the_tighter_of_timeout_and_deadline_counts(timeout: float | None, deadline: float | None, now: float) -> None:
     limit = Limit.of(timeout, deadline, now)
     left = None if deadline is None else max(0.0, deadline - now)
     bounds = [bound for bound in (timeout, left) if bound is not None]

@@ -110,7 +110,9 @@ async def test_stopping_ends_the_thread(broker: FlakyBroker) -> None:
     assert "penstock-leases" not in [thread.name for thread in threading.enumerate()]
 
 
-@pytest.mark.xfail(strict=True, reason="leases are kept by the task's id: the end of an old attempt drops the new one's")
+@pytest.mark.xfail(
+    strict=True, reason="leases are kept by the task's id: the end of an old attempt drops the new one's"
+)
 async def test_dropping_an_old_lease_keeps_the_new_one_of_the_same_task(broker: FlakyBroker) -> None:
     first = (await begun(broker)).lease
     [taken] = await broker.reclaim("mail", "a", 1, lease=0.0)  # this worker takes over its own, after an outage

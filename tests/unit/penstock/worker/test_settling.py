@@ -22,9 +22,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> FlakyBroker:
 
 def success(start: Begun) -> Settlement:
     outcome = Outcome(id=start.lease.id, task="shop.send", phase=Phase.SUCCEEDED, finished_at=time.time())
-    return Settlement(
-        lease=start.lease, verb=Verb.END, message=b"", phase=Phase.SUCCEEDED, outcome=outcome, life=60.0
-    )
+    return Settlement(lease=start.lease, verb=Verb.END, message=b"", phase=Phase.SUCCEEDED, outcome=outcome, life=60.0)
 
 
 async def test_an_outcome_is_settled(broker: FlakyBroker) -> None:
@@ -56,7 +54,10 @@ async def test_one_that_is_cancelled_waiting_takes_nobody_with_it(broker: FlakyB
     one, other = await begun(broker, "1"), await begun(broker, "2")
     broker.outages["settle"] = 3
     settling = Settling(broker)
-    first, second = asyncio.create_task(settling.settle(success(one))), asyncio.create_task(settling.settle(success(other)))
+    first, second = (
+        asyncio.create_task(settling.settle(success(one))),
+        asyncio.create_task(settling.settle(success(other))),
+    )
     await asyncio.sleep(0)
     first.cancel()
     assert await asyncio.wait_for(second, 5)

@@ -10,7 +10,6 @@ from penstock.outcome import Outcome
 from penstock.retry import Retry, RetryPolicy
 from penstock.status import Phase
 from penstock.worker.verdict import (
-    PARKED_SECONDS,
     Crashed,
     Ending,
     Raised,
@@ -120,16 +119,19 @@ def test_a_cancellation_says_who_asked() -> None:
     assert ruling.failure.message == "cancelled while it ran"
 
 
-@pytest.mark.parametrize(("ending", "delay"), [(Stopped(None), 0.0), (Unknown("shop.x"), PARKED_SECONDS)])
-def test_handing_back_is_no_failure(ending: Ending, delay: float) -> None:
-    assert ruled(ending, attempts=99) == Ruling(Verb.RELEASE, Phase.QUEUED, delay=delay)
+@pytest.mark.parametrize(("ending", "verb"), [(Stopped(None), Verb.RELEASE), (Unknown("shop.x"), Verb.PARK)])
+def test_handing_back_is_no_failure(ending: Ending, verb: Verb) -> None:
+    assert ruled(ending, attempts=99) == Ruling(verb, Phase.QUEUED)
 
 
 def test_a_task_that_kills_its_workers_is_dead_lettered() -> None:
     ruling = ruled(Crashed(3))
     assert ruling.phase is Phase.DEAD_LETTERED
     assert ruling.failure is not None
-    assert (ruling.failure.type, ruling.failure.message) == ("WorkerCrashed", "its worker died 3 times while running it")
+    assert (ruling.failure.type, ruling.failure.message) == (
+        "WorkerCrashed",
+        "its worker died 3 times while running it",
+    )
 
 
 class TestDescription:

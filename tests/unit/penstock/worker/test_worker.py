@@ -13,12 +13,13 @@ from msgspec import structs
 
 from penstock.broker.protocol import Snapshot
 from penstock.definition import Definition, Options
-from penstock.envelope import VERSION, ResourceRef
+from penstock.envelope import VERSION, Envelope, ResourceRef
 from penstock.outcome import Outcome
+from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.worker import Settings, Worker
 from penstock.worker import intake as intake_module
-from penstock.worker.reporter import Reporter, Running
+from penstock.worker.reporter import Reporter
 from tests.unit.penstock.worker.brokers import FlakyBroker, message
 from tests.waiting import wait_for
 
@@ -30,11 +31,11 @@ class Reports:
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
-        self.news: list[Running] = []
+        self.news: list[tuple[str, Standing]] = []
         self.drained = False
 
-    def running(self, running: Running) -> None:
-        self.news.append(running)
+    def standing(self, envelope: Envelope, standing: Standing) -> None:
+        self.news.append((envelope.id, standing))
 
     def ended(self, outcomes: Sequence[Outcome]) -> None:
         self.outcomes += outcomes
@@ -52,11 +53,16 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> FlakyBroker:
 
 @asynccontextmanager
 async def working(
-    broker: FlakyBroker, function: Callable[..., Any], reporter: Reporter | None = None, *, concurrency: int = 1
+    broker: FlakyBroker,
+    function: Callable[..., Any],
+    reporter: Reporter | None = None,
+    *,
+    concurrency: int = 1,
+    name: str = "shop.send",
 ) -> AsyncIterator[Worker]:
     settings = Settings(["mail"], concurrency, LEASE, drain_seconds=1.0, name="pod-1")
-    definition = Definition("shop.send", function, Options("mail"))
-    async with Worker({"shop.send": definition}, broker, settings, reporter) as worker:
+    definition = Definition(name, function, Options("mail"))
+    async with Worker({name: definition}, broker, settings, reporter) as worker:
         yield worker
 
 
@@ -102,15 +108,21 @@ async def test_only_resources_are_reported(broker: FlakyBroker) -> None:
 
 
 async def test_an_unknown_name_waits_for_a_worker_that_knows_it(broker: FlakyBroker) -> None:
+    reports = Reports()
     await broker.send([message("1", task="shop.other")])
-    async with working(broker, fine):
+    async with working(broker, fine, reports):
 
         async def parked() -> bool:
-            return (await broker.depth(["mail"]))["mail"].delayed == 1
+            return (await broker.depth(["mail"]))["mail"].parked == 1
 
         await wait_for(parked, "the task to be parked", patience=5)
     found = await snapshot(broker)
     assert (found.phase, found.attempts) == (Phase.QUEUED, 0)
+    assert (await broker.depth(["mail"]))["mail"].backlog == 0
+    [(id, standing)] = reports.news
+    assert (id, standing.reason) == ("mail/1", "Parked")
+    async with working(broker, fine, name="shop.other"):
+        assert (await ended(broker)).phase is Phase.SUCCEEDED
 
 
 async def test_what_cannot_be_understood_is_dead_lettered_and_its_place_is_free_again(broker: FlakyBroker) -> None:
@@ -189,7 +201,9 @@ async def test_a_function_that_raises_cancelled_error_has_failed(broker: FlakyBr
         await wait_for(retrying, "the failed attempt to be settled", patience=2 * LEASE)
 
 
-@pytest.mark.xfail(strict=True, reason="an exception that can't be printed leaves its attempt unsettled, which 'crashes'")
+@pytest.mark.xfail(
+    strict=True, reason="an exception that can't be printed leaves its attempt unsettled, which 'crashes'"
+)
 async def test_a_function_whose_exception_cannot_be_printed_has_failed(broker: FlakyBroker) -> None:
     class Mute(Exception):
         def __str__(self) -> str:

@@ -78,7 +78,9 @@ def test_a_dependent_task_is_held() -> None:
     assert isinstance(decision, Hold)
 
 
-@pytest.mark.parametrize(("size", "fits"), [(ARGUMENT_BYTES - 8, True), (ARGUMENT_BYTES - 7, True), (ARGUMENT_BYTES, False)])
+@pytest.mark.parametrize(
+    ("size", "fits"), [(ARGUMENT_BYTES - 8, True), (ARGUMENT_BYTES - 7, True), (ARGUMENT_BYTES, False)]
+)
 def test_arguments_have_a_bound(size: int, fits: bool) -> None:
     decision = decided({"args": ["x" * (size - 2)]})  # beside them: two quotes and [[],{}]
     assert isinstance(decision, Admit if fits else Refuse)

@@ -1,7 +1,8 @@
 -- Ends attempts. One step acknowledges the message and writes what became of it; only the lease's holder may.
 -- ARGV: channel of outcomes, then per task
 --   nonce, stream index, entry, id, verb, phase, outcome, outbox (1: also for the resource), delay ms, life ms, message
--- Verbs:  end (terminal) · retry (again after the delay) · release (hand back: the attempt doesn't count)
+-- Verbs:  end (terminal) · retry (again after the delay) · release (hand back: the attempt doesn't count) ·
+--   park (nobody here knows its name: it waits, outside the depth, for a worker that does; doesn't count either)
 -- Returns per task 1 (settled) or 0 (the lease is lost; nothing was written).
 local FIELDS = 11
 
@@ -25,6 +26,13 @@ local function again(keys, record, id, phase, stream_index, delay, message, now)
   end
 end
 
+local function park(keys, record, id, message, now)
+  redis.call('HSET', record, 'phase', 'Queued')
+  redis.call('HDEL', record, 'lease', 'entry')
+  redis.call('ZADD', keys[PARKED], now, id)
+  redis.call('HSET', keys[HELD], id, message)
+end
+
 local function settle(keys, args)
   local answers, now = {}, now_ms()
   for i = 0, (#args - 1) / FIELDS - 1 do
@@ -39,8 +47,12 @@ local function settle(keys, args)
       if verb == 'end' then
         finish(keys, record, args[1], id, phase, outcome, outbox, life, message)
       else
-        if verb == 'release' then redis.call('HINCRBY', record, 'attempts', -1) end
-        again(keys, record, id, phase, stream_index, tonumber(delay), message, now)
+        if verb ~= 'retry' then redis.call('HINCRBY', record, 'attempts', -1) end
+        if verb == 'park' then
+          park(keys, record, id, message, now)
+        else
+          again(keys, record, id, phase, stream_index, tonumber(delay), message, now)
+        end
       end
       answers[i + 1] = 1
     end

@@ -1,6 +1,6 @@
 -- What every function starts from. KEYS 1–4 are the streams, most urgent first; then the rest of the queue's fixed
--- set; from 9 on one record per task of the call. Only declared keys are touched, so a Cluster accepts it all.
-local DELAYED, HELD, OUTBOX, DEAD, FIRST_TASK = 5, 6, 7, 8, 9
+-- set; from 10 on one record per task of the call. Only declared keys are touched, so a Cluster accepts it all.
+local DELAYED, HELD, OUTBOX, DEAD, PARKED, FIRST_TASK = 5, 6, 7, 8, 9, 10
 local GROUP = 'workers'
 local TERMINAL = { Succeeded = true, Failed = true, Cancelled = true, DeadLettered = true }
 
@@ -21,6 +21,13 @@ end
 local function drop(stream, entry)
   redis.call('XACK', stream, GROUP, entry)
   redis.call('XDEL', stream, entry)
+end
+
+-- Takes a task that waits for its time or for a worker that knows it out of where it waits.
+local function unhold(keys, id)
+  redis.call('ZREM', keys[DELAYED], id)
+  redis.call('ZREM', keys[PARKED], id)
+  redis.call('HDEL', keys[HELD], id)
 end
 
 -- Whoever waits for the outcome has marked the record; nobody else costs a message.

@@ -1,23 +1,32 @@
 -- What happens to tasks from outside a worker: becoming due, being cancelled, being waited for.
 
--- Moves due messages onto their streams. The caller looked the ids up; the score is checked again here.
+-- Puts a held message onto its stream.
+local function ready(keys, record, id)
+  local message = redis.call('HGET', keys[HELD], id)
+  unhold(keys, id)
+  if not message then return 0 end
+  local stream_index = tonumber(redis.call('HGET', record, 'stream') or 3)
+  push(keys[stream_index], stream_index, record, id, message)
+  if redis.call('PTTL', record) < 0 then redis.call('PEXPIRE', record, 604800000) end
+  return 1
+end
+
+-- Makes due messages ready. The caller looked the ids up; the score is checked again here.
 -- ARGV: the ids. Returns how many moved.
 local function promote(keys, args)
   local moved, now = 0, now_ms()
   for i, id in ipairs(args) do
     local due = redis.call('ZSCORE', keys[DELAYED], id)
-    if due and tonumber(due) <= now then
-      local record = keys[FIRST_TASK + i - 1]
-      local message = redis.call('HGET', keys[HELD], id)
-      redis.call('ZREM', keys[DELAYED], id)
-      redis.call('HDEL', keys[HELD], id)
-      if message then
-        local stream_index = tonumber(redis.call('HGET', record, 'stream') or 3)
-        push(keys[stream_index], stream_index, record, id, message)
-        if redis.call('PTTL', record) < 0 then redis.call('PEXPIRE', record, 604800000) end
-        moved = moved + 1
-      end
-    end
+    if due and tonumber(due) <= now then moved = moved + ready(keys, keys[FIRST_TASK + i - 1], id) end
+  end
+  return moved
+end
+
+-- Makes parked messages ready again. ARGV: the ids. Returns how many moved.
+local function unpark(keys, args)
+  local moved = 0
+  for i, id in ipairs(args) do
+    if redis.call('ZSCORE', keys[PARKED], id) then moved = moved + ready(keys, keys[FIRST_TASK + i - 1], id) end
   end
   return moved
 end
@@ -36,8 +45,7 @@ local function cancel(keys, args)
     redis.call('PUBLISH', args[2], id)
     return { 'requested', attempts }
   end
-  redis.call('ZREM', keys[DELAYED], id)
-  redis.call('HDEL', keys[HELD], id)
+  unhold(keys, id)
   -- A worker that has claimed but not begun it finds the record terminal and drops it.
   if state[2] then drop(keys[tonumber(state[3])], state[2]) end
   redis.call('HSET', record, 'phase', args[4], 'outcome', args[5])
@@ -56,8 +64,7 @@ local function withdraw(keys, args)
   if not state[1] then return 'unknown' end
   if TERMINAL[state[1]] then return 'finished' end
   if state[1] == 'Running' then return 'requested' end
-  redis.call('ZREM', keys[DELAYED], id)
-  redis.call('HDEL', keys[HELD], id)
+  unhold(keys, id)
   if state[2] then drop(keys[tonumber(state[3])], state[2]) end
   redis.call('DEL', record)
   return 'cancelled'
