@@ -1,4 +1,4 @@
-"""kopf's side: settings and decorators. Each handler hands over at once; kopf writes nothing to any resource."""
+"""kopf's side: which events lead where. Each handler hands over at once; kopf writes nothing to any resource."""
 
 from __future__ import annotations
 
@@ -17,60 +17,63 @@ __all__ = ["registry"]
 
 # A silent watch is a dead one: the API server sends bookmarks more often than that.
 SILENCE_SECONDS = 120.0
+WATCH_SECONDS = 300.0
+# Of kopf's own requests; the last pause is repeated by its watch for ever.
+PAUSES_SECONDS = (0.5, 1, 2, 5, 10)
 
 
-def registry(ours: Settings) -> kopf.OperatorRegistry:
+def registry(settings: Settings) -> kopf.OperatorRegistry:
     """The handlers of one operator process."""
-    handlers = kopf.OperatorRegistry()
-    parts: list[Operator] = []
-    health: list[Health] = []
-
-    @kopf.on.login(registry=handlers)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
-
-    @kopf.on.startup(registry=handlers)
-    async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
-        _configure(settings)
-        parts.append(Operator(await Kube.connect(), ours))
-        health.append(Health(parts[0], ours.health_port))
-        await parts[0].start()
-        await health[0].start()
-
-    @kopf.on.cleanup(registry=handlers)
-    async def stop(**_: Any) -> None:
-        for probes in health:
-            await probes.stop()
-        for operator in parts:
-            await operator.stop()
-
-    @kopf.on.event(GROUP, VERSION, "tasks", registry=handlers)
-    def task(type: str | None, body: kopf.Body, **_: Any) -> None:
-        parts[0].task_event(_plain(body), type == "DELETED")
-
-    @kopf.on.event(GROUP, VERSION, "workerpools", registry=handlers)
-    def pool(type: str | None, body: kopf.Body, **_: Any) -> None:
-        pools = parts[0].pools
-        (pools.gone if type == "DELETED" else pools.seen)(_plain(body))
-
-    @kopf.on.event(GROUP, VERSION, "taskqueues", registry=handlers)
-    def queue(type: str | None, body: kopf.Body, **_: Any) -> None:
-        queues = parts[0].queues
-        (queues.gone if type == "DELETED" else queues.seen)(_plain(body))
-
-    @kopf.on.event("apps", "v1", "deployments", labels={POOL_LABEL: kopf.PRESENT}, registry=handlers)
-    def deployment(type: str | None, body: kopf.Body, **_: Any) -> None:
-        pools = parts[0].pools
-        (pools.deployment_gone if type == "DELETED" else pools.deployment_seen)(_plain(body))
-
+    handlers, process = kopf.OperatorRegistry(), _Process(settings)
+    kopf.on.login(registry=handlers)(_login)
+    kopf.on.startup(registry=handlers)(process.start)
+    kopf.on.cleanup(registry=handlers)(process.stop)
+    kopf.on.event(GROUP, VERSION, "tasks", registry=handlers)(process.task)
+    kopf.on.event(GROUP, VERSION, "workerpools", registry=handlers)(process.pool)
+    kopf.on.event(GROUP, VERSION, "taskqueues", registry=handlers)(process.queue)
+    owned = {POOL_LABEL: kopf.PRESENT}
+    kopf.on.event("apps", "v1", "deployments", labels=owned, registry=handlers)(process.deployment)
     return handlers
 
 
-def _configure(settings: kopf.OperatorSettings) -> None:
-    settings.posting.enabled = False
-    settings.watching.server_timeout = 300
-    settings.watching.inactivity_timeout = SILENCE_SECONDS
-    settings.networking.error_backoffs = (0.5, 1, 2, 5, 10)
+class _Process:
+    """What lives from kopf's start-up to its clean-up."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def start(self, settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.posting.enabled = False
+        settings.watching.server_timeout = WATCH_SECONDS
+        settings.watching.inactivity_timeout = SILENCE_SECONDS
+        settings.networking.error_backoffs = PAUSES_SECONDS
+        self._operator = Operator(await Kube.connect(), self._settings)
+        self._health = Health(self._operator, self._settings.health_port)
+        await self._operator.start()
+        await self._health.start()
+
+    async def stop(self, **_: Any) -> None:
+        await self._health.stop()
+        await self._operator.stop()
+
+    def task(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        self._operator.task_event(_plain(body), type == "DELETED")
+
+    def pool(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        pools = self._operator.pools
+        (pools.gone if type == "DELETED" else pools.seen)(_plain(body))
+
+    def queue(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        queues = self._operator.queues
+        (queues.gone if type == "DELETED" else queues.seen)(_plain(body))
+
+    def deployment(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        pools = self._operator.pools
+        (pools.deployment_gone if type == "DELETED" else pools.deployment_seen)(_plain(body))
+
+
+def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
 
 def _plain(body: kopf.Body) -> Manifest:

@@ -118,4 +118,3 @@ def derived(*names: str) -> str:
 
 def _ns(seconds: float) -> int:
     return int(seconds * 1_000_000_000)
-

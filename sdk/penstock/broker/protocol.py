@@ -154,7 +154,7 @@ class QueueConfig(Struct, frozen=True, omit_defaults=True):
 class Broker(Protocol):
     """A queue server. Calls raise SubmissionError or NotConnected when it can't be reached."""
 
-    async def send(self, envelopes: Sequence[Envelope]) -> list[bool]:
+    async def send(self, messages: Sequence[Envelope]) -> list[bool]:
         """Queue each message once. False where its id is known already. All are of one queue."""
 
     async def claim(self, queue: str, consumer: str, budget: int, *, wait: float = 0.0) -> list[Delivery]:

@@ -42,10 +42,6 @@ class Intake:
             except PenstockError as error:
                 log.warning("queue %s: couldn't claim, trying again: %s", self.queue, error)
                 await asyncio.sleep(PAUSE_SECONDS)
-            except Exception:
-                # A bug, but no reason to fall silent: what was claimed comes back when its lease runs out.
-                log.exception("queue %s: claiming failed, trying again", self.queue)
-                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _round(self) -> None:
         taken = await self._claim_ready() or await self._await_next()

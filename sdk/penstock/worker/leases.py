@@ -22,7 +22,7 @@ class Leases:
     """The leases held now. `on_change` is called on the loop for those that are lost or asked to be cancelled."""
 
     def __init__(
-        self, broker: Broker, consumer: str, seconds: float, on_change: Callable[[str, Renewal], None]
+        self, broker: Broker, consumer: str, seconds: float, on_change: Callable[[Lease, Renewal], None]
     ) -> None:
         self._broker = broker
         self._consumer = consumer
@@ -47,7 +47,8 @@ class Leases:
     def drop(self, lease: Lease) -> None:
         """Renew this one no more."""
         with self._lock:
-            self._held.pop(lease.id, None)
+            if self._held.get(lease.id) == lease:  # a later attempt at the same task may hold another
+                del self._held[lease.id]
 
     async def stop(self) -> None:
         """End the thread. What is still held runs out by itself."""
@@ -74,4 +75,4 @@ class Leases:
             return
         for lease, renewal in zip(leases, renewals, strict=True):
             if renewal is not Renewal.HELD and not loop.is_closed():
-                loop.call_soon_threadsafe(self._on_change, lease.id, renewal)
+                loop.call_soon_threadsafe(self._on_change, lease, renewal)

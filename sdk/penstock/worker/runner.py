@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +14,7 @@ import msgspec
 from opentelemetry import trace
 
 from penstock import telemetry
-from penstock.broker.protocol import Begun, Broker, Delivery, Renewal, Settlement, Verb, Verdict
+from penstock.broker.protocol import Begun, Broker, Delivery, Lease, Renewal, Settlement, Verb, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
 from penstock.outcome import Failure, Outcome
@@ -63,19 +63,39 @@ class Runner:
     # --- 1. begin ---------------------------------------------------------------------------------------------
 
     async def accept(self, deliveries: Sequence[Delivery]) -> None:
-        """Begin claimed messages, each of which has its place already."""
-        readable = [(delivery, envelope) for delivery in deliveries if (envelope := await self._read(delivery))]
+        """Begin claimed messages, each of which has its place already: it goes back with its task, or here."""
+        begun = 0
+        try:
+            readable = [(delivery, envelope) for delivery in deliveries if (envelope := await self._read(delivery))]
+            for delivery, envelope, start in await self._begin([one for one in readable if self._is_new(one[0])]):
+                self._spawn(self._see_through(delivery, envelope, start), delivery.id)
+                begun += 1
+        finally:
+            self.slots.give_back(len(deliveries) - begun)
+
+    async def _begin(self, readable: Sequence[tuple[Delivery, Envelope]]) -> list[tuple[Delivery, Envelope, Begun]]:
         if not readable:
-            return
-        queue = readable[0][0].queue
-        max_crashes = (await self.policies.config(queue)).max_crashes
-        begun = await self.broker.begin(
-            [delivery for delivery, _ in readable], self.consumer, self.worker, max_crashes=max_crashes
-        )
-        for (delivery, envelope), start in zip(readable, begun, strict=True):
-            task = asyncio.create_task(self._see_through(delivery, envelope, start), name=f"penstock {delivery.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            return []
+        deliveries = [delivery for delivery, _ in readable]
+        max_crashes = (await self.policies.config(deliveries[0].queue)).max_crashes
+        begun = await self.broker.begin(deliveries, self.consumer, self.worker, max_crashes=max_crashes)
+        return [(*pair, start) for pair, start in zip(readable, begun, strict=True)]
+
+    def _is_new(self, delivery: Delivery) -> bool:
+        """Taking over what runs here (its lease had run out, unnoticed by others) has just renewed it. Another entry of
+        the same task means that Redis had lost the one that runs: it counts no more."""
+        running = self.attempts.get(delivery.id)
+        if running is None:
+            return True
+        if running.begun.lease.entry == delivery.entry:
+            return False
+        running.lose()
+        return True
+
+    def _spawn(self, work: Coroutine[object, object, None], id: str) -> None:
+        task = asyncio.create_task(work, name=f"penstock {id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _read(self, delivery: Delivery) -> Envelope | None:
         try:
@@ -86,7 +106,6 @@ class Runner:
             now = self.clock()
             outcome = Outcome(id=delivery.id, task="", phase=Phase.DEAD_LETTERED, finished_at=now, failure=failure)
             await self.broker.bury(delivery, outcome, life=UNFINISHED_SECONDS)
-            self.slots.give_back()
             return None
 
     async def _see_through(self, delivery: Delivery, envelope: Envelope, begun: Begun) -> None:
@@ -102,7 +121,8 @@ class Runner:
             log.exception("%s: the worker failed while running it", delivery.id)
         finally:
             self.leases.drop(begun.lease)
-            self.attempts.pop(delivery.id, None)
+            if self.attempts.get(delivery.id) is attempt:
+                self.attempts.pop(delivery.id, None)
             self.slots.give_back()
 
     async def _prepare(self, delivery: Delivery, envelope: Envelope, begun: Begun) -> Attempt:
@@ -241,10 +261,11 @@ class Runner:
         if attempt := self.attempts.get(id):
             attempt.stop(Phase.CANCELLED, "cancelled while it ran")
 
-    def _lease_changed(self, id: str, renewal: Renewal) -> None:
+    def _lease_changed(self, lease: Lease, renewal: Renewal) -> None:
+        attempt = self.attempts.get(lease.id)
         if renewal is Renewal.CANCEL:
-            self.cancel(id)
-        elif attempt := self.attempts.get(id):
+            self.cancel(lease.id)
+        elif attempt is not None and attempt.begun.lease == lease:
             attempt.lose()
 
     async def drain(self, seconds: float) -> None:

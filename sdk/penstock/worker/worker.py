@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ __all__ = ["Settings", "Worker"]
 
 log = logging.getLogger("penstock.worker")
 PULSE_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
+REPORT_SECONDS = 5.0  # for the last reports of a draining worker
 
 
 def _incarnation() -> str:
@@ -83,8 +85,8 @@ class Worker:
 
     async def __aenter__(self) -> Worker:
         self._runner.leases.start()
-        self._reading = [_owned(intake.run(), f"intake {intake.queue}") for intake in self._intakes]
-        self._timers = [_owned(self._pulse(), "pulse"), _owned(self._cancellations(), "cancellations")]
+        self._reading = [_kept(intake.run, f"intake {intake.queue}") for intake in self._intakes]
+        self._timers = [_kept(self._pulse, "pulse"), _kept(self._cancellations, "cancellations")]
         for queue in self.settings.queues:
             upkeep = Upkeep(
                 self._broker,
@@ -96,9 +98,9 @@ class Worker:
                 self._runner.wants,
             )
             self._timers += [
-                _owned(upkeep.promote(), f"promote {queue}"),
-                _owned(upkeep.reclaim(), f"reclaim {queue}"),
-                _owned(upkeep.unpark(), f"unpark {queue}"),
+                _kept(upkeep.promote, f"promote {queue}"),
+                _kept(upkeep.reclaim, f"reclaim {queue}"),
+                _kept(upkeep.unpark, f"unpark {queue}"),
             ]
         self.last_pulse, self.working = asyncio.get_running_loop().time(), True
         log.info("working on %s, %d at a time", ", ".join(self.settings.queues), self.settings.concurrency)
@@ -138,8 +140,15 @@ class Worker:
                 self._runner.cancel(id)
 
 
-REPORT_SECONDS = 5.0
+def _kept(work: Callable[[], Coroutine[object, object, None]], name: str) -> asyncio.Task[None]:
+    """A task that goes on: a bug in it is logged, and mustn't silence the worker."""
+    return asyncio.create_task(_again_and_again(work, name), name=f"penstock {name}")
 
 
-def _owned(work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-    return asyncio.create_task(work, name=f"penstock {name}")
+async def _again_and_again(work: Callable[[], Coroutine[object, object, None]], name: str) -> None:
+    while True:
+        try:
+            return await work()
+        except Exception:
+            log.exception("%s failed, starting it again", name)
+        await asyncio.sleep(PAUSE_SECONDS)

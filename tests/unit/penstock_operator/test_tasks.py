@@ -265,9 +265,6 @@ class TestHold:
         await rig.change(suspend=True)
         assert rig.broker.renew([begun.lease], "w") == ["held"]
 
-    @pytest.mark.xfail(
-        strict=True, reason="held after its admission, it stays marked as admitted: queued by a sweep only"
-    )
     async def test_suspended_while_it_waits_and_let_go_it_is_queued(self, rig: TaskRig) -> None:
         await rig.apply()
         await rig.change(suspend=True)

@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 import msgspec
 
-from penstock import envelope as envelopes
-from penstock import outcome as outcomes
 from penstock.broker.protocol import (
     Begun,
     Cancellation,
@@ -20,32 +18,24 @@ from penstock.broker.protocol import (
     Renewal,
     Settlement,
     Snapshot,
-    Verb,
 )
-from penstock.broker.streams import replies
+from penstock.broker.streams import replies, requests
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection, Reply
 from penstock.broker.streams.library import Command, missing_group
 from penstock.envelope import Envelope
 from penstock.errors import SubmissionError
-from penstock.keys import GROUP, PRIORITIES, QueueKeys, queue_of
+from penstock.keys import GROUP, QueueKeys, queue_of
 from penstock.outcome import Outcome
 
 __all__ = ["StreamsBroker"]
 
-# A record outlives its task by this at least; it is renewed with every transition.
-RECORD_SECONDS = 7 * 24 * 3600.0
 # A blocking read is short, so that a drain never waits long for one to end and never has to cancel one:
 # a cancelled read may have taken a message that nobody then sees.
 BLOCK_SECONDS = 1.0
 PROMOTE_LIMIT = 500
-DELIVERY_COUNT = 1  # while blocked, an idle worker takes one message a stream, so that others get the next
 
 _RENEWALS = {0: Renewal.LOST, 1: Renewal.HELD, 2: Renewal.CANCEL}
-
-
-def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))
 
 
 class StreamsBroker:
@@ -68,17 +58,10 @@ class StreamsBroker:
 
     # --- submitting -------------------------------------------------------------------------------------------
 
-    async def send(self, envelopes_: Sequence[Envelope]) -> list[bool]:
+    async def send(self, messages: Sequence[Envelope]) -> list[bool]:
         """See Broker."""
-        now = self._clock()
-        args: list[str | bytes | int] = []
-        for message in envelopes_:
-            delay = (message.not_before or now) - now
-            stream = PRIORITIES.index(message.priority) + 1
-            life = RECORD_SECONDS + max(0.0, delay)
-            args += [message.id, stream, _ms(delay), _ms(life), envelopes.encode(message)]
-        queue = envelopes_[0].queue
-        reply = await self._call("send", queue, [message.id for message in envelopes_], args)
+        args = requests.send(messages, self._clock())
+        reply = await self._call("send", messages[0].queue, [message.id for message in messages], args)
         return [bool(queued) for queued in replies.integers(reply)]
 
     # --- working ----------------------------------------------------------------------------------------------
@@ -99,9 +82,7 @@ class StreamsBroker:
 
     async def _blocking_claim(self, queue: str, consumer: str, wait: float) -> list[Delivery]:
         keys = self.keys(queue)
-        block = _ms(min(wait, BLOCK_SECONDS))
-        group = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", DELIVERY_COUNT, "BLOCK", block)
-        reply = await self._redis.command(*group, "STREAMS", *keys.streams, ">", ">", ">", ">")
+        reply = await self._redis.command(*requests.blocking_read(keys, consumer, min(wait, BLOCK_SECONDS)))
         return replies.blocking_read(keys, reply)
 
     async def _create_groups(self, queue: str) -> None:
@@ -119,7 +100,7 @@ class StreamsBroker:
         if await self._uptime() < lease:
             return []
         try:
-            reply = await self._call("reclaim", queue, [], [consumer, _ms(lease), budget])
+            reply = await self._call("reclaim", queue, [], [consumer, requests.ms(lease), budget])
         except SubmissionError as error:
             if missing_group(error):
                 return []
@@ -135,20 +116,16 @@ class StreamsBroker:
     ) -> list[Begun]:
         """See Broker."""
         leases = [Lease(d.queue, d.stream, d.entry, d.id, os.urandom(8).hex()) for d in deliveries]
-        args: list[str | bytes | int] = [consumer, worker]
-        for lease in leases:
-            args += [lease.nonce, lease.stream, lease.entry, max_crashes]
+        args = requests.begin(leases, consumer, worker, max_crashes)
         reply = await self._call("begin", deliveries[0].queue, [lease.id for lease in leases], args)
         return replies.begun(leases, reply)
 
     def renew(self, leases: Sequence[Lease], consumer: str) -> list[Renewal]:
         """See Broker."""
         keys = self.keys(leases[0].queue)
-        args: list[str | int] = [consumer]
-        for lease in leases:
-            args += [lease.nonce, lease.stream, lease.entry]
         names = [*keys.shared, *(keys.task(lease.id) for lease in leases)]
-        return [_RENEWALS[code] for code in replies.integers(self._renewals.call("renew", names, args))]
+        reply = self._renewals.call("renew", names, requests.renew(leases, consumer))
+        return [_RENEWALS[code] for code in replies.integers(reply)]
 
     async def note(self, lease: Lease, progress: bytes) -> bool:
         """See Broker."""
@@ -157,31 +134,18 @@ class StreamsBroker:
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Broker."""
         queue = settlements[0].lease.queue
-        args: list[str | bytes | int] = [self.keys(queue).done]
-        for settlement in settlements:
-            args += _settle_args(settlement)
+        args = requests.settle(settlements, self.keys(queue).done)
         reply = await self._call("settle", queue, [settlement.lease.id for settlement in settlements], args)
         return [bool(settled) for settled in replies.integers(reply)]
 
     async def unclaim(self, deliveries: Sequence[Delivery], consumer: str) -> None:
         """See Broker."""
-        args: list[str | bytes | int] = [consumer]
-        for delivery in deliveries:
-            args += [delivery.stream, delivery.entry, delivery.id, delivery.message]
-        await self._call("unclaim", deliveries[0].queue, [delivery.id for delivery in deliveries], args)
+        ids = [delivery.id for delivery in deliveries]
+        await self._call("unclaim", deliveries[0].queue, ids, requests.unclaim(deliveries, consumer))
 
     async def bury(self, delivery: Delivery, outcome: Outcome, *, life: float) -> None:
         """See Broker."""
-        channel, blob = self.keys(delivery.queue).done, outcomes.encode(outcome)
-        args: list[str | bytes | int] = [
-            channel,
-            delivery.stream,
-            delivery.entry,
-            delivery.id,
-            delivery.message,
-            blob,
-            _ms(life),
-        ]
+        args = requests.bury(delivery, outcome, self.keys(delivery.queue).done, life)
         await self._call("bury", delivery.queue, [delivery.id], args)
 
     async def promote(self, queue: str) -> float | None:
@@ -227,12 +191,8 @@ class StreamsBroker:
     async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
         """See Broker."""
         queue = queue_of(outcome.id)
-        keys = self.keys(queue)
-        blob, outbox = outcomes.encode(outcome), int(outcome.resource is not None)
-        args: list[str | bytes | int] = [outcome.id, keys.control, keys.done, outcome.phase, blob, outbox]
-        args += [_ms(life), reason]
-        reply = await self._call("cancel", queue, [outcome.id], args)
-        result, attempts = replies.sequence(reply)
+        args = requests.cancel(outcome, self.keys(queue), reason, life)
+        result, attempts = replies.sequence(await self._call("cancel", queue, [outcome.id], args))
         return Cancellation(replies.text(result)), replies.integer(attempts)
 
     async def withdraw(self, id: str) -> Cancellation:
@@ -259,14 +219,12 @@ class StreamsBroker:
 
     async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
         """See Broker."""
-        until = _ms(self._clock() + horizon)
-        per_queue = [_depth_commands(self.keys(queue), until) for queue in queues]
+        now = self._clock()
+        per_queue = [requests.depth(self.keys(queue), now + horizon) for queue in queues]
         found = await self._redis.commands([command for commands in per_queue for command in commands])
         width = len(found) // max(1, len(queues))
-        return {
-            queue: replies.depth(found[index * width : (index + 1) * width], self._clock())
-            for index, queue in enumerate(queues)
-        }
+        chunks = [found[first : first + width] for first in range(0, len(found), width or 1)]
+        return {queue: replies.depth(chunk, now) for queue, chunk in zip(queues, chunks, strict=True)}
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Broker."""
@@ -275,13 +233,10 @@ class StreamsBroker:
         flat = replies.sequence(replies.sequence(reply)[1])
         return [outcome for blob in flat[1::2] if (outcome := replies.outcome(blob))]
 
-    async def clear(self, outcomes_: Sequence[Outcome]) -> None:
+    async def clear(self, reported: Sequence[Outcome]) -> None:
         """See Broker."""
-        args: list[str | bytes | int] = []
-        for outcome in outcomes_:
-            args += [outcome.id, outcomes.encode(outcome)]
-        if outcomes_:
-            await self._call("clear", queue_of(outcomes_[0].id), [], args)
+        if reported:
+            await self._call("clear", queue_of(reported[0].id), [], requests.clear(reported))
 
     async def configure(self, queue: str, config: QueueConfig | None) -> None:
         """See Broker."""
@@ -308,25 +263,3 @@ class StreamsBroker:
         await self._channels.close()
         await self._redis.close()
         self._renewals.close()
-
-
-def _settle_args(settlement: Settlement) -> list[str | bytes | int]:
-    lease, outcome = settlement.lease, settlement.outcome
-    outbox = int(settlement.verb is Verb.END and outcome is not None and outcome.resource is not None)
-    return [
-        *(lease.nonce, lease.stream, lease.entry, lease.id, settlement.verb, settlement.phase),
-        outcomes.encode(outcome) if outcome else b"",
-        *(outbox, _ms(settlement.delay), _ms(settlement.life), settlement.message),
-    ]
-
-
-def _depth_commands(keys: QueueKeys, until_ms: int) -> list[Command]:
-    return [
-        *(("XLEN", stream) for stream in keys.streams),
-        *(("XPENDING", stream, GROUP) for stream in keys.streams),
-        ("ZCARD", keys.delayed),
-        ("ZCOUNT", keys.delayed, "-inf", until_ms),
-        ("XLEN", keys.dead),
-        ("ZCARD", keys.parked),
-        *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in keys.streams),
-    ]

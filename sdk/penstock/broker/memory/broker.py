@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field
 
 from penstock import envelope as envelopes
-from penstock.broker.bell import Bell
+from penstock.broker.memory.state import Listener, QueueState, Record
 from penstock.broker.protocol import (
     Begun,
     Cancellation,
@@ -33,57 +32,6 @@ from penstock.status import Phase
 
 __all__ = ["MemoryBroker"]
 
-SHARES = (8, 4, 2, 1)  # of a claim's budget, most urgent first; as in claim.lua
-
-
-@dataclass
-class _Record:
-    """One task. `entry` is its place in a stream while it is ready or claimed."""
-
-    message: bytes
-    stream: int
-    queued_at: float
-    phase: Phase = Phase.QUEUED
-    entry: str = ""
-    attempts: int = 0
-    crashes: int = 0
-    worker: str = ""
-    nonce: str = ""
-    cancel: str = ""
-    outcome: Outcome | None = None
-    progress: bytes | None = None
-    expires_at: float = float("inf")
-    ended: Bell = field(default_factory=Bell)
-
-
-@dataclass
-class _Claim:
-    """A claimed message: who has it and when it was last renewed."""
-
-    delivery: Delivery
-    consumer: str
-    renewed_at: float
-
-
-@dataclass
-class _Queue:
-    ready: dict[int, deque[Delivery]] = field(default_factory=lambda: {i + 1: deque() for i in range(len(PRIORITIES))})
-    claimed: dict[str, _Claim] = field(default_factory=dict)
-    delayed: dict[str, float] = field(default_factory=dict)
-    parked: dict[str, float] = field(default_factory=dict)
-    dead: list[Delivery] = field(default_factory=list)
-    outbox: dict[str, Outcome] = field(default_factory=dict)
-    config: QueueConfig = field(default_factory=QueueConfig)
-    arrived: Bell = field(default_factory=Bell)
-
-
-@dataclass(eq=False)
-class _Listener:
-    """Who hears of cancellations."""
-
-    heard: deque[str] = field(default_factory=deque)
-    bell: Bell = field(default_factory=Bell)
-
 
 class MemoryBroker:
     """One namespace's queues in memory. See Broker for what each method promises."""
@@ -92,31 +40,31 @@ class MemoryBroker:
         self.namespace = namespace
         self._clock = clock
         self._numbers = itertools.count(1)
-        self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
-        self._records: dict[str, _Record] = {}
-        self._listeners: set[_Listener] = set()
+        self._queues: defaultdict[str, QueueState] = defaultdict(QueueState)
+        self._records: dict[str, Record] = {}
+        self._listeners: set[Listener] = set()
 
-    def _record(self, id: str) -> _Record | None:
+    def _record(self, id: str) -> Record | None:
         record = self._records.get(id)
         if record is not None and record.expires_at <= self._clock():
             del self._records[id]
             return None
         return record
 
-    def _push(self, id: str, record: _Record) -> None:
+    def _push(self, id: str, record: Record) -> None:
         queue = self._queues[queue_of(id)]
         record.entry = str(next(self._numbers))
         queue.ready[record.stream].append(Delivery(queue_of(id), record.stream, record.entry, id, record.message))
         queue.arrived.ring()
 
-    def _schedule(self, id: str, record: _Record, delay: float) -> None:
+    def _schedule(self, id: str, record: Record, delay: float) -> None:
         record.queued_at = self._clock() + delay
         if delay > 0:
             self._queues[queue_of(id)].delayed[id] = record.queued_at
         else:
             self._push(id, record)
 
-    def _finish(self, id: str, record: _Record, outcome: Outcome, life: float) -> None:
+    def _finish(self, id: str, record: Record, outcome: Outcome, life: float) -> None:
         record.phase, record.outcome, record.nonce, record.entry = outcome.phase, outcome, "", ""
         record.expires_at = self._clock() + life
         if outcome.resource is not None:
@@ -125,15 +73,15 @@ class MemoryBroker:
 
     # --- submitting and working ---------------------------------------------------------------------------------
 
-    async def send(self, envelopes_: Sequence[Envelope]) -> list[bool]:
+    async def send(self, messages: Sequence[Envelope]) -> list[bool]:
         """See Broker."""
-        return [self._send(message) for message in envelopes_]
+        return [self._send(message) for message in messages]
 
     def _send(self, message: Envelope) -> bool:
         if self._record(message.id) is not None:
             return False
         now = self._clock()
-        record = _Record(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, now)
+        record = Record(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, now)
         self._records[message.id] = record
         self._schedule(message.id, record, max(0.0, (message.not_before or now) - now))
         return True
@@ -143,18 +91,7 @@ class MemoryBroker:
         state = self._queues[queue]
         if wait > 0 and not any(state.ready.values()):
             await state.arrived.wait(wait)
-        return self._take(state, consumer, budget)
-
-    def _take(self, state: _Queue, consumer: str, budget: int) -> list[Delivery]:
-        taken: list[Delivery] = []
-        # First each priority's share, so that nothing starves; then what is left over to the most urgent.
-        quotas = [max(1, budget * share // sum(SHARES)) for share in SHARES] + [budget] * len(SHARES)
-        for stream, quota in zip([*state.ready.values()] * 2, quotas, strict=True):
-            for _ in range(min(quota, budget - len(taken), len(stream))):
-                taken.append(stream.popleft())  # noqa: PERF401 — the bounds change as it goes
-        now = self._clock()
-        state.claimed |= {delivery.entry: _Claim(delivery, consumer, now) for delivery in taken}
-        return taken
+        return state.take(consumer, budget, self._clock())
 
     async def reclaim(self, queue: str, consumer: str, budget: int, *, lease: float) -> list[Delivery]:
         """See Broker."""
@@ -189,7 +126,7 @@ class MemoryBroker:
             now,
         )
 
-    def _verdict(self, record: _Record, lease: Lease, worker: str, max_crashes: int) -> Verdict:
+    def _verdict(self, record: Record, lease: Lease, worker: str, max_crashes: int) -> Verdict:
         record.nonce, record.worker = lease.nonce, worker
         record.crashes += record.phase is Phase.RUNNING
         if record.cancel:
@@ -200,7 +137,7 @@ class MemoryBroker:
         record.phase = Phase.RUNNING
         return Verdict.RUN
 
-    def _held(self, lease: Lease) -> _Record | None:
+    def _held(self, lease: Lease) -> Record | None:
         record = self._record(lease.id)
         return record if record is not None and record.nonce == lease.nonce else None
 
@@ -260,7 +197,7 @@ class MemoryBroker:
         state = self._queues[delivery.queue]
         state.claimed.pop(delivery.entry, None)
         state.dead.append(delivery)
-        record = self._records.setdefault(delivery.id, _Record(delivery.message, delivery.stream, self._clock()))
+        record = self._records.setdefault(delivery.id, Record(delivery.message, delivery.stream, self._clock()))
         self._finish(delivery.id, record, outcome, life)
 
     async def promote(self, queue: str) -> float | None:
@@ -318,7 +255,7 @@ class MemoryBroker:
         del self._records[id]
         return Cancellation.CANCELLED
 
-    def _forget(self, id: str, record: _Record) -> None:
+    def _forget(self, id: str, record: Record) -> None:
         state = self._queues[queue_of(id)]
         state.delayed.pop(id, None)
         state.parked.pop(id, None)
@@ -347,18 +284,8 @@ class MemoryBroker:
 
     async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
         """See Broker."""
-        return {queue: self._depth(self._queues[queue], self._clock(), horizon) for queue in queues}
-
-    def _depth(self, state: _Queue, now: float, horizon: float) -> Depth:
-        waiting = [delivery for stream in state.ready.values() for delivery in stream]
-        queued = [record.queued_at for delivery in waiting if (record := self._record(delivery.id))]
-        due = sum(at <= now + horizon for at in state.delayed.values())
-        oldest = max(0.0, now - min(queued)) if queued else 0.0
-        consumers = frozenset(claim.consumer for claim in state.claimed.values())
-        delayed = len(state.delayed) - due
-        return Depth(
-            len(waiting), delayed, due, len(state.claimed), len(state.dead), len(state.parked), oldest, consumers
-        )
+        now = self._clock()
+        return {queue: self._queues[queue].depth(self._record, now, horizon) for queue in queues}
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Broker."""
@@ -381,7 +308,7 @@ class MemoryBroker:
 
     async def cancellations(self, queues: Sequence[str]) -> AsyncGenerator[str, None]:
         """See Broker."""
-        listener = _Listener()
+        listener = Listener()
         self._listeners.add(listener)
         try:
             while True:

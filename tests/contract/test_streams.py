@@ -1,0 +1,99 @@
+"""What holds for Redis alone: its keys, its functions, its failures."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import redis.asyncio as aioredis
+
+from penstock import Penstock, TaskContext, TaskFailed
+from penstock.broker.streams import StreamsBroker
+from penstock.broker.streams.library import FUNCTIONS, function_name
+from penstock.envelope import Envelope
+from penstock.errors import NotConnected
+from penstock.keys import QueueKeys
+from penstock.testing import worker
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[aioredis.Redis]:
+    client = aioredis.Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def app(redis_url: str) -> AsyncIterator[Penstock]:
+    async with Penstock("shop", url=redis_url, namespace=f"keys-{uuid.uuid4().hex[:8]}") as app:
+        yield app
+
+
+async def keys_of(redis: aioredis.Redis, app: Penstock) -> set[str]:
+    return {key.decode() async for key in redis.scan_iter(f"penstock:{{{app.namespace}/*")}
+
+
+async def test_a_drained_queue_leaves_its_fixed_keys_and_records_with_a_ttl(
+    redis: aioredis.Redis, app: Penstock
+) -> None:
+    @app.task(max_attempts=2)
+    async def work(fail: bool, context: TaskContext = TaskContext()) -> None:
+        if fail:
+            raise ValueError("as asked")
+
+    async with worker(app):
+        handles = await app.enqueue_many([work.s(False), work.s(True), work.options(delay=0.2).s(False)])
+        await handles[0].result(timeout=10)
+        await handles[2].result(timeout=10)
+        with pytest.raises(TaskFailed):
+            await handles[1].result(timeout=30)
+        cancelled = await work.options(delay=60).enqueue(False)
+        await cancelled.cancel()
+    fixed = set(QueueKeys(app.namespace, "shop").fixed)
+    records = await keys_of(redis, app) - fixed
+    assert len(records) == 4
+    assert all([await redis.ttl(record) > 0 for record in records])
+    # What is fixed stays small: streams without entries, and the one dead letter.
+    sizes = {key: await redis.xlen(key) for key in QueueKeys(app.namespace, "shop").streams}
+    assert set(sizes.values()) == {0}
+
+
+async def test_a_redis_that_lost_everything_is_used_again(redis: aioredis.Redis, app: Penstock) -> None:
+    @app.task
+    async def work() -> str:
+        return "done"
+
+    async with worker(app):
+        assert await (await work.enqueue()).result(timeout=10) == "done"
+        await redis.flushall()
+        await redis.execute_command("FUNCTION", "FLUSH")
+        assert await (await work.enqueue()).result(timeout=10) == "done"
+
+
+async def test_every_function_of_the_library_is_registered(redis: aioredis.Redis, app: Penstock) -> None:
+    await app.broker().send([Envelope(id="shop/1", task="shop.x", queue="shop", created_at=time.time())])
+    libraries = str(await redis.execute_command("FUNCTION", "LIST"))
+    assert all(function_name(function) in libraries for function in FUNCTIONS)
+
+
+async def test_what_is_not_an_envelope_is_dead_lettered(redis: aioredis.Redis, app: Penstock) -> None:
+    keys = QueueKeys(app.namespace, "shop")
+    async with worker(app):
+        await redis.xadd(keys.streams[0], {"id": "shop/odd", "m": b"\xff\xfe"})
+
+        async def buried() -> bool:
+            return bool(await redis.xlen(keys.dead) == 1)
+
+        await wait_for(buried, "the message to be dead-lettered")
+    assert await redis.xlen(keys.streams[0]) == 0
+
+
+async def test_an_address_where_nothing_answers_is_told_without_the_password() -> None:
+    broker = StreamsBroker("redis://:secret@127.0.0.1:1/0", "default")
+    with pytest.raises(NotConnected, match=r"127\.0\.0\.1:1") as error:
+        await broker.ping()
+    assert "secret" not in str(error.value)
+    await broker.close()

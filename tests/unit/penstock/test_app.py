@@ -1,0 +1,105 @@
+"""Registering; tests/tutorial has what tasks then do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from penstock import ConfigurationError, Penstock, RetryPolicy, UnknownTask
+from penstock.testing import worker
+
+
+@pytest.fixture
+def app() -> Penstock:
+    return Penstock("shop", url="memory://", namespace="test")
+
+
+def one() -> int:
+    return 1
+
+
+def test_a_task_is_named_after_app_and_function(app: Penstock) -> None:
+    task = app.task(one)
+    assert (task.name, repr(task), task.__name__) == ("shop.one", "Task('shop.one')", "one")
+    assert app.task(name="billing.one")(one).name == "billing.one"
+    assert set(app.definitions) == {"shop.one", "billing.one"}
+
+
+def test_a_name_is_taken_once(app: Penstock) -> None:
+    app.task(one)
+    with pytest.raises(ConfigurationError, match=r"two tasks are named 'shop\.one'"):
+        app.task(one)
+
+
+def test_max_attempts_is_short_for_a_policy(app: Penstock) -> None:
+    assert app.task(name="a", max_attempts=7)(one).definition.options.retry == RetryPolicy(7)
+    task = app.task(name="b", max_attempts=7, retry=RetryPolicy(1, initial=9.0))(one)
+    assert task.definition.options.retry == RetryPolicy(7, initial=9.0)
+    assert app.task(name="c")(one).definition.options.retry is None
+
+
+def test_an_apps_queues_are_those_of_its_tasks_in_order(app: Penstock) -> None:
+    assert app.queues == ["shop"]
+    for name, queue in (("a", "mail"), ("b", "reports"), ("c", "mail")):
+        app.task(name=name, queue=queue)(one)
+    assert app.queues == ["mail", "reports"]
+
+
+def test_options_pile_up(app: Penstock) -> None:
+    call = app.task(one).options(priority="high").options(queue="mail").s()
+    assert (call.options.priority, call.queue) == ("high", "mail")
+
+
+def test_the_broker_is_named_by_url_or_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PENSTOCK_URL", raising=False)
+    with pytest.raises(ConfigurationError, match="set PENSTOCK_URL"):
+        Penstock("shop").broker()
+    monkeypatch.setenv("PENSTOCK_URL", "memory://")
+    assert Penstock("shop").url == "memory://"
+    assert Penstock("shop", url="redis://own").url == "redis://own"
+
+
+def test_an_unknown_scheme_is_told_without_its_password() -> None:
+    with pytest.raises(ConfigurationError, match="use redis://") as refused:
+        Penstock("shop", url="amqp://me:secret@host").broker()
+    assert "secret" not in str(refused.value)
+
+
+def test_memory_is_private_to_an_app(app: Penstock) -> None:
+    assert app.broker() is app.broker()
+    assert app.broker() is not Penstock("shop", url="memory://").broker()
+
+
+async def test_enqueuing_nothing_is_nothing(app: Penstock) -> None:
+    assert await app.enqueue_many([]) == []
+
+
+async def test_calls_and_resources_are_not_mixed(app: Penstock) -> None:
+    task = app.task(one)
+    with pytest.raises(ConfigurationError, match="submit them apart"):
+        await app.enqueue_many([task.s(), task.options(resource=True).s()])
+
+
+async def test_a_handle_is_found_again_by_its_id(app: Penstock) -> None:
+    async with app, worker(app):
+        handle = await app.task(one).enqueue()
+        assert await app.handle(handle.id).result(timeout=5) == 1
+        assert repr(handle) == f"Handle('{handle.id}')"
+
+
+async def test_an_unknown_handle_is_told(app: Penstock) -> None:
+    with pytest.raises(UnknownTask):
+        await app.handle("shop/nobody").status()
+    with pytest.raises(UnknownTask):
+        await app.handle("shop/nobody").cancel()
+
+
+def test_an_app_works_on_one_loop_after_another(app: Penstock) -> None:
+    task = app.task(one)
+
+    async def run() -> int:
+        async with worker(app):
+            return await (await task.enqueue()).result(timeout=5)
+
+    assert [asyncio.run(run()), asyncio.run(run())] == [1, 1]

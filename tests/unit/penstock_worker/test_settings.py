@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from penstock.errors import ConfigurationError
+from penstock_worker.settings import Settings
+
+LEAST = {"PENSTOCK_APP": "shop.tasks:app"}
+
+
+def test_the_defaults() -> None:
+    settings = Settings.from_environment(LEAST)
+    assert settings == Settings("shop.tasks:app", (), 16, 30.0, 15.0, 8081, "worker", "INFO")
+
+
+def test_the_environment_decides() -> None:
+    settings = Settings.from_environment(
+        LEAST
+        | {
+            "PENSTOCK_QUEUES": "mail,reports",
+            "PENSTOCK_CONCURRENCY": "4",
+            "PENSTOCK_DRAIN_SECONDS": "0",
+            "PENSTOCK_LEASE_SECONDS": "2.5",
+            "PENSTOCK_HEALTH_PORT": "9",
+            "PENSTOCK_LOG_LEVEL": "debug",
+            "POD_NAME": "fast-1",
+            "HOSTNAME": "node",
+        }
+    )
+    assert settings == Settings("shop.tasks:app", ("mail", "reports"), 4, 0.0, 2.5, 9, "fast-1", "DEBUG")
+
+
+def test_outside_a_pod_the_host_is_the_name() -> None:
+    assert Settings.from_environment(LEAST | {"HOSTNAME": "laptop"}).pod == "laptop"
+
+
+def test_empty_queues_are_none() -> None:
+    assert Settings.from_environment(LEAST | {"PENSTOCK_QUEUES": ",mail,"}).queues == ("mail",)
+
+
+def test_a_missing_app_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="PENSTOCK_APP is empty"):
+        Settings.from_environment({})
+
+
+WRONG = [
+    ("PENSTOCK_CONCURRENCY", "many"),
+    ("PENSTOCK_CONCURRENCY", "0"),
+    ("PENSTOCK_DRAIN_SECONDS", "-1"),
+    ("PENSTOCK_LEASE_SECONDS", "0.5"),
+    ("PENSTOCK_HEALTH_PORT", "http"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_number_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}='{value}'"):
+        Settings.from_environment(LEAST | {name: value})
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.xfail(strict=True, reason="nan and inf pass the bound and end in a ValueError or OverflowError")
+def test_what_is_no_count_is_named(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="PENSTOCK_CONCURRENCY"):
+        Settings.from_environment(LEAST | {"PENSTOCK_CONCURRENCY": value})
+
+
+@pytest.mark.xfail(strict=True, reason='"mail, reports" names a queue " reports" that nobody fills')
+def test_spaces_between_queues_do_not_count() -> None:
+    assert Settings.from_environment(LEAST | {"PENSTOCK_QUEUES": "mail, reports"}).queues == ("mail", "reports")
