@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import defaultdict
@@ -13,6 +14,7 @@ from penstock.errors import PenstockError
 from penstock.kube import Kube
 from penstock.status_writer import StatusWriter
 from penstock_operator.admission.view import TaskView
+from penstock_operator.api import TASKS
 from penstock_operator.brokers import Brokers
 from penstock_operator.tasks import Tasks
 
@@ -22,6 +24,7 @@ log = logging.getLogger("penstock.operator")
 BATCH = 500
 # Younger outcomes are probably being reported by their worker right now.
 REPORT_GRACE_SECONDS = 3.0
+DELETED_EVERY = 12  # looks
 
 
 class Sweep:
@@ -30,6 +33,7 @@ class Sweep:
     def __init__(
         self, kube: Kube, brokers: Brokers, tasks: Tasks, interval: float, clock: Callable[[], float] = time.time
     ) -> None:
+        self._kube = kube
         self._writer = StatusWriter(kube)
         self._brokers = brokers
         self._tasks = tasks
@@ -38,13 +42,22 @@ class Sweep:
 
     async def run(self) -> None:
         """Compare for ever."""
-        while True:
+        for look in itertools.count(1):
             await asyncio.sleep(self._interval)
             try:
                 await self._find_lost()
                 await self._report_left_over()
+                if look % DELETED_EVERY == 0:
+                    await self._find_deleted()
             except PenstockError as error:
                 log.warning("couldn't compare resources and broker, trying again in %g s: %s", self._interval, error)
+
+    async def _find_deleted(self) -> None:
+        """A watch that had to list anew tells nothing of what was deleted meanwhile."""
+        known = self._tasks.uids()  # before the list: what is made while it runs isn't in it
+        there = {uid async for uid in self._kube.uids(TASKS)}
+        for uid in known - there:
+            self._tasks.vanished(uid)
 
     async def _find_lost(self) -> None:
         by_namespace: defaultdict[str, list[TaskView]] = defaultdict(list)

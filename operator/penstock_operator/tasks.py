@@ -71,7 +71,18 @@ class Tasks:
 
     def gone(self, body: Manifest) -> None:
         """A Task was deleted."""
-        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        self._forget((body["metadata"]["namespace"], body["metadata"]["name"]))
+
+    def uids(self) -> set[str]:
+        """Of all Tasks that are kept."""
+        return {view.ref.uid for view in self._views.values()}
+
+    def vanished(self, uid: str) -> None:
+        """A Task was deleted, and no event told of it."""
+        for key in [key for key, view in self._views.items() if view.ref.uid == uid]:
+            self._forget(key)
+
+    def _forget(self, key: Key) -> None:
         view = self._views.pop(key, None)
         self.queue.forget(key)
         if view is not None:

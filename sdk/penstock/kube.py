@@ -24,6 +24,7 @@ POOL = 64
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -71,9 +72,10 @@ class Kube:
         query: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Manifest:
         """One call's answer as JSON."""
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         data = None if body is None else msgspec.json.encode(body)
         limit = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
@@ -145,6 +147,17 @@ class Kube:
             page = await self.request("GET", resource.path(namespace), query=query)
             for item in page["items"]:
                 yield item
+            if not (token := page["metadata"].get("continue")):
+                return
+            query["continue"] = token
+
+    async def uids(self, resource: Resource) -> AsyncGenerator[str, None]:
+        """The uids of all objects in the cluster, page by page and without their bodies."""
+        query = {"limit": str(PAGE)}
+        while True:
+            page = await self.request("GET", resource.path(), query=query, accept=METADATA_ONLY)
+            for item in page["items"]:
+                yield item["metadata"]["uid"]
             if not (token := page["metadata"].get("continue")):
                 return
             query["continue"] = token

@@ -8,7 +8,7 @@ import copy
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 
 class FakeKube(Kube):
-    """`watch` calls back on every change, `refuse` may fail a request before it counts, `requests` tells of all."""
+    """`tell` calls back on every change, `refuse` may fail a request before it counts, `requests` tells of all."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.host = "https://fake"
@@ -46,7 +46,7 @@ class FakeKube(Kube):
 
     # --- for tests ------------------------------------------------------------------------------------------------
 
-    def watch(self, resource: Resource, told: Callable[[str, Manifest], None]) -> None:
+    def tell(self, resource: Resource, told: Callable[[str, Manifest], None]) -> None:
         """Call `told` with ADDED, MODIFIED or DELETED and the object."""
         self._watchers[resource.plural].append(told)
 
@@ -193,7 +193,7 @@ def json_patch(document: Manifest, operations: Sequence[Manifest]) -> Manifest:
     patched = copy.deepcopy(document)
     for operation in operations:
         *way, last = str(operation["path"]).removeprefix("/").split("/")
-        holder = patched
+        holder: Any = patched
         for step in way:
             holder = (holder[int(step)] if isinstance(holder, list) else holder.get(step)) or {}
         match operation["op"]:

@@ -8,7 +8,7 @@ from penstock.resources.model import Model, Rule, Seconds
 
 
 class Backoff(Model):
-    """The pause before attempt n + 1 is initialSeconds * factor ** (n - 1), at most maxSeconds."""
+    """The pause before attempt n + 1 is initialSeconds * factor ** (n - 1), at most maxSeconds (penstock.retry)."""
 
     rules = (
         Rule(

@@ -38,7 +38,8 @@ def test_the_return_annotation_says_what_results_become() -> None:
 
 
 def test_annotations_that_cannot_be_resolved_count_as_absent() -> None:
-    def broken() -> int: ...
+    def broken() -> int:
+        return 1
 
     broken.__annotations__["return"] = "OnlyUnderTypeChecking"
     assert defined(broken).returns is None

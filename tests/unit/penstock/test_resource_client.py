@@ -69,10 +69,8 @@ def test_a_name_is_made_where_none_is_given() -> None:
     assert all(name.startswith("shop-send-welcome-") for name in names)
 
 
-@pytest.mark.parametrize(
-    "options", [CallOptions(resource="Not A Name"), CallOptions(resource="a", queue="Not A Queue")]
-)
-def test_what_cannot_be_a_resource_is_refused_here(options: CallOptions) -> None:
+def test_what_cannot_be_a_resource_is_refused_here() -> None:
+    options = CallOptions(resource="a", queue="Not A Queue")
     with pytest.raises(ConfigurationError, match=r"shop\.send_welcome can't be a Task resource"):
         task_manifest(send_welcome.s(1).with_options(options), None)
 

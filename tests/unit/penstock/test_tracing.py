@@ -9,7 +9,8 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode, TracerProvider as Provider
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import TracerProvider as Provider
 
 from penstock import telemetry, tracing
 from penstock.telemetry import Step
@@ -46,7 +47,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
 
     monkeypatch.setattr(trace_exporter, "OTLPSpanExporter", lambda: exporter)
     monkeypatch.setattr(trace, "set_tracer_provider", keep)
-    monkeypatch.setattr(trace, "get_tracer", lambda scope: providers[0].get_tracer(scope))
+    monkeypatch.setattr(trace, "get_tracer", lambda scope: providers[0].get_tracer(scope))  # noqa: PLW0108 — later
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:1")
     monkeypatch.delenv("OTEL_SDK_DISABLED", raising=False)
     flush = tracing.configure("penstock-test")
@@ -135,7 +136,7 @@ def test_the_service_is_named(spans: Spans) -> None:
 )
 def test_without_an_endpoint_nothing_is_even_imported(environment: dict[str, str]) -> None:
     code = (
-        "import sys; from penstock import telemetry; tracing.configure('x')();"
+        "import sys; from penstock import tracing; tracing.configure('x')();"
         "sys.exit('opentelemetry.sdk.trace' in sys.modules)"
     )
     assert run(code, environment) == 0

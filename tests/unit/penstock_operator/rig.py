@@ -51,7 +51,7 @@ class TaskRig:
 
     def __post_init__(self) -> None:
         self.kube = FakeKube(self.clock)
-        self.kube.watch(TASKS, self._watched)
+        self.kube.tell(TASKS, self._watched)
         self.watching = True
         self.operate()
 
@@ -69,7 +69,7 @@ class TaskRig:
         """The namespace's broker."""
         return self.brokers.of(NAMESPACE)
 
-    # --- a user -----------------------------------------------------------------------------------------------------
+    # --- a user ---------------------------------------------------------------------------------------------------
 
     async def apply(self, name: str = "a", annotations: dict[str, str] | None = None, **spec: object) -> Manifest:
         """Create a Task and wait for the operator."""
@@ -89,7 +89,7 @@ class TaskRig:
         await self.kube.delete(TASKS, NAMESPACE, name)
         await self.idle()
 
-    # --- the operator -------------------------------------------------------------------------------------------------
+    # --- the operator ---------------------------------------------------------------------------------------------
 
     async def idle(self) -> None:
         """Until the operator has nothing to do."""
@@ -102,7 +102,7 @@ class TaskRig:
             self.tasks.seen(body)
         await self.idle()
 
-    # --- a worker -------------------------------------------------------------------------------------------------------
+    # --- a worker -------------------------------------------------------------------------------------------------
 
     async def start(self, queue: str = "mail") -> tuple[Delivery, Begun]:
         """Begin the only ready task."""
@@ -131,7 +131,7 @@ class TaskRig:
         assert await self.broker.settle([settlement]) == [True]
         return outcome
 
-    # --- what is there ----------------------------------------------------------------------------------------------------
+    # --- what is there --------------------------------------------------------------------------------------------
 
     def task(self, name: str = "a") -> Manifest:
         """The Task."""

@@ -26,10 +26,10 @@ class PoolRig:
     def __init__(self) -> None:
         self.clock = Clock()
         self.kube = FakeKube(self.clock)
-        self.kube.watch(
+        self.kube.tell(
             WORKER_POOLS, lambda type, body: (self.pools.gone if type == "DELETED" else self.pools.seen)(body)
         )
-        self.kube.watch(DEPLOYMENTS, self._deployment)
+        self.kube.tell(DEPLOYMENTS, self._deployment)
         self.operate()
 
     def operate(self) -> None:

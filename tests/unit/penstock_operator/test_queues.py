@@ -27,7 +27,7 @@ class QueueRig:
         self.kube = FakeKube(self.clock)
         self.brokers = Brokers("memory://")
         self.queues = Queues(self.kube, self.brokers, Namespaces(self.kube, SETTINGS), self.clock)
-        self.kube.watch(
+        self.kube.tell(
             TASK_QUEUES, lambda type, body: (self.queues.gone if type == "DELETED" else self.queues.seen)(body)
         )
 

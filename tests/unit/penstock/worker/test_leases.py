@@ -20,7 +20,7 @@ SECONDS = 0.03
 
 @asynccontextmanager
 async def keeping(
-    broker: FlakyBroker, on_change: Callable[[str, Renewal], None] = lambda _id, _renewal: None
+    broker: FlakyBroker, on_change: Callable[[Lease, Renewal], None] = lambda _lease, _renewal: None
 ) -> AsyncIterator[Leases]:
     leases = Leases(broker, "a", SECONDS, on_change)
     leases.start()
@@ -76,8 +76,8 @@ async def test_who_lost_a_lease_is_told_on_the_loop(broker: FlakyBroker) -> None
     await broker.begin([taken], "b", "other", max_crashes=3)
     told: asyncio.Queue[tuple[str, Renewal, str]] = asyncio.Queue()
 
-    def note(id: str, renewal: Renewal) -> None:
-        told.put_nowait((id, renewal, threading.current_thread().name))
+    def note(lost: Lease, renewal: Renewal) -> None:
+        told.put_nowait((lost.id, renewal, threading.current_thread().name))
 
     async with keeping(broker, note) as leases:
         leases.hold(lease)
@@ -89,7 +89,7 @@ async def test_a_cancellation_comes_with_the_renewal(broker: FlakyBroker) -> Non
     outcome = Outcome(id=lease.id, task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
     await broker.cancel(outcome, reason="user", life=60)
     told: asyncio.Queue[Renewal] = asyncio.Queue()
-    async with keeping(broker, lambda _id, renewal: told.put_nowait(renewal)) as leases:
+    async with keeping(broker, lambda _lease, renewal: told.put_nowait(renewal)) as leases:
         leases.hold(lease)
         assert await asyncio.wait_for(told.get(), 5) is Renewal.CANCEL
 
@@ -98,7 +98,7 @@ async def test_an_outage_is_no_loss(broker: FlakyBroker) -> None:
     lease = (await begun(broker)).lease
     broker.outages["renew"] = 2
     told: list[Renewal] = []
-    async with keeping(broker, lambda _id, renewal: told.append(renewal)) as leases:
+    async with keeping(broker, lambda _lease, renewal: told.append(renewal)) as leases:
         leases.hold(lease)
         await renewed(broker, lease)
     assert told == []
@@ -110,14 +110,11 @@ async def test_stopping_ends_the_thread(broker: FlakyBroker) -> None:
     assert "penstock-leases" not in [thread.name for thread in threading.enumerate()]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="leases are kept by the task's id: the end of an old attempt drops the new one's"
-)
 async def test_dropping_an_old_lease_keeps_the_new_one_of_the_same_task(broker: FlakyBroker) -> None:
     first = (await begun(broker)).lease
     [taken] = await broker.reclaim("mail", "a", 1, lease=0.0)  # this worker takes over its own, after an outage
     [second] = await broker.begin([taken], "a", "worker", max_crashes=3)
-    leases = Leases(broker, "a", SECONDS, lambda _id, _renewal: None)
+    leases = Leases(broker, "a", SECONDS, lambda _lease, _renewal: None)
     leases.hold(first)
     leases.hold(second.lease)
     leases.drop(first)

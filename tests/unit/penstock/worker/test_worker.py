@@ -168,7 +168,6 @@ async def test_an_outage_at_the_end_loses_no_outcome(broker: FlakyBroker) -> Non
         assert (await ended(broker)).phase is Phase.SUCCEEDED
 
 
-@pytest.mark.xfail(strict=True, reason="when begin() fails, the places of what was claimed are never given back")
 async def test_an_outage_at_the_start_costs_no_place(broker: FlakyBroker) -> None:
     broker.outages["begin"] = 1
     await broker.send([message("1")])
@@ -176,7 +175,6 @@ async def test_an_outage_at_the_start_costs_no_place(broker: FlakyBroker) -> Non
         assert (await ended(broker, patience=5 * LEASE)).phase is Phase.SUCCEEDED
 
 
-@pytest.mark.xfail(strict=True, reason="a begin() that fails after a reclaim ends the reclaiming timer for good")
 async def test_an_outage_while_taking_over_does_not_end_taking_over(broker: FlakyBroker) -> None:
     await broker.send([message("1"), message("2")])
     await broker.begin(await broker.claim("mail", "dead", 2), "dead", "pod-0", max_crashes=3)

@@ -11,7 +11,7 @@ from penstock_operator.admission.view import TaskView
 from tests.unit.penstock_operator.admission.views import CREATED, optional, view, views
 
 times = st.floats(CREATED, CREATED + 20_000)
-terminal = st.sampled_from(sorted(TERMINAL))
+terminal = tuple(sorted(TERMINAL))
 
 
 def decided(spec: dict[str, object], after: float = 1.0) -> Decision:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from penstock.kube import Manifest
@@ -40,7 +42,7 @@ optional = st.one_of(st.none(), seconds)
 
 
 @st.composite
-def views(draw: st.DrawFn, phases: st.SearchStrategy[Phase] = st.sampled_from(Phase)) -> TaskView:
+def views(draw: st.DrawFn, phases: Sequence[Phase] = tuple(Phase)) -> TaskView:
     """Any Task."""
     run = draw(st.integers(1, 3))
     spec = {
@@ -53,7 +55,7 @@ def views(draw: st.DrawFn, phases: st.SearchStrategy[Phase] = st.sampled_from(Ph
         "args": draw(st.sampled_from([None, [1], ["x" * 200_000]])),
     }
     status = {
-        "phase": draw(phases),
+        "phase": draw(st.sampled_from(phases)),
         "run": draw(st.integers(1, run)),
         "finishedAt": draw(st.sampled_from([None, moment(CREATED + 5)])),
     }
