@@ -46,9 +46,8 @@ def main() -> int:
 
 
 def work(stage: Stage) -> Timeline:
-    """Submit everything and follow it to the end."""
+    """All of it, to the end."""
     console.rule("the work: fourteen Tasks by kubectl, and a Python program that submits more")
-    stage.submit()
     return follow(stage, console)
 
 

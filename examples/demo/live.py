@@ -40,7 +40,7 @@ class Moment:
     @property
     def replicas(self) -> int:
         """The pool's pods."""
-        return int(self.pool.get("status", {}).get("replicas", 0))
+        return replicas(self.pool)
 
     @property
     def over(self) -> bool:
@@ -55,10 +55,10 @@ class Timeline:
 
     changes: list[tuple[float, int]] = field(default_factory=list)
 
-    def note(self, moment: Moment) -> None:
-        """Take in a moment."""
-        if not self.changes or self.changes[-1][1] != moment.replicas:
-            self.changes.append((moment.since, moment.replicas))
+    def note(self, since: float, replicas: int) -> None:
+        """Take in what is seen, so many seconds after the start."""
+        if not self.changes or self.changes[-1][1] != replicas:
+            self.changes.append((since, replicas))
 
     @property
     def counts(self) -> list[int]:
@@ -70,12 +70,14 @@ class Timeline:
 
 
 def follow(stage: Stage, console: Console) -> Timeline:
-    """Look until it is over. Cancels the long export once it runs."""
+    """Submit everything, and look until it is over. Cancels the long export once it runs."""
     timeline, began, cancelled = Timeline(), time.monotonic(), False
+    timeline.note(0.0, replicas(stage.json("ppool/shop")))
+    stage.submit()
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             moment = look(stage, time.monotonic() - began)
-            timeline.note(moment)
+            timeline.note(moment.since, moment.replicas)
             live.update(drawn(moment, timeline), refresh=console.is_terminal)
             if not cancelled and phase(moment, TO_CANCEL) == "Running":
                 stage.cancel(TO_CANCEL)
@@ -87,6 +89,11 @@ def follow(stage: Stage, console: Console) -> Timeline:
             if moment.since > PATIENCE:
                 raise ClusterError(f"after {PATIENCE:.0f} s it isn't over: {line(moment)}")
             time.sleep(INTERVAL if console.is_terminal else 4 * INTERVAL)
+
+
+def replicas(pool: dict[str, Any]) -> int:
+    """A pool's pods."""
+    return int(pool.get("status", {}).get("replicas", 0))
 
 
 def look(stage: Stage, since: float) -> Moment:

@@ -81,6 +81,7 @@ class FakeKube(Kube):
         query: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Manifest:
         """See Kube."""
         self.requests.append((method, path))

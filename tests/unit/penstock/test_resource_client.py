@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -24,9 +23,9 @@ async def send_welcome(user: int, *, locale: str = "en") -> str:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[ResourceClient]:
+def client(monkeypatch: pytest.MonkeyPatch) -> ResourceClient:
     monkeypatch.setattr(resource_client, "LOOK_SECONDS", 0.001)
-    yield ResourceClient(FakeKube(), "shop")
+    return ResourceClient(FakeKube(), "shop")
 
 
 def kube(client: ResourceClient) -> FakeKube:
@@ -116,7 +115,9 @@ async def test_an_unknown_task_is_told(client: ResourceClient) -> None:
     assert await client.wait("a") is None
 
 
-@pytest.mark.xfail(strict=True, reason="a result beyond 16 KiB (status.resultRef) comes back as None, silently")
+@pytest.mark.xfail(
+    strict=True, reason="a result beyond 16 KiB (status.resultRef) is taken for null: None, or an error of its type"
+)
 async def test_a_large_result_is_no_none(client: ResourceClient) -> None:
     handle = await client.submit(send_welcome.options(resource="a").s(1))
     await end(client, "a", Phase.SUCCEEDED, result=b'"' + b"x" * 20_000 + b'"')

@@ -15,6 +15,7 @@ from penstock.broker.protocol import Snapshot
 from penstock.definition import Definition, Options
 from penstock.envelope import VERSION, Envelope, ResourceRef
 from penstock.outcome import Outcome
+from penstock.retry import Retry
 from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.worker import Settings, Worker
@@ -217,3 +218,87 @@ async def test_a_function_whose_exception_cannot_be_printed_has_failed(broker: F
             return (await snapshot(broker)).phase is Phase.RETRYING
 
         await wait_for(retrying, "the failed attempt to be settled", patience=2 * LEASE)
+
+
+async def test_a_running_task_is_cancelled(broker: FlakyBroker) -> None:
+    begun = asyncio.Event()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    await broker.send([message("1")])
+    async with working(broker, endless):
+        await asyncio.wait_for(begun.wait(), 5)
+        asked = Outcome(id="mail/1", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
+        await broker.cancel(asked, reason="user", life=60.0)
+        assert (await ended(broker)).phase is Phase.CANCELLED
+
+
+async def test_a_task_that_is_cancelled_between_two_workers_is_not_begun(broker: FlakyBroker) -> None:
+    await broker.send([message("1")])
+    await broker.begin(await broker.claim("mail", "dead", 1), "dead", "pod-0", max_crashes=3)
+    asked = Outcome(id="mail/1", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
+    await broker.cancel(asked, reason="user", life=60.0)
+    async with working(broker, fine):
+        assert (await ended(broker)).phase is Phase.CANCELLED
+
+
+async def test_a_task_that_killed_its_workers_is_dead_lettered(broker: FlakyBroker) -> None:
+    await broker.send([message("1")])
+    deliveries = await broker.claim("mail", "dead", 1)
+    for number in range(4):
+        await broker.begin(deliveries, "dead", f"pod-{number}", max_crashes=9)
+    async with working(broker, fine):
+        outcome = await ended(broker)
+    assert (outcome.phase, outcome.failure and outcome.failure.type) == (Phase.DEAD_LETTERED, "WorkerCrashed")
+
+
+async def test_a_task_whose_deadline_has_passed_is_not_begun(broker: FlakyBroker) -> None:
+    runs: list[int] = []
+    await broker.send([structs.replace(message("1"), deadline=time.time() - 1)])
+    async with working(broker, lambda: runs.append(1)):
+        outcome = await ended(broker)
+    assert (outcome.phase, outcome.failure and outcome.failure.type) == (Phase.FAILED, "DeadlineExceeded")
+    assert runs == []
+
+
+async def test_a_long_wait_for_the_next_attempt_is_told(broker: FlakyBroker) -> None:
+    async def broken() -> None:
+        raise Retry(60.0, "rate limited")
+
+    reports = Reports()
+    await broker.send([message("1")])
+    async with working(broker, broken, reports):
+
+        async def told() -> bool:
+            return bool(reports.news)
+
+        await wait_for(told, "the report", patience=5)
+    [(_, standing)] = reports.news
+    assert (standing.phase, standing.message) == (Phase.RETRYING, "again in 60 s after Retry: rate limited")
+
+
+async def test_a_worker_that_lost_its_lease_settles_nothing(broker: FlakyBroker) -> None:
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def long() -> str:
+        begun.set()
+        await release.wait()
+        return "too late"
+
+    reports = Reports()
+    ref = ResourceRef("shop", "welcome", "uid-1")
+    await broker.send([structs.replace(message("1"), resource=ref)])
+    async with working(broker, long, reports) as worker:
+        await asyncio.wait_for(begun.wait(), 5)
+        [taken] = await broker.reclaim("mail", "other", 1, lease=0.0)
+        await broker.begin([taken], "other", "pod-2", max_crashes=9)
+
+        async def stopped() -> bool:
+            return worker.busy == 0
+
+        await wait_for(stopped, "the fenced attempt to be stopped", patience=5)
+    found = await snapshot(broker)
+    assert (found.phase, found.worker) == (Phase.RUNNING, "pod-2")
+    assert reports.outcomes == []

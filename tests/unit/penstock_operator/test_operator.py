@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from penstock.kube import Manifest
+from penstock.report import TASKS
+from penstock_operator.api import DEPLOYMENTS, TASK_QUEUES, WORKER_POOLS
+from penstock_operator.health import STUCK_SECONDS, Health
+from penstock_operator.operator import Operator
+from tests.unit.fake_kube import FakeKube
+from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS
+from tests.waiting import wait_for
+
+POOL: Manifest = {
+    "metadata": {"name": "fast"},
+    "spec": {"app": "mail.tasks:app", "autoscaling": {"idleSeconds": 0}},
+}
+
+
+class Whole:
+    """The operator with the watches that kopf would bring it."""
+
+    def __init__(self) -> None:
+        self.kube = FakeKube()
+        self.operator = Operator(self.kube, SETTINGS)
+        pools, queues = self.operator.pools, self.operator.queues
+        self.kube.tell(TASKS, lambda type, body: self.operator.task_event(body, type == "DELETED"))
+        self.kube.tell(WORKER_POOLS, lambda type, body: (pools.gone if type == "DELETED" else pools.seen)(body))
+        self.kube.tell(TASK_QUEUES, lambda type, body: (queues.gone if type == "DELETED" else queues.seen)(body))
+
+    async def scaled_to(self, replicas: int) -> None:
+        async def there() -> bool:
+            found = await self.kube.get(DEPLOYMENTS, NAMESPACE, "fast-workers")
+            return found is not None and found["spec"]["replicas"] == replicas
+
+        await wait_for(there, f"{replicas} replicas", patience=5)
+
+
+@pytest.fixture
+async def whole() -> AsyncIterator[Whole]:
+    whole = Whole()
+    await whole.operator.start()
+    yield whole
+    for queue in (whole.operator.tasks.queue, whole.operator.pools.queue, whole.operator.queues.queue):
+        await queue.idle()
+    await whole.operator.stop()
+
+
+async def test_a_task_wakes_its_pool(whole: Whole) -> None:
+    await whole.kube.create(WORKER_POOLS, NAMESPACE, POOL)
+    await whole.scaled_to(0)
+    await whole.kube.create(TASKS, NAMESPACE, {"metadata": {"name": "a"}, "spec": {"task": "mail.send"}})
+    await whole.scaled_to(1)
+    await whole.kube.delete(TASKS, NAMESPACE, "a")
+    await whole.scaled_to(0)
+
+
+async def test_it_ends_in_order() -> None:
+    whole = Whole()
+    readiness: list[bool] = []
+    await whole.operator.start()
+    readiness.append(whole.operator.ready)
+    await asyncio.wait_for(whole.operator.stop(), 5)
+    readiness.append(whole.operator.ready)
+    assert readiness == [True, False]
+    assert whole.kube.closed
+
+
+async def test_a_dead_loop_shows(whole: Whole) -> None:
+    assert not whole.operator.stuck()
+    loop = whole.operator._loops[0]
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    assert whole.operator.stuck()
+
+
+async def test_the_probes_tell(whole: Whole) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    health = Health(whole.operator, port)
+    await health.start()
+
+    async def ask(path: str) -> int:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.status
+
+    async def alive() -> bool:
+        return await ask("/healthz") == 200
+
+    try:
+        await wait_for(alive, "the first pulse", patience=5)
+        assert await ask("/readyz") == 200
+        whole.operator.ready = False
+        assert await ask("/readyz") == 503
+        whole.operator.last_pulse = time.monotonic() - STUCK_SECONDS - 1
+        assert await ask("/healthz") == 500
+    finally:
+        await health.stop()
