@@ -16,7 +16,7 @@ from penstock_operator.api import EVENTS
 __all__ = ["Events", "Subject"]
 
 log = logging.getLogger("penstock.operator")
-NOTE_LIMIT = 1000  # the API takes 1 kB
+NOTE_LIMIT = 1000  # bytes; the API takes 1 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Events:
             "type": type,
             "action": reason,
             "reason": reason,
-            "note": note[:NOTE_LIMIT],
+            "note": note.encode()[:NOTE_LIMIT].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": API_VERSION,
                 "kind": about.kind,

@@ -17,7 +17,7 @@ __all__ = ["registry"]
 
 # A silent watch is a dead one: the API server sends bookmarks more often than that.
 SILENCE_SECONDS = 120.0
-WATCH_SECONDS = 300.0
+WATCH_SECONDS = 300  # the API server takes whole ones
 # Of kopf's own requests; the last pause is repeated by its watch for ever.
 PAUSES_SECONDS = (0.5, 1, 2, 5, 10)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from penstock.errors import ConfigurationError
 from penstock.kube import Manifest
 from penstock.resources.kinds import API_VERSION, GROUP
 from penstock.resources.pool import WorkerPool, WorkerPoolSpec
@@ -31,6 +32,7 @@ HEALTH_PORT = 8081
 # Between the end of the drain and SIGKILL: reports, spans, goodbyes.
 GRACE_SECONDS = 10
 USER = 65532
+HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC", "hostUsers"}
 
 
 def pool_queues(spec: WorkerPoolSpec) -> Sequence[str]:
@@ -44,9 +46,11 @@ def selector(pool: str) -> dict[str, str]:
 
 
 def deployment(pool: WorkerPool, replicas: int, settings: Settings) -> Manifest:
-    """The Deployment of a pool. What the user's template says is merged in, then the floor is put back."""
+    """The Deployment of a pool: the user's template merged into ours, and the floor under both.
+
+    Raises ConfigurationError for a template that is none.
+    """
     name, labels = str(pool.metadata.name), selector(str(pool.metadata.name))
-    template = merge(_pod_template(pool, settings), pool.spec.template or {})
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -68,9 +72,19 @@ def deployment(pool: WorkerPool, replicas: int, settings: Settings) -> Manifest:
             "replicas": replicas,
             "selector": {"matchLabels": labels},
             "progressDeadlineSeconds": 120,
-            "template": _with_floor(template, pool, settings),
+            "template": _template(pool, settings),
         },
     }
+
+
+def _template(pool: WorkerPool, settings: Settings) -> Manifest:
+    try:
+        return _with_floor(merge(_pod_template(pool, settings), pool.spec.template or {}), pool, settings)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"spec.template isn't a partial pod template ({type(error).__name__}: {error}): write it like the template "
+            "of a Deployment, with the container `worker`; see kubectl explain deployment.spec.template"
+        ) from error
 
 
 def _pod_template(pool: WorkerPool, settings: Settings) -> Manifest:
@@ -93,51 +107,48 @@ def _pod_template(pool: WorkerPool, settings: Settings) -> Manifest:
 
 
 def _with_floor(template: Manifest, pool: WorkerPool, settings: Settings) -> Manifest:
-    """What no template may change: identity, environment, probes, shutdown and the security floor."""
-    grace = max(template["spec"].get("terminationGracePeriodSeconds", 0), pool.spec.drain_seconds + GRACE_SECONDS)
-    floor = {
-        "metadata": {"labels": selector(str(pool.metadata.name))},
-        "spec": {
-            "serviceAccountName": SERVICE_ACCOUNT,
-            "terminationGracePeriodSeconds": grace,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [{"name": "worker", **_forced_worker(pool, settings)}],
+    """What no template may change: identity, environment, probes, shutdown and the security floor. Not merged but put
+    in place, for a merge would keep what the template adds."""
+    spec = {key: value for key, value in template["spec"].items() if key not in HOST_FIELDS}
+    others = [container for container in spec["containers"] if container["name"] != "worker"]
+    [worker] = [container for container in spec["containers"] if container["name"] == "worker"]
+    grace = max(int(spec.get("terminationGracePeriodSeconds") or 0), pool.spec.drain_seconds + GRACE_SECONDS)
+    spec |= {
+        "serviceAccountName": SERVICE_ACCOUNT,
+        "terminationGracePeriodSeconds": grace,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
         },
+        "containers": [worker | _forced_worker(pool, settings, worker.get("env") or []), *others],
     }
-    return dict(merge(template, floor))
+    labels = {"metadata": {"labels": selector(str(pool.metadata.name))}}
+    return dict(merge(template, labels)) | {"spec": spec}
 
 
-def _forced_worker(pool: WorkerPool, settings: Settings) -> Manifest:
-    probe = {"port": "health", "scheme": "HTTP"}
+def _forced_worker(pool: WorkerPool, settings: Settings, env: list[Manifest]) -> Manifest:
+    ours = _environment(pool)
+    names = {variable["name"] for variable in ours}
     return {
         "image": pool.spec.image or settings.worker_image,
         "ports": [{"name": "health", "containerPort": HEALTH_PORT}],
-        "env": _environment(pool),
-        "readinessProbe": {"httpGet": {"path": "/readyz", **probe}, "periodSeconds": 2, "timeoutSeconds": 2},
-        "startupProbe": {
-            "httpGet": {"path": "/readyz", **probe},
-            "periodSeconds": 1,
-            "timeoutSeconds": 2,
-            "failureThreshold": 60,
-        },
-        "livenessProbe": {
-            "httpGet": {"path": "/healthz", **probe},
-            "periodSeconds": 10,
-            "timeoutSeconds": 5,
-            "failureThreshold": 6,
-        },
+        "env": [*ours, *(variable for variable in env if variable["name"] not in names)],
+        "readinessProbe": _probe("/readyz", periodSeconds=2, timeoutSeconds=2),
+        "startupProbe": _probe("/readyz", periodSeconds=1, timeoutSeconds=2, failureThreshold=60),
+        "livenessProbe": _probe("/healthz", periodSeconds=10, timeoutSeconds=5, failureThreshold=6),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
     }
+
+
+def _probe(path: str, **times: int) -> Manifest:
+    return {"httpGet": {"path": path, "port": "health", "scheme": "HTTP"}, **times}
 
 
 def _environment(pool: WorkerPool) -> list[Manifest]:

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from penstock.kube import Manifest
 from penstock.report import moment
-from penstock.resources.meta import ObjectMeta
+from penstock.resources.pool import WorkerPool
 from penstock_operator.autoscale.policy import Decision
+from penstock_operator.conditions import Row, conditions, unsupported
 from penstock_operator.manifests import selector
 
 __all__ = ["Workers", "pool_status"]
+
+# Fields of the contract that this version stores and doesn't act on yet; the resource says so.
+NOT_ENFORCED = ("scale_up", "scale_down", "prewarm_seconds", "windows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,11 @@ def _trouble(status: Manifest) -> str:
 
 
 def pool_status(
-    meta: ObjectMeta, workers: Workers, decision: Decision, refused: str, *, old: Manifest, now: float
+    pool: WorkerPool, workers: Workers, decision: Decision, refused: str, *, old: Manifest, now: float
 ) -> Manifest:
     """The whole status. `refused` is the API server's complaint about the Deployment; `old` keeps transition times."""
-    labels = ",".join(f"{key}={value}" for key, value in selector(str(meta.name)).items())
-    generation = meta.generation or 1
+    labels = ",".join(f"{key}={value}" for key, value in selector(str(pool.metadata.name)).items())
+    generation = pool.metadata.generation or 1
     return {
         "observedGeneration": generation,
         "replicas": workers.replicas,
@@ -55,7 +59,7 @@ def pool_status(
         "desiredReplicas": decision.replicas,
         "selector": labels,
         "decision": _decision(decision, old, now),
-        "conditions": _conditions(generation, workers, decision, refused, old, now),
+        "conditions": conditions(_told(pool, workers, decision, refused), generation, old=old, now=now),
     }
 
 
@@ -71,20 +75,19 @@ def _decision(decision: Decision, old: Manifest, now: float) -> Manifest:
     }
 
 
-def _conditions(
-    generation: int, workers: Workers, decision: Decision, refused: str, old: Manifest, now: float
-) -> list[Manifest]:
+def _told(pool: WorkerPool, workers: Workers, decision: Decision, refused: str) -> list[Row]:
     ready = not refused and workers.ready >= decision.replicas
     settled = workers.replicas == workers.ready == decision.replicas
     limited = bool(workers.trouble) or decision.reason == "AtMaxReplicas"
     reachable = decision.reason not in ("BrokerUnreachable", "Fallback")
-    told = [
+    auto = pool.spec.autoscaling
+    return [
         ("Ready", ready, _ready_reason(workers, decision, refused), refused or workers.trouble),
         ("Progressing", not settled, "Settled" if settled else "Scaling", decision.message),
         ("ScalingLimited", limited, decision.reason if not workers.trouble else "PodsCannotStart", workers.trouble),
         ("BrokerReachable", reachable, "Answered" if reachable else "Unreachable", ""),
+        unsupported([f"autoscaling.{field}" for field in NOT_ENFORCED if getattr(auto, field)]),
     ]
-    return [_condition(row, generation, old, now) for row in told]
 
 
 def _ready_reason(workers: Workers, decision: Decision, refused: str) -> str:
@@ -93,18 +96,3 @@ def _ready_reason(workers: Workers, decision: Decision, refused: str) -> str:
     if decision.replicas == 0:
         return "ScaledToZero"
     return "WorkersReady" if workers.ready >= decision.replicas else "WorkersStarting"
-
-
-def _condition(row: tuple[str, bool, str, str], generation: int, old: Manifest, now: float) -> Manifest:
-    type, holds, reason, message = row
-    status = "True" if holds else "False"
-    before = next((c for c in old.get("conditions", ()) if c["type"] == type), None)
-    since = before["lastTransitionTime"] if before and before["status"] == status else moment(now)
-    return {
-        "type": type,
-        "status": status,
-        "reason": reason,
-        "message": message,
-        "lastTransitionTime": since,
-        "observedGeneration": generation,
-    }

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
 from penstock.broker.protocol import Depth
-from penstock.errors import ApiRefused
+from penstock.errors import ApiRefused, ConfigurationError
 from penstock.kube import Kube, Manifest
 from penstock.resources.pool import WorkerPool
 from penstock.workqueue import WorkQueue
@@ -29,6 +29,7 @@ WORKERS = 8
 REFUSED_AGAIN_SECONDS = 30.0
 STATUS_SECONDS = 5.0  # how soon a status follows what changes all the time
 OWNER = "penstock-operator"
+NOT_FOUND, CONFLICT = 404, 409
 
 
 @dataclass
@@ -158,27 +159,34 @@ class Pools:
         return REFUSED_AGAIN_SECONDS if state.refused else None
 
     async def _bring_about(self, state: _State, decision: Decision) -> None:
-        """1. the Deployment as the spec asks for it, 2. else only its scale."""
-        namespace, name = state.key
-        manifest = deployment(state.pool, decision.replicas, self._settings)
-        wanted = fingerprint(manifest | {"spec": manifest["spec"] | {"replicas": 0}})
         workers = state.workers or Workers()
         try:
-            if wanted != state.applied:
-                await self._kube.apply(DEPLOYMENTS, namespace, manifest, owner=OWNER)
-                state.applied = wanted
-            elif workers.wanted != decision.replicas:
-                change = {"spec": {"replicas": decision.replicas}}
-                await self._kube.merge(DEPLOYMENTS, namespace, f"{name}-workers", change, owner=OWNER)
+            await self._apply(state, decision.replicas, workers.wanted)
+        except ConfigurationError as error:
+            state.refused = str(error)
         except ApiRefused as error:
-            if error.passing or error.status == 409:
+            if error.status == NOT_FOUND:  # deleted unseen: the next try makes it anew
+                state.applied, state.workers = "", None
+            if error.passing or error.status in (NOT_FOUND, CONFLICT):
                 raise
             state.refused = error.message
-            return
-        state.refused = ""
-        if workers.wanted != decision.replicas:
-            await self._tell(state, workers.wanted, decision)
-            state.workers = Workers(decision.replicas, workers.replicas, workers.ready, workers.trouble)
+        else:
+            state.refused = ""
+            if workers.wanted != decision.replicas:
+                await self._tell(state, workers.wanted, decision)
+                state.workers = replace(workers, wanted=decision.replicas)
+
+    async def _apply(self, state: _State, replicas: int, before: int) -> None:
+        """1. the Deployment as the spec asks for it, 2. else only its scale."""
+        namespace, name = state.key
+        manifest = deployment(state.pool, replicas, self._settings)
+        wanted = fingerprint(manifest | {"spec": manifest["spec"] | {"replicas": 0}})
+        if wanted != state.applied:
+            await self._kube.apply(DEPLOYMENTS, namespace, manifest, owner=OWNER)
+            state.applied = wanted
+        elif before != replicas:
+            change = {"spec": {"replicas": replicas}}
+            await self._kube.merge(DEPLOYMENTS, namespace, f"{name}-workers", change, owner=OWNER)
 
     async def _tell(self, state: _State, before: int, decision: Decision) -> None:
         meta = state.pool.metadata
@@ -191,7 +199,7 @@ class Pools:
     async def _write_status(self, state: _State, decision: Decision) -> None:
         namespace, name = state.key
         status = pool_status(
-            state.pool.metadata,
+            state.pool,
             state.workers or Workers(),
             decision,
             state.refused,
@@ -201,9 +209,9 @@ class Pools:
         if _said(status) == _said(state.written):
             return
         try:
-            await self._kube.merge(WORKER_POOLS, namespace, name, {"status": status}, subresource="status")
+            await self._kube.replace_status(WORKER_POOLS, namespace, name, status)
         except ApiRefused as error:
-            if error.status != 404:
+            if error.status != NOT_FOUND:
                 raise
         state.written = status
 

@@ -12,18 +12,19 @@ from pydantic import ValidationError
 from penstock.broker.protocol import Depth, QueueConfig
 from penstock.errors import ApiRefused
 from penstock.kube import Kube, Manifest
-from penstock.report import moment
 from penstock.resources.queue import TaskQueue, TaskQueueSpec
 from penstock.workqueue import WorkQueue
 from penstock_operator.admission.admit import retry_policy
 from penstock_operator.api import TASK_QUEUES, Key
 from penstock_operator.brokers import Brokers
+from penstock_operator.conditions import Row, conditions, unsupported
 from penstock_operator.namespaces import Namespaces
 
 __all__ = ["Queues", "config_of"]
 
 log = logging.getLogger("penstock.operator")
 STATUS_SECONDS = 5.0
+NOT_FOUND = 404
 # Fields of the contract that this version stores and doesn't act on yet; the resource says so.
 NOT_ENFORCED = ("paused", "rate_limit", "concurrency", "max_depth", "overflow", "allowed_tasks")
 
@@ -92,16 +93,16 @@ class Queues:
         await self._write_status(key, resource)
 
     async def _write_status(self, key: Key, resource: TaskQueue) -> None:
-        status = _status(resource, self._depths.get(key, Depth()), self._clock())
-        told = {**status, "conditions": [{**c, "lastTransitionTime": ""} for c in status["conditions"]]}
-        if told == self._written.get(key):
+        old = self._written.get(key) or resource.status.manifest()
+        status = _status(resource, self._depths.get(key), old=old, now=self._clock())
+        if status == old:
             return
         try:
-            await self._kube.merge(TASK_QUEUES, *key, {"status": status}, subresource="status")
+            await self._kube.replace_status(TASK_QUEUES, *key, status)
         except ApiRefused as error:
-            if error.status != 404:
+            if error.status != NOT_FOUND:
                 raise
-        self._written[key] = told
+        self._written[key] = status
 
 
 def config_of(spec: TaskQueueSpec) -> QueueConfig:
@@ -115,25 +116,19 @@ def config_of(spec: TaskQueueSpec) -> QueueConfig:
     )
 
 
-def _status(resource: TaskQueue, depth: Depth, now: float) -> Manifest:
+def _status(resource: TaskQueue, depth: Depth | None, *, old: Manifest, now: float) -> Manifest:
+    """Before the first look it says nothing of the depth: unknown is not zero."""
     waiting = [field for field in NOT_ENFORCED if getattr(resource.spec, field)]
-    message = f"stored, but not acted on by this version: {', '.join(waiting)}" if waiting else ""
     generation = resource.metadata.generation or 1
-    enforced = {
-        "type": "Enforced",
-        "status": "False" if waiting else "True",
-        "reason": "NotSupportedYet" if waiting else "AllFields",
-        "message": message,
-        "lastTransitionTime": moment(now),
-        "observedGeneration": generation,
-    }
-    return {
-        "observedGeneration": generation,
+    rows: list[Row] = [("Ready", True, "Published", ""), unsupported(waiting)]
+    status = {"observedGeneration": generation, "conditions": conditions(rows, generation, old=old, now=now)}
+    if depth is None:
+        return status
+    return status | {
         "depth": depth.ready + depth.due,
         "delayed": depth.delayed,
         "parked": depth.parked,
         "inFlight": depth.in_flight,
         "deadLettered": depth.dead,
         "oldestSeconds": round(depth.oldest, 1),
-        "conditions": [enforced | {"type": "Ready", "status": "True", "reason": "Published", "message": ""}, enforced],
     }

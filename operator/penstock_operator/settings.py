@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from penstock.environment import number
 from penstock.errors import ConfigurationError
 
 __all__ = ["Settings"]
@@ -39,6 +40,6 @@ class Settings:
             environment.get("PENSTOCK_WORKER_CLUSTER_ROLE", "penstock-worker"),
             environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             environment.get("PENSTOCK_LOG_LEVEL", "info").upper(),
-            float(environment.get("PENSTOCK_COMPARE_SECONDS", "5")),
-            int(environment.get("PENSTOCK_HEALTH_PORT", "8080")),
+            number(environment, "PENSTOCK_COMPARE_SECONDS", 5, least=0.1),
+            int(number(environment, "PENSTOCK_HEALTH_PORT", 8080, least=1)),
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from penstock.broker.protocol import Snapshot
 from penstock.errors import PenstockError
 from penstock.kube import Kube
+from penstock.outcome import Outcome
 from penstock.status_writer import StatusWriter
 from penstock_operator.admission.view import TaskView
 from penstock_operator.api import TASKS
@@ -81,15 +82,25 @@ class Sweep:
         return outcome is not None and outcome.finished_at < self._clock() - REPORT_GRACE_SECONDS
 
     async def _report(self, view: TaskView, snapshot: Snapshot) -> None:
-        if snapshot.outcome is not None and snapshot.outcome.resource == view.ref:
-            await self._writer.ended(snapshot.outcome)
+        outcome, ref = snapshot.outcome, view.ref
+        of = outcome.resource if outcome is not None else None
+        # Its spec may have changed since; uid and run say whether it is the same.
+        if outcome is not None and of is not None and (of.uid, of.run) == (ref.uid, ref.run):
+            await self._reported(outcome)
 
     async def _report_left_over(self) -> None:
         for namespace, queue in self._tasks.queues():
             broker = self._brokers.of(namespace)
             horizon = self._clock() - REPORT_GRACE_SECONDS
             left = [outcome for outcome in await broker.outbox(queue, BATCH) if outcome.finished_at < horizon]
-            for outcome in left:
-                log.info("reporting %s, which its worker couldn't", outcome.id)
-                await self._writer.ended(outcome)
-            await broker.clear(left)
+            await broker.clear([outcome for outcome in left if await self._reported(outcome)])
+
+    async def _reported(self, outcome: Outcome) -> bool:
+        """One that can't be reported now mustn't hold up the others."""
+        try:
+            await self._writer.ended(outcome)
+        except PenstockError as error:
+            log.warning("couldn't report %s, trying again in %g s: %s", outcome.id, self._interval, error)
+            return False
+        log.info("reported %s, which its worker couldn't", outcome.id)
+        return True

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from pydantic import ValidationError
+import msgspec
 
 from penstock.broker.protocol import Cancellation
 from penstock.kube import Kube, Manifest
@@ -63,9 +63,12 @@ class Tasks:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         try:
             view = TaskView.of(body)
-        except ValidationError as error:
-            log.error("Task %s/%s isn't understood and stays as it is: %s", *key, error)
+        except (KeyError, ValueError) as error:  # pydantic's ValidationError is a ValueError
+            log.error("Task %s/%s isn't understood and stays as it is: %r", *key, error)
             return
+        before = self._views.get(key)
+        if before is not None and before.id != view.id and not before.finished:
+            self._orphans[key] = before  # a new run, or another Task of the same name, takes its place
         self._views[key] = view
         self.queue.add(key)
 
@@ -151,7 +154,7 @@ class Tasks:
 
     async def _hold(self, view: TaskView, standing: Standing) -> float | None:
         """Take it off its queue if it waits there, and say why it isn't queued. What runs already goes on."""
-        if view.phase is not Phase.BLOCKED:
+        if view.phase is not Phase.BLOCKED or view.id in self._admitted:
             result = await self._brokers.of(view.ref.namespace).withdraw(view.id)
             if result in (Cancellation.REQUESTED, Cancellation.FINISHED):
                 return LOOK_AGAIN_SECONDS
@@ -167,10 +170,11 @@ class Tasks:
             [snapshot] = await broker.snapshots([view.id])
             if snapshot is not None and snapshot.phase is Phase.RUNNING:
                 return LOOK_AGAIN_SECONDS  # the worker knows the deadline too
-        result, _ = await broker.cancel(outcome, reason=failure.type, life=ENDED_SECONDS)
+        result, attempts = await broker.cancel(outcome, reason=failure.type, life=ENDED_SECONDS)
         if result in (Cancellation.UNKNOWN, Cancellation.CANCELLED):
-            await self._writer.ended(outcome)
+            await self._writer.ended(msgspec.structs.replace(outcome, attempts=attempts))
             await broker.clear([outcome])
+            self._admitted.setdefault(view.id, outcome.finished_at)  # seen through: its end is worth an Event
             return None
         return LOOK_AGAIN_SECONDS
 

@@ -38,17 +38,22 @@ class Batcher(Generic[Item, Answer]):
             batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
             try:
                 answers = await self._act([item for item, _ in batch])
+                pairs = list(zip([future for _, future in batch], answers, strict=True))
             except Exception as error:  # it is the callers' to handle
                 _fail([future for _, future in batch], error)
             else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
+                _answer(pairs)
 
     async def close(self) -> None:
         """Wait for what is under way."""
         if self._worker is not None:
             await self._worker
+
+
+def _answer(pairs: list[tuple[asyncio.Future[Answer], Answer]]) -> None:
+    for future, answer in pairs:
+        if not future.done():
+            future.set_result(answer)
 
 
 def _fail(futures: list[asyncio.Future[Answer]], error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -27,12 +28,24 @@ _encoder = msgspec.json.Encoder(enc_hook=_beyond_json)
 def encode_value(value: object) -> bytes:
     """A result as JSON. Raises ConfigurationError where it can't be one."""
     try:
-        return _encoder.encode(value)
+        encoded = _encoder.encode(value)
+        if b"null" in encoded and not _finite(msgspec.to_builtins(value, enc_hook=_beyond_json)):
+            raise ValueError("it holds NaN or an infinity, which JSON can't say")
+        return encoded
     except Exception as error:
         raise ConfigurationError(
             f"a value of type {type(value).__qualname__} can't travel as JSON: {error}; "
             "use plain data, a dataclass or a pydantic model"
         ) from error
+
+
+def _finite(value: object) -> bool:
+    """Whether no float in it would silently become null."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list | tuple) else True
 
 
 def decode_value(data: bytes, annotation: object = None) -> Any:
@@ -44,9 +57,12 @@ def decode_value(data: bytes, annotation: object = None) -> Any:
 
 @lru_cache(maxsize=1024)
 def _adapter(annotation: Any) -> Any:
-    from pydantic import TypeAdapter
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 
-    return TypeAdapter(annotation)
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(val_json_bytes="base64"))  # as bytes were encoded
+    except PydanticUserError:  # a model or dataclass brings a configuration of its own
+        return TypeAdapter(annotation)
 
 
 def encode_call(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:

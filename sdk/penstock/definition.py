@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from penstock.context import TaskContext
 from penstock.errors import ConfigurationError
-from penstock.keys import Priority
+from penstock.keys import PRIORITIES, Priority, checked_queue
 from penstock.retry import RetryPolicy
 
 __all__ = ["Definition", "Options"]
@@ -25,6 +25,27 @@ class Options:
     retry: RetryPolicy | None = None
     timeout: float | None = None
     result_ttl: float | None = None
+
+    def __post_init__(self) -> None:
+        checked_queue(self.queue)
+        for problem in problems(self.priority, self.retry, timeout=self.timeout, result_ttl=self.result_ttl):
+            raise ConfigurationError(f"@app.task({problem}")
+
+
+def problems(priority: Priority | None, retry: RetryPolicy | None, **positive: float | None) -> list[str]:
+    """What is wrong with the options of a task or a call, each as `NAME=VALUE): REMEDY`."""
+    found = [
+        f"{name}={value!r}): use more than 0 seconds"
+        for name, value in positive.items()
+        if value is not None and value <= 0
+    ]
+    if priority is not None and priority not in PRIORITIES:
+        found.append(f"priority={priority!r}): use one of {', '.join(PRIORITIES)}")
+    if retry is not None and retry.max_attempts < 1:
+        found.append(f"max_attempts={retry.max_attempts!r}): use 1 (no retry) or more")
+    if retry is not None and (retry.initial < 0 or retry.factor < 1 or retry.maximum < retry.initial):
+        found.append(f"retry={retry!r}): use initial ≥ 0, factor ≥ 1 and maximum ≥ initial")
+    return found
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,18 @@ class Definition:
     def context_parameter(self) -> str | None:
         """The parameter that gets the TaskContext."""
         return next((name for name, hint in self.hints.items() if hint is TaskContext), None)
+
+    def arguments(
+        self, args: list[Any], kwargs: dict[str, Any], context: TaskContext
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What to call the function with: what was submitted, and the context where it wants one."""
+        name = self.context_parameter
+        if name is None:
+            return args, kwargs
+        place = list(inspect.signature(self.function).parameters).index(name)
+        if place < len(args):
+            return [*args[:place], context, *args[place:]], kwargs
+        return args, {**kwargs, name: context}
 
     @cached_property
     def _signature(self) -> inspect.Signature:

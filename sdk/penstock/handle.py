@@ -68,7 +68,8 @@ class Handle(Generic[R]):
         its record is gone.
         """
         try:
-            outcome = await asyncio.wait_for(self._source.wait(self.id), timeout)
+            async with asyncio.timeout(timeout):
+                outcome = await self._source.wait(self.id)
         except TimeoutError:
             raise ResultTimeout(f"{self.id} has no result after {timeout:g} s; it goes on") from None
         if outcome is None:

@@ -127,6 +127,12 @@ class Kube:
         query = {"fieldManager": owner} if owner else None
         return await self.request("PATCH", path, query=query, body=change, content_type=MERGE_PATCH)
 
+    async def replace_status(self, resource: Resource, namespace: str, name: str, status: Manifest) -> None:
+        """The whole status, for a merge would keep what isn't said any more."""
+        await self.patch(
+            resource, namespace, name, [{"op": "add", "path": "/status", "value": status}], subresource="status"
+        )
+
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> bool:
         """Delete an object (this one, if `uid` is given). False if it was gone."""
         body = {"propagationPolicy": "Background"} | ({"preconditions": {"uid": uid}} if uid else {})

@@ -25,7 +25,12 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     @classmethod
     def bounded(cls, type: str, message: str, traceback: str = "", *, retryable: bool = False) -> Failure:
         """The same, cut to what the resource's schema takes."""
-        return cls(type[:256], message[:MESSAGE_LIMIT], traceback[-TRACEBACK_LIMIT:], retryable)
+        return cls(_text(type)[:256], _text(message)[:MESSAGE_LIMIT], _text(traceback)[-TRACEBACK_LIMIT:], retryable)
+
+
+def _text(text: str) -> str:
+    """Half of a surrogate pair, as in the names of odd files, is no text that could travel."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True, kw_only=True):

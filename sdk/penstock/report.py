@@ -19,6 +19,7 @@ from penstock.status import Phase
 __all__ = ["TASKS", "ended", "guarded", "moment", "observed", "standing"]
 
 TASKS = Resource(f"/apis/{GROUP}/{VERSION}", "tasks")
+MESSAGE_LIMIT = 4096  # characters
 RESULT_LIMIT = 16 * 1024  # bytes of JSON that a resource takes; etcd is no object store
 
 
@@ -101,6 +102,7 @@ def observed(ref: ResourceRef, conditions: int) -> list[Manifest]:
     paths = ["/status/observedGeneration", *(f"/status/conditions/{i}/observedGeneration" for i in range(conditions))]
     return [
         {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+        {"op": "test", "path": "/spec/run", "value": ref.run},
         *({"op": "add", "path": path, "value": ref.generation} for path in paths),
     ]
 
@@ -140,7 +142,7 @@ def _result(outcome: Outcome) -> Manifest:
 def _progress(now: Standing) -> Manifest | None:
     if now.percent is None and not now.said:
         return None
-    return {"percent": int(now.percent or 0), "message": now.said}
+    return {"percent": int(now.percent or 0), "message": now.said[:MESSAGE_LIMIT]}
 
 
 def _between(start: float | None, end: float | None) -> float | None:

@@ -13,7 +13,7 @@ from opentelemetry import trace
 from pydantic import ValidationError
 
 from penstock import codec, telemetry
-from penstock.errors import ConfigurationError, UnknownTask
+from penstock.errors import ConfigurationError, ResultExpired, UnknownTask
 from penstock.handle import Handle, TaskStatus
 from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
@@ -83,6 +83,11 @@ class ResourceClient:
         while (status := await self._status(id)) is not None:
             phase = Phase(status["phase"])
             if phase.terminal:
+                if "resultRef" in status:
+                    raise ResultExpired(
+                        f"{id}: the result is too large for a resource and lies at {status['resultRef']}: "
+                        "read it through the broker, app.handle(ID).result()"
+                    )
                 result = codec.encode_value(status.get("result"))
                 return Outcome(
                     id=id, task="", phase=phase, finished_at=time.time(), result=result, failure=_failure(status)

@@ -23,7 +23,8 @@ __all__ = ["StatusWriter"]
 
 log = logging.getLogger("penstock.report")
 NOT_FOUND = 404
-REFUSED = 422  # a `test` of the patch failed, or the schema says no
+# 422: a `test` of the patch failed, or the schema says no; 400 and 413: what was sent can't be taken at all.
+REFUSED = (400, 413, 422)
 
 
 class StatusWriter:
@@ -70,7 +71,7 @@ class StatusWriter:
         try:
             await self._kube.patch(TASKS, ref.namespace, ref.name, patch, subresource="status")
         except ApiRefused as error:
-            if error.status in (NOT_FOUND, REFUSED):
+            if error.status in (NOT_FOUND, *REFUSED):
                 return False
             raise
         return True

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from penstock import codec
-from penstock.definition import Definition
+from penstock.definition import Definition, problems
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError
-from penstock.keys import PRIORITIES, Priority, task_id
+from penstock.keys import Priority, checked_queue, task_id
 from penstock.retry import RetryPolicy
 
 __all__ = ["CallOptions", "Signature"]
@@ -35,24 +35,20 @@ class CallOptions:
     resource: bool | str = False
 
     def __post_init__(self) -> None:
+        if self.queue is not None:
+            checked_queue(self.queue)
         for problem in self._problems():
             raise ConfigurationError(f"options({problem}")
 
     def _problems(self) -> list[str]:
-        positive = {"timeout": self.timeout, "deadline": self.deadline, "result_ttl": self.result_ttl}
-        found = [
-            f"{name}={value!r}): use more than 0 seconds"
-            for name, value in positive.items()
-            if value is not None and value <= 0
-        ]
+        limits = {"timeout": self.timeout, "deadline": self.deadline, "result_ttl": self.result_ttl}
+        found = problems(self.priority, self.retry, **limits)
         if self.delay is not None and self.delay < 0:
             found.append(f"delay={self.delay!r}): use 0 or more seconds")
         if self.delay is not None and self.at is not None:
             found.append("delay=…, at=…): they exclude each other, keep one")
         if self.at is not None and self.at.tzinfo is None:
             found.append(f"at={self.at!r}): give it a time zone, such as at.replace(tzinfo=UTC)")
-        if self.priority is not None and self.priority not in PRIORITIES:
-            found.append(f"priority={self.priority!r}): use one of {', '.join(PRIORITIES)}")
         if self.max_attempts is not None and self.max_attempts < 1:
             found.append(f"max_attempts={self.max_attempts!r}): use 1 (no retry) or more")
         return found

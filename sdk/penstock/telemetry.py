@@ -10,6 +10,7 @@ one every span is a no-op. Times are seconds since the epoch; the API takes ns.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -21,6 +22,10 @@ __all__ = ["Step", "attributes", "derived", "parse", "record", "start", "trace_i
 
 ANNOTATION = "penstock.dev/traceparent"
 SCOPE = "penstock"
+# W3C Trace Context, 2.2 and 4 (later versions may append fields).
+_TRACEPARENT = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
 
 
 class Step(StrEnum):
@@ -99,13 +104,12 @@ def trace_id(traceparent: str | None) -> str | None:
 
 
 def _span_context(traceparent: str | None) -> SpanContext | None:
-    version, _, rest = (traceparent or "").partition("-")
-    try:
-        trace_hex, span_hex, flags = rest.split("-")[:3]
-        context = SpanContext(int(trace_hex, 16), int(span_hex, 16), True, TraceFlags(int(flags, 16)))
-    except ValueError:
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    if match is None or match["version"] == "ff" or (match["version"] == "00" and match["more"]):
         return None
-    return context if len(version) == 2 and context.is_valid else None
+    trace_hex, span_hex, flags = match["trace"], match["span"], match["flags"]
+    context = SpanContext(int(trace_hex, 16), int(span_hex, 16), True, TraceFlags(int(flags, 16)))
+    return context if context.is_valid else None
 
 
 def derived(*names: str) -> str:

@@ -12,6 +12,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 __all__ = ["WorkQueue"]
@@ -112,10 +113,10 @@ class WorkQueue(Generic[Key]):
                 return self._ready.popleft()
             self._news.clear()
             timeout = max(0.0, self._later[0][0] - loop.time()) if self._later else None
-            try:
-                await asyncio.wait_for(self._news.wait(), timeout)
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the news.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._news.wait()
 
     def _promote(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import pytest
+from tests.waiting import wait_for
 
 from penstock import (
     ConfigurationError,
@@ -19,7 +20,6 @@ from penstock import (
     TaskTimedOut,
 )
 from penstock.testing import worker
-from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_wrong_arguments_are_refused_before_anything_is_sent(app: Penstock
     @app.task
     async def greet(name: str) -> None: ...
 
-    with pytest.raises(TypeError, match="shop.greet.*unexpected keyword argument 'nmae'"):
+    with pytest.raises(TypeError, match=r"shop\.greet.*unexpected keyword argument 'nmae'"):
         await greet.enqueue("Ada", nmae="Ada")  # type: ignore[call-arg]  # the point of the test
 
 

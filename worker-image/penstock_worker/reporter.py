@@ -24,6 +24,7 @@ __all__ = ["ApiReporter"]
 
 log = logging.getLogger("penstock.report")
 WRITERS = 16
+PAUSE_SECONDS = 0.02
 # What waits beyond this, while the API server is away, is left to the outbox and the operator's sweep.
 MOST_WAITING = 10_000
 
@@ -73,7 +74,10 @@ class ApiReporter:
     async def drain(self, seconds: float) -> None:
         """See Reporter."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.idle(), seconds)
+            async with asyncio.timeout(seconds):
+                while self._latest:  # what failed waits for its next try, and isn't in the queue meanwhile
+                    await self._queue.idle()
+                    await asyncio.sleep(PAUSE_SECONDS)
 
     async def __aenter__(self) -> ApiReporter:
         self._queue.start()

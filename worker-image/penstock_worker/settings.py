@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from penstock.environment import number
 from penstock.errors import ConfigurationError
 
 __all__ = ["Settings"]
@@ -32,22 +33,11 @@ class Settings:
             raise ConfigurationError("PENSTOCK_APP is empty: set it to MODULE:ATTRIBUTE, such as shop.tasks:app")
         return cls(
             app,
-            tuple(filter(None, environment.get("PENSTOCK_QUEUES", "").split(","))),
-            int(_number(environment, "PENSTOCK_CONCURRENCY", 16, least=1)),
-            _number(environment, "PENSTOCK_DRAIN_SECONDS", 30),
-            _number(environment, "PENSTOCK_LEASE_SECONDS", 15, least=1),
-            int(_number(environment, "PENSTOCK_HEALTH_PORT", 8081)),
+            tuple(filter(None, map(str.strip, environment.get("PENSTOCK_QUEUES", "").split(",")))),
+            int(number(environment, "PENSTOCK_CONCURRENCY", 16, least=1)),
+            number(environment, "PENSTOCK_DRAIN_SECONDS", 30),
+            number(environment, "PENSTOCK_LEASE_SECONDS", 15, least=1),
+            int(number(environment, "PENSTOCK_HEALTH_PORT", 8081)),
             environment.get("POD_NAME") or environment.get("HOSTNAME") or "worker",
             environment.get("PENSTOCK_LOG_LEVEL", "INFO").upper(),
         )
-
-
-def _number(environment: Mapping[str, str], name: str, default: float, *, least: float = 0) -> float:
-    text = environment.get(name) or str(default)
-    try:
-        value = float(text)
-    except ValueError:
-        value = least - 1
-    if value < least:
-        raise ConfigurationError(f"{name}={text!r}: use a number of at least {least:g}")
-    return value

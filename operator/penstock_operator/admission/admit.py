@@ -43,7 +43,7 @@ class Admission:
     def _trace(self, task: TaskView, identity: str, began: float) -> None:
         names = partial(telemetry.attributes, id=task.id, task=task.spec.task, queue=task.queue)
         parent = task.traceparent
-        if parent is None:
+        if telemetry.trace_id(parent) is None:
             # Nobody traced the `kubectl apply`: its span is told from what the API server noted, to the second.
             parent = telemetry.derived(task.ref.uid)
             tracing.record_derived(

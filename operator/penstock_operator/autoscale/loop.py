@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 from penstock.broker.protocol import Depth
 from penstock.errors import PenstockError
@@ -42,11 +43,10 @@ class Signals:
         """Look for ever."""
         while True:
             self._tell(await self._read())
-            try:
-                await asyncio.wait_for(self._news.wait(), INTERVAL_SECONDS)
-                await asyncio.sleep(SHORTEST_SECONDS)
-            except TimeoutError:
-                pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL_SECONDS):
+                    await self._news.wait()
+                    await asyncio.sleep(SHORTEST_SECONDS)
             self._news.clear()
 
     async def _read(self) -> dict[tuple[str, str], Depth | None]:

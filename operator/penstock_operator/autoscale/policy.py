@@ -68,6 +68,9 @@ def decide(load: Load | None, spec: WorkerPoolSpec, current: int) -> Decision:
     }
     reason, message, wanted = _target(load, spec, current)
     bounded = min(auto.max_replicas, max(auto.min_replicas, wanted))
+    if load.backlog and bounded < current:
+        # Also where maxReplicas was lowered: it holds once nothing is in flight any more.
+        return Decision(current, "WorkInFlight", f"{message}; goes to {bounded} when they are done", inputs)
     if bounded < wanted:
         reason, message = "AtMaxReplicas", f"{message}; autoscaling.maxReplicas is {bounded}"
     return Decision(bounded, reason, message, inputs)

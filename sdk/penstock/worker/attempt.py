@@ -82,11 +82,12 @@ class Attempt:
         try:
             value = await self._running
             return Returned(codec.encode_value(value))
-        except asyncio.CancelledError:
-            if (stopped := self._stop_asked()) is None:  # the worker itself is being torn down
+        except asyncio.CancelledError as error:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():  # the worker itself is being torn down
                 self._running.cancel()
                 raise
-            return stopped
+            return self._stop_asked() or Raised(error)  # or the function raised it of its own accord
         except TimeoutError as error:
             return self._timed_out(error)
         except Exception as error:
@@ -99,7 +100,7 @@ class Attempt:
         """Our limit, or a TimeoutError that the function raised itself (then the flag isn't set)."""
         if not self._flag.is_set() or self.limit.seconds is None:
             return Raised(error)
-        return TimedOut(self.limit.seconds, self.limit.deadline)
+        return TimedOut(0.0 if self.limit.deadline else self.limit.seconds, self.limit.deadline)
 
     async def vacated(self) -> None:
         """Return when nothing of it runs any more. A thread can't be stopped: it keeps its place until it ends."""
@@ -111,6 +112,8 @@ class Attempt:
         try:
             async with limit:
                 return await self._call(threads, tell)
+        except SystemExit as error:  # it would end the whole worker
+            raise RuntimeError(f"the task called sys.exit({error.code!r})") from error
         finally:
             if limit.expired():
                 self._flag.set()
@@ -119,13 +122,10 @@ class Attempt:
         definition = self.definition
         if definition is None:  # ruled out before it runs
             raise LookupError(f"no task {self.envelope.task!r} here")
-        args, kwargs = codec.decode_call(self.envelope.payload)
-        if definition.context_parameter is not None:
-            kwargs[definition.context_parameter] = TaskContext(
-                self.envelope.id, self.envelope.task, self.begun.attempts, _stop=self._flag, _tell=tell
-            )
+        context = TaskContext(self.envelope.id, self.envelope.task, self.begun.attempts, _stop=self._flag, _tell=tell)
+        args, kwargs = definition.arguments(*codec.decode_call(self.envelope.payload), context)
         if definition.is_async:
             return await definition.function(*args, **kwargs)
-        context = contextvars.copy_context()
-        self._thread = threads.submit(context.run, definition.function, *args, **kwargs)
+        variables = contextvars.copy_context()
+        self._thread = threads.submit(variables.run, definition.function, *args, **kwargs)
         return await asyncio.wrap_future(self._thread)

@@ -90,7 +90,9 @@ def rule(ending: Ending, attempts: int, policy: RetryPolicy, random: Callable[[]
             message = f"its worker died {crashes} times while running it"
             return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=Failure.bounded("WorkerCrashed", message))
         case TimedOut(seconds, deadline=True):
-            message = f"the deadline passed {seconds:g} s ago" if seconds else "the deadline passed"
+            message = (
+                f"the deadline had passed {seconds:.1f} s before" if seconds else "the deadline passed while it ran"
+            )
             return Ruling(Verb.END, Phase.FAILED, failure=Failure.bounded("DeadlineExceeded", message))
         case TimedOut(seconds):
             failure = Failure.bounded("TimedOut", f"the attempt took longer than {seconds:g} s", retryable=True)
@@ -98,7 +100,7 @@ def rule(ending: Ending, attempts: int, policy: RetryPolicy, random: Callable[[]
         case Raised(error):
             failure = _described(error)
             asked = error.delay if isinstance(error, Retry) else None
-            delay = policy.delay(attempts, random) if asked is None else asked
+            delay = policy.delay(attempts, random) if asked is None else max(0.0, asked)
             return _again_or_dead(failure, attempts, policy, delay)
 
 
@@ -119,4 +121,11 @@ def _users_part(trace: TracebackType | None) -> TracebackType | None:
 def _described(error: BaseException) -> Failure:
     """The exception as data."""
     text = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
-    return Failure.bounded(type(error).__qualname__, str(error), text, retryable=True)
+    return Failure.bounded(type(error).__qualname__, _message(error), text, retryable=True)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an exception's own __str__ may fail, and mustn't take the outcome with it
+        return "(its message can't be shown)"

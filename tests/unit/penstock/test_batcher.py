@@ -100,7 +100,6 @@ async def test_an_unused_batcher_closes() -> None:
     await Batcher(Act()).close()
 
 
-@pytest.mark.xfail(strict=True, reason="too few answers kill the batcher's task, and callers wait for ever")
 async def test_too_few_answers_are_an_error_of_every_caller() -> None:
     async def forgetful(items: list[int]) -> list[int]:
         return []

@@ -117,7 +117,6 @@ async def test_passing_errors_are_the_callers(kube: FakeKube, error: PenstockErr
         await StatusWriter(kube).standing(REF, running())
 
 
-@pytest.mark.xfail(strict=True, reason="refusals that stay (400, 413) are raised as if trying again could help")
 @pytest.mark.parametrize("code", [400, 413])
 async def test_what_can_never_be_written_is_settled_here(kube: FakeKube, code: int) -> None:
     kube.refuse = lambda method, _path: ApiRefused(code, "BadRequest", "no") if method == "PATCH" else None

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -236,11 +235,6 @@ async def test_stopping_cancels_what_runs(work: Work) -> None:
     assert not work.active["a"]
 
 
-@pytest.mark.xfail(
-    sys.version_info < (3, 12),
-    strict=True,
-    reason="asyncio.wait_for of Python 3.11 swallows a cancellation that comes with the news: stop() never returns",
-)
 async def test_stopping_ends_workers_that_were_called_just_now(work: Work) -> None:
     queue = WorkQueue("test", work, workers=1)
     queue.start()

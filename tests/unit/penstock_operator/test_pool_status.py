@@ -6,19 +6,28 @@ from hypothesis import strategies as st
 
 from penstock.kube import Manifest
 from penstock.report import moment
-from penstock.resources.meta import ObjectMeta
-from penstock.resources.pool import WorkerPoolStatus
+from penstock.resources.pool import WorkerPool, WorkerPoolStatus
 from penstock_operator.autoscale.policy import Decision
 from penstock_operator.pool_status import Workers, pool_status
 
-META = ObjectMeta(name="fast", generation=4)
+
+def pool(**autoscaling: object) -> WorkerPool:
+    document = {
+        "apiVersion": "penstock.dev/v1alpha1",
+        "kind": "WorkerPool",
+        "metadata": {"name": "fast", "generation": 4},
+        "spec": {"app": "shop.tasks:app", "autoscaling": autoscaling},
+    }
+    return WorkerPool.model_validate(document)
+
+
 counts = st.integers(0, 1000)
 
 
 def status(
     workers: Workers, decision: Decision, refused: str = "", *, old: Manifest | None = None, now: float = 1.0
 ) -> Manifest:
-    return dict(pool_status(META, workers, decision, refused, old=old or {}, now=now))
+    return dict(pool_status(pool(), workers, decision, refused, old=old or {}, now=now))
 
 
 def conditions(told: Manifest) -> dict[str, tuple[str, str, str]]:
@@ -33,7 +42,13 @@ def conditions(told: Manifest) -> dict[str, tuple[str, str, str]]:
 def test_a_status_fits_the_schema(workers: Workers, decision: Decision, refused: str) -> None:
     parsed = WorkerPoolStatus.model_validate(status(workers, decision, refused))
     assert (parsed.observed_generation, parsed.desired_replicas) == (4, decision.replicas)
-    assert {c.type for c in parsed.conditions} == {"Ready", "Progressing", "ScalingLimited", "BrokerReachable"}
+    assert {c.type for c in parsed.conditions} == {
+        "Ready",
+        "Progressing",
+        "ScalingLimited",
+        "BrokerReachable",
+        "Enforced",
+    }
 
 
 def test_a_settled_pool_is_ready() -> None:
@@ -100,3 +115,10 @@ def test_a_deployments_conditions_tell_of_trouble(condition: Manifest, trouble: 
 
 def test_a_new_deployment_has_no_workers() -> None:
     assert Workers.of({"spec": {"replicas": 2}}) == Workers(2)
+
+
+def test_what_is_not_acted_on_is_told() -> None:
+    asking = pool(windows=[{"schedule": "0 8 * * *", "durationMinutes": 60, "minReplicas": 2}])
+    told = pool_status(asking, Workers(), Decision(0, "Idle", ""), "", old={}, now=1.0)
+    [enforced] = [c for c in told["conditions"] if c["type"] == "Enforced"]
+    assert (enforced["status"], enforced["message"].endswith("autoscaling.windows")) == ("False", True)

@@ -279,7 +279,6 @@ async def test_a_deleted_pool_is_forgotten(rig: PoolRig) -> None:
     assert rig.pools.queues() == set()
 
 
-@pytest.mark.xfail(strict=True, reason="a Deployment that went unseen is scaled (404) for ever and never made again")
 async def test_a_deployment_that_went_unseen_comes_again(rig: PoolRig) -> None:
     await rig.apply()
     rig.kube.vanish(DEPLOYMENTS, NAMESPACE, "fast-workers")  # between two watches
@@ -289,7 +288,6 @@ async def test_a_deployment_that_went_unseen_comes_again(rig: PoolRig) -> None:
     assert rig.replicas == 3
 
 
-@pytest.mark.xfail(strict=True, reason="a merge patch keeps the inputs of the decision before: they are no longer true")
 async def test_a_decision_without_inputs_shows_none(rig: PoolRig) -> None:
     await rig.apply()
     await rig.depth(BUSY)

@@ -145,7 +145,6 @@ class TestRefusal:
         await finish(rig)
         assert rig.events() == []
 
-    @pytest.mark.xfail(strict=True, reason="no Event for a Task that was refused before it was ever admitted")
     async def test_an_event_tells_of_a_refusal(self, rig: TaskRig) -> None:
         await rig.apply(args=["x" * 200_000])
         assert rig.events() == [("Failed", "a")]
@@ -201,7 +200,6 @@ class TestCancel:
         await rig.apply(cancel=True)
         assert rig.status()["error"] == {"type": "Cancelled", "message": "spec.cancel is true"}
 
-    @pytest.mark.xfail(strict=True, reason="the attempts that broker.cancel gives are dropped: status.attempts is 0")
     async def test_between_two_attempts_those_made_are_kept(self, rig: TaskRig) -> None:
         await rig.apply()
         delivery, begun = await rig.start()
@@ -271,7 +269,6 @@ class TestHold:
         await rig.change(suspend=False)
         assert (await rig.depth()).ready == 1
 
-    @pytest.mark.xfail(strict=True, reason="its phase is Blocked still, so that it isn't taken off its queue")
     async def test_suspended_again_before_it_was_called_queued_it_leaves_the_queue(self, rig: TaskRig) -> None:
         await rig.apply(suspend=True)
         await rig.change(suspend=False)
@@ -309,7 +306,6 @@ class TestRerun:
         assert not await StatusWriter(rig.kube).ended(await rig.settle(*started))
         assert rig.phase() == "Pending"
 
-    @pytest.mark.xfail(strict=True, reason="raising run before the end leaves the first run in its queue: both run")
     async def test_raised_before_the_end_only_the_later_run_is_left(self, rig: TaskRig) -> None:
         await rig.apply()
         await rig.change(run=2)

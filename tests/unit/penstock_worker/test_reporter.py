@@ -150,9 +150,6 @@ async def test_draining_has_its_time(rig: Rig) -> None:
     await rig.reporter.drain(0.01)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a report that waits for its next try counts as idle: drain() doesn't wait for it"
-)
 async def test_draining_waits_for_what_failed_and_is_tried_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workqueue, "FIRST_PAUSE_SECONDS", 0.1)
     refusals = [ApiRefused(503, "ServiceUnavailable", "later")]

@@ -90,7 +90,8 @@ class Channels:
 
 async def _within(event: asyncio.Event) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), LOOK_AGAIN_SECONDS)
+        async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+            await event.wait()
 
 
 async def _listen(subscription: Subscription) -> AsyncGenerator[tuple[str, str, str], None]:

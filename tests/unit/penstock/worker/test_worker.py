@@ -184,7 +184,6 @@ async def test_an_outage_while_taking_over_does_not_end_taking_over(broker: Flak
         assert (await ended(broker, patience=8 * LEASE)).phase is Phase.SUCCEEDED
 
 
-@pytest.mark.xfail(strict=True, reason="a function that raises CancelledError itself is never settled, then 'crashes'")
 async def test_a_function_that_raises_cancelled_error_has_failed(broker: FlakyBroker) -> None:
     async def waits_for_a_cancelled_one() -> None:
         inner = asyncio.create_task(asyncio.Event().wait())
@@ -200,9 +199,6 @@ async def test_a_function_that_raises_cancelled_error_has_failed(broker: FlakyBr
         await wait_for(retrying, "the failed attempt to be settled", patience=2 * LEASE)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an exception that can't be printed leaves its attempt unsettled, which 'crashes'"
-)
 async def test_a_function_whose_exception_cannot_be_printed_has_failed(broker: FlakyBroker) -> None:
     class Mute(Exception):
         def __str__(self) -> str:
