@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.kubectl import Kubectl
 from tests.waiting import wait_sync
 
@@ -29,12 +31,14 @@ def test_a_killed_workers_task_completes_elsewhere(pool: Kubectl) -> None:
     assert (status["phase"], status["attempts"], status["result"]) == ("Succeeded", 2, 2)
 
 
-def test_a_drained_worker_hands_its_task_back(pool: Kubectl) -> None:
-    pool.task("handed-back", "slow", 12)
-    running(pool, "handed-back")
-    worker = pool.value("ptask/handed-back", "{.status.worker}")
+@pytest.mark.parametrize("task", ["slow", "slow_sync"])
+def test_a_drained_worker_hands_its_task_back(pool: Kubectl, task: str) -> None:
+    name = f"handed-back-{task.replace('_', '-')}"
+    pool.task(name, task, 10)
+    running(pool, name)
+    worker = pool.value(f"ptask/{name}", "{.status.worker}")
     pool("delete", "pod", worker, "--wait=false")  # drainSeconds is 5
-    status = pool.finished("handed-back")
+    status = pool.finished(name)
     assert (status["phase"], status["attempts"]) == ("Succeeded", 1)
     assert status["worker"] != worker
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
+import threading
 
 from penstock import tracing
 from penstock.app import Penstock
 from penstock.errors import ConfigurationError
 from penstock.kube import Kube
 from penstock.loading import load_app
+from penstock.worker import TASK_THREADS, Worker
 from penstock.worker import Settings as WorkerSettings
-from penstock.worker import Worker
 from penstock_worker.health import Health
 from penstock_worker.reporter import ApiReporter
 from penstock_worker.settings import Settings
@@ -63,6 +65,15 @@ def main() -> int:
     return 0
 
 
+def leave(code: int) -> None:
+    """End the process. A thread that still runs a sync task can't be stopped, and Python would wait for it; its task
+    was handed back, and what it returns counts no more."""
+    logging.shutdown()
+    if any(thread.name.startswith(TASK_THREADS) for thread in threading.enumerate()):
+        os._exit(code)
+    sys.exit(code)
+
+
 def _run(app: Penstock, settings: Settings) -> None:
     try:
         import uvloop
@@ -73,4 +84,4 @@ def _run(app: Penstock, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

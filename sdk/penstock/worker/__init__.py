@@ -1,5 +1,5 @@
 """Claim → execute → settle → report. Knows the broker; knows neither Kubernetes nor how it was started."""
 
-from penstock.worker.worker import Settings, Worker
+from penstock.worker.worker import TASK_THREADS, Settings, Worker
 
-__all__ = ["Settings", "Worker"]
+__all__ = ["TASK_THREADS", "Settings", "Worker"]

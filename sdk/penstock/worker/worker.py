@@ -22,9 +22,10 @@ from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
 from penstock.worker.upkeep import Upkeep
 
-__all__ = ["Settings", "Worker"]
+__all__ = ["TASK_THREADS", "Settings", "Worker"]
 
 log = logging.getLogger("penstock.worker")
+TASK_THREADS = "penstock-task"
 PULSE_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 REPORT_SECONDS = 5.0  # for the last reports of a draining worker
@@ -59,7 +60,7 @@ class Worker:
         self._broker = broker
         self._reporter = reporter or NobodyAsks()
         self._slots = Slots(settings.concurrency)
-        self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="penstock-task")
+        self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=TASK_THREADS)
         self._runner = Runner(
             tasks,
             broker,
