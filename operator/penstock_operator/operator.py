@@ -9,6 +9,7 @@ import time
 
 from penstock.broker.protocol import Depth
 from penstock.kube import Kube, Manifest
+from penstock.stopping import stopped
 from penstock_operator.api import Key
 from penstock_operator.autoscale.loop import Signals
 from penstock_operator.brokers import Brokers
@@ -72,9 +73,7 @@ class Operator:
     async def stop(self) -> None:
         """End: what was under way is done again by the next operator, which compares."""
         self.ready = False
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await stopped(*self._loops)
         for queue in (self.tasks.queue, self.pools.queue, self.queues.queue):
             await queue.stop()
         await self._brokers.close()

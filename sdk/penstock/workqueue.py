@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from penstock.stopping import stopped
+
 __all__ = ["WorkQueue"]
 
 log = logging.getLogger("penstock.workqueue")
@@ -79,9 +81,7 @@ class WorkQueue(Generic[Key]):
 
     async def stop(self) -> None:
         """End the workers; what they had begun is cancelled."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stopped(*self._tasks)
 
     async def idle(self) -> None:
         """Return when nothing is queued or being worked on (what is planned for later doesn't count)."""

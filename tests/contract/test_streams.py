@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -97,3 +98,22 @@ async def test_an_address_where_nothing_answers_is_told_without_the_password() -
         await broker.ping()
     assert "secret" not in str(error.value)
     await broker.close()
+
+
+async def test_cancelled_callers_cost_no_connection(redis_url: str) -> None:
+    broker = StreamsBroker(redis_url, f"cancel-{uuid.uuid4().hex[:8]}")
+    for turn in range(600):
+        caller = asyncio.create_task(_for_ever(broker))
+        for _ in range(turn % 13):
+            await asyncio.sleep(0)
+        caller.cancel()
+        _, waiting = await asyncio.wait({caller}, timeout=5)
+        assert not waiting, "a cancellation was swallowed"
+        assert caller.cancelled()
+    await asyncio.wait_for(broker.ping(), 5)
+    await broker.close()
+
+
+async def _for_ever(broker: StreamsBroker) -> None:
+    while True:
+        await broker.ping()

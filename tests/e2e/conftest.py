@@ -6,12 +6,12 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.kubectl import Kubectl
+from tests.e2e.kubectl import TERMINAL, Kubectl, Refused
 from tests.waiting import wait_sync
 
 SYSTEM = "penstock-system"
@@ -89,3 +89,50 @@ def make_pool(namespace: Kubectl, **autoscaling: object) -> None:
 def images(cluster: Kubectl) -> dict[str, str]:
     """The images that were built for this run."""
     return dict(json.loads((Path(os.environ["PENSTOCK_E2E_FILES"]) / "images.json").read_text())["built"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What stands on the cluster when a test fails: its namespace is gone right afterwards."""
+    report = yield
+    namespace = getattr(item, "funcargs", {}).get("namespace")
+    if report.when == "call" and report.failed and isinstance(namespace, Kubectl):
+        system = namespace.within(SYSTEM)
+        report.sections += [
+            ("resources", said(namespace, "get", "ptask,ppool,pods", "-o", "wide")),
+            ("unfinished Tasks", said(namespace, "get", "ptask", "-o", "yaml", "--field-selector", UNFINISHED)),
+            (
+                "workers",
+                said(namespace, "logs", "-l", "app.kubernetes.io/managed-by=penstock", "--tail=60", "--prefix"),
+            ),
+            ("operator", said(system, "logs", "deploy/penstock-operator", "--tail=60")),
+            (
+                "redis",
+                said(system, "exec", "deploy/penstock-redis", "--", "sh", "-c", DUMP.format(namespace.namespace)),
+            ),
+        ]
+    return report
+
+
+UNFINISHED = ",".join(f"status.phase!={phase}" for phase in TERMINAL)
+# Streams with their pending messages, and the records of the namespace's tasks.
+DUMP = """
+password=$(sed -n 's/^requirepass //p' /etc/redis/redis.conf)
+cli() {{ redis-cli --no-auth-warning -a "$password" "$@"; }}
+for key in $(cli --scan --pattern 'penstock:{{{}/*'); do
+  echo "$key"; case $key in
+    *:stream:*) cli xrange "$key" - +; cli xinfo groups "$key"; cli xpending "$key" workers - + 100 ;;
+    *:task:*) cli hgetall "$key" | tr '\\n' ' ' | cut -c1-300; echo ;;
+  esac
+done
+"""
+
+
+def said(kubectl: Kubectl, *arguments: str) -> str:
+    """What a command printed, or why it couldn't."""
+    try:
+        return kubectl(*arguments)
+    except Refused as refusal:
+        return str(refusal)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from penstock.errors import PenstockError
+from penstock.stopping import stopped
 
 __all__ = ["Progress"]
 
@@ -46,6 +47,4 @@ class Progress:
 
     async def end(self) -> None:
         """Say nothing more; the outcome is about to."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await stopped(self._task)

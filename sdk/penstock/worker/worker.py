@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from penstock.broker.protocol import Broker
 from penstock.definition import Definition
 from penstock.errors import PenstockError
+from penstock.stopping import stopped
 from penstock.worker.intake import Intake
 from penstock.worker.policy import Policies
 from penstock.worker.reporter import NobodyAsks, Reporter
@@ -119,9 +120,7 @@ class Worker:
         self._slots.close()
         await asyncio.gather(*self._reading, return_exceptions=True)
         await self._runner.drain(self.settings.drain_seconds)
-        for timer in self._timers:
-            timer.cancel()
-        await asyncio.gather(*self._timers, return_exceptions=True)
+        await stopped(*self._timers)
         await self._reporter.drain(REPORT_SECONDS)
         await self._runner.leases.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)

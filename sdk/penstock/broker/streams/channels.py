@@ -14,6 +14,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from redis.exceptions import RedisError
 
 from penstock.broker.streams.connection import Connection, Subscription
+from penstock.stopping import stopped
 
 __all__ = ["Channels"]
 
@@ -82,9 +83,7 @@ class Channels:
     async def close(self) -> None:
         """End the subscription and whoever delivers from it."""
         if self._pump is not None:
-            self._pump.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._pump
+            await stopped(self._pump)
         await self._outcomes.aclose()
 
 

@@ -24,6 +24,7 @@ CONNECT_SECONDS = 5.0
 # Longer than any blocking read (BLOCK ≥ socket_timeout would time out on its own).
 REPLY_SECONDS = 15.0
 POOL_SIZE = 256
+CLOSE_SECONDS = 2.0
 
 
 def _refused(url: str, error: Exception) -> SubmissionError:
@@ -53,12 +54,13 @@ class Connection:
             raise ConfigurationError(f"broker URL {url.rsplit('@', 1)[-1]!r}: {error}") from error
         self._redis.response_callbacks.clear()
         self._loading = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Reply]] = set()
 
     async def command(self, *command: str | bytes | int | float) -> Reply:
         """One command's reply."""
         try:
             # redis-py's stubs type this call as returning Any; it is a reply like any other.
-            return await cast("Awaitable[Reply]", self._redis.execute_command(*command))
+            return await self._whole(cast("Awaitable[Reply]", self._redis.execute_command(*command)))
         except (RedisError, OSError) as error:
             raise _refused(self.url, error) from error
 
@@ -69,7 +71,7 @@ class Connection:
         for command in commands:
             pipeline.execute_command(*command)
         try:
-            replies = cast("list[Reply]", await pipeline.execute(raise_on_error=False))
+            replies = cast("list[Reply]", await self._whole(pipeline.execute(raise_on_error=False)))
         except (RedisError, OSError) as error:
             raise _refused(self.url, error) from error
         return [_refused(self.url, reply) if isinstance(reply, Exception) else reply for reply in replies]
@@ -85,13 +87,32 @@ class Connection:
             await self.command("FUNCTION", "LOAD", "REPLACE", library_source())
         return await self.command(*fcall(function, keys, args))
 
+    async def _whole(self, work: Awaitable[Reply]) -> Reply:
+        """See a command through, even if its caller is cancelled: redis-py would lose the connection from its pool,
+        which runs dry after some hundred cancellations (seen with 8.1)."""
+        task = asyncio.ensure_future(_reply(work))
+        self._under_way.add(task)
+        task.add_done_callback(self._seen_through)
+        return await asyncio.shield(task)
+
+    def _seen_through(self, task: asyncio.Task[Reply]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever still waits gets it; nobody else needs to hear of it
+
     def subscription(self) -> Subscription:
         """A subscriber on a connection of its own."""
         return self._redis.pubsub()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once the commands under way have ended."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=CLOSE_SECONDS)
         await self._redis.aclose(close_connection_pool=True)
+
+
+async def _reply(work: Awaitable[Reply]) -> Reply:
+    return await work
 
 
 class BlockingConnection:
