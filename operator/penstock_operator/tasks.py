@@ -110,8 +110,10 @@ class Tasks:
     # --- acting -----------------------------------------------------------------------------------------------------
 
     async def _reconcile(self, key: Key) -> float | None:
-        if (orphan := self._orphans.pop(key, None)) is not None:
-            await self._abandon(orphan)
+        if (orphan := self._orphans.get(key)) is not None:
+            await self._abandon(orphan)  # it stays an orphan if the broker can't be told now
+            if self._orphans.get(key) is orphan:
+                del self._orphans[key]
         view = self._views.get(key)
         if view is None:
             return None

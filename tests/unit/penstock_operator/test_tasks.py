@@ -6,7 +6,7 @@ import pytest
 
 from penstock import telemetry
 from penstock.broker.protocol import Settlement, Verb
-from penstock.errors import ApiRefused
+from penstock.errors import ApiRefused, NotConnected
 from penstock.report import TASKS
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
@@ -350,6 +350,23 @@ class TestEnd:
         _, begun = await rig.start()
         await rig.delete()
         assert rig.broker.renew([begun.lease], "w") == ["cancel"]
+
+    async def test_a_task_deleted_while_the_broker_is_away_does_not_run_afterwards(
+        self, rig: TaskRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await rig.apply()
+        with monkeypatch.context() as away:
+
+            async def nobody(*_: object, **__: object) -> None:
+                raise NotConnected("nothing answers")
+
+            away.setattr(rig.broker, "cancel", nobody)
+            await rig.delete()
+
+        async def cancelled() -> bool:
+            return (await rig.depth()).backlog == 0
+
+        await wait_for(cancelled, "the task to leave its queue")
 
     async def test_a_task_deleted_after_its_end_is_forgotten(self, rig: TaskRig) -> None:
         await rig.apply()
