@@ -11,9 +11,7 @@ import msgspec
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["Json", "decode_call", "decode_value", "encode_call", "encode_value"]
-
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+__all__ = ["decode_call", "decode_value", "encode_call", "encode_value"]
 
 
 def _beyond_json(value: object) -> object:

@@ -23,17 +23,12 @@ from typing import Literal, get_args
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["GROUP", "PRIORITIES", "Priority", "QueueKeys", "checked_queue", "default_queue", "queue_of", "task_id"]
+__all__ = ["GROUP", "PRIORITIES", "Priority", "QueueKeys", "checked_queue", "queue_of", "task_id"]
 
 Priority = Literal["critical", "high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 GROUP = "workers"
 _QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
-
-
-def default_queue(task: str) -> str:
-    """The queue of a task that names none: the part of its name before the first dot."""
-    return task.split(".", 1)[0]
 
 
 def checked_queue(queue: str) -> str:

@@ -13,14 +13,13 @@ from penstock.envelope import ResourceRef
 from penstock.kube import Manifest, Resource
 from penstock.outcome import Outcome
 from penstock.resources.kinds import GROUP, VERSION
+from penstock.resources.limits import MESSAGE_LENGTH, RESULT_BYTES
 from penstock.standing import Standing
 from penstock.status import Phase
 
 __all__ = ["TASKS", "ended", "guarded", "moment", "observed", "standing"]
 
 TASKS = Resource(f"/apis/{GROUP}/{VERSION}", "tasks")
-MESSAGE_LIMIT = 4096  # characters
-RESULT_LIMIT = 16 * 1024  # bytes of JSON that a resource takes; etcd is no object store
 
 
 def moment(seconds: float) -> str:
@@ -134,7 +133,7 @@ def _reason(type: str, phase: Phase) -> str:
 def _result(outcome: Outcome) -> Manifest:
     if outcome.result is None:
         return {}
-    if len(outcome.result) > RESULT_LIMIT:
+    if len(outcome.result) > RESULT_BYTES:
         return {"resultRef": f"broker:{outcome.id}"}
     return {"result": msgspec.json.decode(outcome.result)}
 
@@ -142,7 +141,7 @@ def _result(outcome: Outcome) -> Manifest:
 def _progress(now: Standing) -> Manifest | None:
     if now.percent is None and not now.said:
         return None
-    return {"percent": int(now.percent or 0), "message": now.said[:MESSAGE_LIMIT]}
+    return {"percent": int(now.percent or 0), "message": now.said[:MESSAGE_LENGTH]}
 
 
 def _between(start: float | None, end: float | None) -> float | None:

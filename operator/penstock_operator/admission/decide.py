@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from penstock.resources.task import ARGUMENT_BYTES, DEFAULT_TTL_SECONDS
+from penstock.resources.limits import ARGUMENT_BYTES, DEFAULT_TTL_SECONDS
 from penstock_operator.admission.view import TaskView
 
 __all__ = ["Admit", "Cancel", "Decision", "Expire", "Hold", "Refuse", "decide"]

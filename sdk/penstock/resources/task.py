@@ -6,19 +6,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from penstock.resources.kinds import API_VERSION, TASK, Kind
+from penstock.resources.limits import MESSAGE_LENGTH, TRACEBACK_LENGTH
 from penstock.resources.meta import Conditions, Resource
 from penstock.resources.model import Json, JsonObject, Model, Moment, ObjectName, QueueName, Rule, Seconds, Spelling
 from penstock.resources.phase import TERMINAL, Phase
 from penstock.resources.retry import RetryPolicy
-
-ARGUMENT_BYTES = 128 * 1024
-"""Bound of args + kwargs as JSON. CEL can't measure untyped values, so admission refuses what is larger."""
-RESULT_BYTES = 16 * 1024
-"""Bound of status.result as JSON; a larger one goes to status.resultRef."""
-MESSAGE_LENGTH = 4096
-TRACEBACK_LENGTH = 16384
-DEFAULT_TTL_SECONDS = 86400
-"""Life of a finished Task where neither it nor its TaskQueue says otherwise."""
 
 TaskName = Annotated[
     str,

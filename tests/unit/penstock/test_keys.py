@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import ConfigurationError
-from penstock.keys import PRIORITIES, QueueKeys, default_queue, queue_of, task_id
-from penstock.resources.task import Priority, TaskSpec
+from penstock.keys import PRIORITIES, QueueKeys, queue_of, task_id
+from penstock.resources.task import Priority
 
 KEYS = QueueKeys("shop", "emails")
 names = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,20}[a-z0-9])?", fullmatch=True)
@@ -44,8 +44,3 @@ def test_the_fixed_keys_are_distinct() -> None:
 def test_one_stream_a_priority_most_urgent_first() -> None:
     assert [stream.rsplit(":", 1)[1] for stream in KEYS.streams] == ["critical", "high", "normal", "low"]
     assert [*PRIORITIES] == [str(priority) for priority in Priority]
-
-
-@given(st.from_regex(r"[a-z][a-z0-9_]{0,9}(\.[a-z0-9_]{1,9}){0,3}", fullmatch=True))
-def test_the_default_queue_is_the_resources_own(task: str) -> None:
-    assert default_queue(task) == TaskSpec(task=task).queue_name()

@@ -13,8 +13,8 @@ from penstock.envelope import ResourceRef
 from penstock.errors import ApiRefused
 from penstock.kube import Manifest
 from penstock.outcome import Failure, Outcome
-from penstock.report import RESULT_LIMIT
-from penstock.resources.task import RESULT_BYTES, TaskStatus
+from penstock.resources.limits import RESULT_BYTES
+from penstock.resources.task import TaskStatus
 from penstock.standing import Standing
 from penstock.status import TERMINAL, Phase
 from tests.unit.fake_kube import json_patch
@@ -158,15 +158,11 @@ def test_big_integers_are_kept() -> None:
     assert ended(Phase.SUCCEEDED, result=str(2**80).encode())["result"] == 2**80
 
 
-@pytest.mark.parametrize(("size", "inline"), [(RESULT_LIMIT, True), (RESULT_LIMIT + 1, False)])
+@pytest.mark.parametrize(("size", "inline"), [(RESULT_BYTES, True), (RESULT_BYTES + 1, False)])
 def test_a_result_beyond_16_kib_stays_with_the_broker(size: int, inline: bool) -> None:
     status = ended(Phase.SUCCEEDED, result=msgspec.json.encode("x" * (size - 2)))
     assert ("result" in status) == inline
     assert status.get("resultRef") == (None if inline else "broker:q/1")
-
-
-def test_the_limit_is_the_one_of_the_schema() -> None:
-    assert RESULT_LIMIT == RESULT_BYTES
 
 
 def test_the_trace_is_named_by_its_id() -> None:

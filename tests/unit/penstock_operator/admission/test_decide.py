@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.resources.task import ARGUMENT_BYTES, DEFAULT_TTL_SECONDS
+from penstock.resources.limits import ARGUMENT_BYTES, DEFAULT_TTL_SECONDS
 from penstock.status import TERMINAL
 from penstock_operator.admission.decide import Admit, Cancel, Decision, Expire, Hold, Refuse, decide
 from penstock_operator.admission.view import TaskView
