@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import sys
@@ -12,6 +11,7 @@ import kopf
 
 from penstock import tracing
 from penstock.errors import ConfigurationError
+from penstock.process import run
 from penstock_operator.handlers import registry
 from penstock_operator.settings import Settings
 
@@ -38,12 +38,7 @@ def _run(settings: Settings) -> None:
     # kopf would ask for the user's name, and a container's uid needn't have one.
     identity = cast("Any", socket.gethostname())
     operator = kopf.operator(registry=registry(settings), clusterwide=True, standalone=True, identity=identity)
-    try:
-        import uvloop
-    except ImportError:  # it is an extra's
-        asyncio.run(operator)
-    else:
-        uvloop.run(operator)
+    run(operator)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Numbers from environment variables, or an error that names the variable."""
+"""Reading settings as text: numbers from environment variables, lists with commas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["number"]
+__all__ = ["names", "number"]
 
 
 def number(environment: Mapping[str, str], name: str, default: float, *, least: float = 0) -> float:
@@ -20,3 +20,8 @@ def number(environment: Mapping[str, str], name: str, default: float, *, least: 
     if not (math.isfinite(value) and value >= least):
         raise ConfigurationError(f"{name}={text!r}: use a number of at least {least:g}")
     return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    """What stands between the commas; spaces and empty places don't count."""
+    return tuple(filter(None, map(str.strip, text.split(","))))

@@ -24,7 +24,7 @@ from penstock.status import Phase
 from penstock.submission import Signature
 from penstock.telemetry import Step
 
-__all__ = ["ResourceClient", "generated_name", "task_manifest"]
+__all__ = ["ResourceClient", "checked_manifest", "generated_name", "task_manifest"]
 
 R = TypeVar("R")
 LOOK_SECONDS = 0.25
@@ -129,16 +129,17 @@ def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
         "retry": retry and retry.spec(),
     }
     annotations = {telemetry.ANNOTATION: traceparent} if traceparent else {}
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "Task",
-        "metadata": {"name": name, "annotations": annotations},
-        "spec": {field: value for field, value in spec.items() if value is not None},
-    }
+    return checked_manifest({"name": name, "annotations": annotations}, spec)
+
+
+def checked_manifest(metadata: Manifest, spec: Manifest) -> Manifest:
+    """A Task from its parts, without the fields that are None. Raises ConfigurationError that names the field."""
+    present = {field: value for field, value in spec.items() if value is not None}
+    document = {"apiVersion": API_VERSION, "kind": "Task", "metadata": metadata, "spec": present}
     try:
         return dict(Task.model_validate(document).manifest())
     except ValidationError as error:
-        raise ConfigurationError(f"{definition.name} can't be a Task resource: {error}") from error
+        raise ConfigurationError(f"{spec['task']} can't be a Task resource: {error}") from error
 
 
 def generated_name(task: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import signal
 import sys
 import threading
 
@@ -14,6 +12,7 @@ from penstock.app import Penstock
 from penstock.errors import ConfigurationError
 from penstock.kube import Kube
 from penstock.loading import load_app
+from penstock.process import run, stop_asked
 from penstock.worker import TASK_THREADS, Worker
 from penstock.worker import Settings as WorkerSettings
 from penstock_worker.health import Health
@@ -25,9 +24,7 @@ log = logging.getLogger("penstock.worker")
 
 async def serve(app: Penstock, settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then drain."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_asked()
     broker, kube = app.broker(), await Kube.connect()
     reporter = ApiReporter(kube, broker)
     worker = Worker(app.definitions, broker, _worker_settings(app, settings), reporter)
@@ -57,7 +54,7 @@ def main() -> int:
         logging.getLogger().setLevel(settings.log_level)
         flush = tracing.configure("penstock-worker")
         app = load_app(settings.app)
-        _run(app, settings)
+        run(serve(app, settings))
     except ConfigurationError as error:
         log.critical("%s", error)
         return 2
@@ -72,15 +69,6 @@ def leave(code: int) -> None:
     if any(thread.name.startswith(TASK_THREADS) for thread in threading.enumerate()):
         os._exit(code)
     sys.exit(code)
-
-
-def _run(app: Penstock, settings: Settings) -> None:
-    try:
-        import uvloop
-    except ImportError:  # it is an extra's
-        asyncio.run(serve(app, settings))
-    else:
-        uvloop.run(serve(app, settings))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from penstock.environment import number
+from penstock.environment import names, number
 from penstock.errors import ConfigurationError
 
 __all__ = ["Settings"]
@@ -33,7 +33,7 @@ class Settings:
             raise ConfigurationError("PENSTOCK_APP is empty: set it to MODULE:ATTRIBUTE, such as shop.tasks:app")
         return cls(
             app,
-            tuple(filter(None, map(str.strip, environment.get("PENSTOCK_QUEUES", "").split(",")))),
+            names(environment.get("PENSTOCK_QUEUES", "")),
             int(number(environment, "PENSTOCK_CONCURRENCY", 16, least=1)),
             number(environment, "PENSTOCK_DRAIN_SECONDS", 30),
             number(environment, "PENSTOCK_LEASE_SECONDS", 15, least=1),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import signal
 from importlib.metadata import version as installed
 from typing import Annotated, Any
 
@@ -13,9 +12,11 @@ import typer
 
 from penstock import tracing
 from penstock.cli.tasks import Request, submit_task
+from penstock.environment import names
 from penstock.errors import ConfigurationError
 from penstock.loading import load_app
 from penstock.namespace import current_namespace
+from penstock.process import stop_asked
 
 __all__ = ["program"]
 
@@ -41,17 +42,14 @@ def worker(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     flush = tracing.configure("penstock-worker")
     loaded = load_app(app)
-    names = [name for name in queues.split(",") if name] or loaded.queues
-    asyncio.run(_work(loaded, Settings(names, concurrency, drain_seconds=drain_seconds)))
+    asyncio.run(_work(loaded, Settings(names(queues) or loaded.queues, concurrency, drain_seconds=drain_seconds)))
     flush()
 
 
 async def _work(app: Any, settings: Any) -> None:
     from penstock.worker import Worker
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_asked()
     broker = app.broker()
     try:
         async with Worker(app.definitions, broker, settings):

@@ -5,14 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from penstock.errors import ConfigurationError
 from penstock.handle import Handle
-from penstock.kube import Kube
-from penstock.resource_client import ResourceClient, generated_name
-from penstock.resources.kinds import API_VERSION
-from penstock.resources.task import Task
+from penstock.kube import Kube, Manifest
+from penstock.resource_client import ResourceClient, checked_manifest, generated_name
 
 __all__ = ["Request", "submit_task"]
 
@@ -27,19 +22,10 @@ class Request:
     queue: str | None = None
     name: str | None = None
 
-    def manifest(self) -> dict[str, object]:
+    def manifest(self) -> Manifest:
         """The resource. Raises ConfigurationError that names the field."""
-        spec = {"task": self.task, "args": self.args, "kwargs": self.kwargs, "queue": self.queue}
-        document = {
-            "apiVersion": API_VERSION,
-            "kind": "Task",
-            "metadata": {"name": self.name or generated_name(self.task)},
-            "spec": {field: value for field, value in spec.items() if value},
-        }
-        try:
-            return dict(Task.model_validate(document).manifest())
-        except ValidationError as error:
-            raise ConfigurationError(f"this can't be a Task: {error}") from error
+        spec = {"task": self.task, "args": self.args or None, "kwargs": self.kwargs or None, "queue": self.queue}
+        return checked_manifest({"name": self.name or generated_name(self.task)}, spec)
 
 
 async def submit_task(request: Request, namespace: str, *, wait: bool) -> str:

@@ -36,6 +36,8 @@ log = logging.getLogger("penstock.worker")
 # An unfinished task's record lives this much longer with every transition.
 UNFINISHED_SECONDS = 7 * 24 * 3600.0
 WORTH_TELLING_SECONDS = 1.0
+# For settling what was handed back; what a thread still runs is fenced and not waited for.
+HAND_BACK_SECONDS = 2.0
 
 
 @dataclass(eq=False)
@@ -276,7 +278,3 @@ class Runner:
             attempt.stop(None, "its worker shuts down")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=HAND_BACK_SECONDS)
-
-
-# For settling what was handed back; what a thread still runs is fenced and not waited for.
-HAND_BACK_SECONDS = 2.0
