@@ -1,0 +1,89 @@
+"""What a run measures, case by case, and in which order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from benchmarks.peers.options import Options
+from benchmarks.peers.systems import OWN, SYSTEMS
+
+__all__ = ["NAP_BATCHES", "Case", "bounded", "cases", "order"]
+
+PROCESSES = (2, 4, 8, 16)
+RATIOS = (1.0, 0.01)
+NAP_TASKS = 5_000
+NAP_BATCHES = 5  # how often each place is used: the ideal is so many seconds
+POINT_SECONDS = 60.0  # of a drain after the first: slower systems get fewer tasks
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement of one system: of latencies, or of a drain (of enqueueing alone where `processes` is 0).
+
+    `traces` is the share of traces that is sampled, None without tracing.
+    """
+
+    system: str
+    function: str
+    tasks: int
+    concurrency: int
+    processes: int = 1
+    traces: float | None = None
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is the plain drain by one process, which tells how long others will take."""
+        return self.function == "noop" and self.processes == 1 and self.traces is None
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if self.function == "latency":
+            return f"{self.system}: latency"
+        if not self.processes:
+            return f"{self.system}: enqueue {self.tasks:,}"
+        traces = "" if self.traces is None else f", {self.traces:.0%} of traces"
+        return f"{self.system}: {self.tasks:,} {self.function}, processes: {self.processes}{traces}"
+
+
+def cases(options: Options, system: str) -> list[Case]:
+    """What is measured of a system in every round; no case twice."""
+    return list(dict.fromkeys(_cases(options, system)))
+
+
+def _cases(options: Options, system: str) -> Iterator[Case]:
+    only, own = set(options.only), system == OWN
+    base = Case(system, "noop", options.tasks, options.concurrency)
+    if only & {"drain", "scale", "memory"} or (own and "ceiling" in only):
+        yield base
+    elif "enqueue" in only:
+        yield replace(base, processes=0)
+    if "scale" in only:
+        yield from (replace(base, processes=processes) for processes in PROCESSES)
+    if own and "scale" in only:
+        yield from (replace(base, function="burn", processes=processes) for processes in (1, 2))
+    if own and "ceiling" in only:
+        yield replace(base, processes=2)
+    if own and "tracing" in only:
+        yield from (replace(base, traces=ratio) for ratio in RATIOS)
+    if "sleep" in only and SYSTEMS[system].is_async:
+        tasks = min(NAP_TASKS, max(NAP_BATCHES, options.tasks // NAP_BATCHES * NAP_BATCHES))
+        yield Case(system, "nap", tasks, tasks // NAP_BATCHES)
+    if "latency" in only:
+        yield Case(system, "latency", 0, options.concurrency)
+
+
+def order(options: Options, dice: random.Random) -> list[Case]:
+    """One round's, shuffled; the plain drains come first, as the others are bounded by them."""
+    found = [case for system in options.systems for case in cases(options, system)]
+    dice.shuffle(found)
+    return sorted(found, key=lambda case: not case.is_base)
+
+
+def bounded(case: Case, rate: float | None) -> Case:
+    """The case, with no more tasks than take about a minute at the rate (tasks/s) of one process."""
+    if rate is None or case.is_base or case.function != "noop":
+        return case
+    return replace(case, tasks=max(1, min(case.tasks, round(rate * POINT_SECONDS))))
