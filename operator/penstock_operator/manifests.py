@@ -157,6 +157,7 @@ def _environment(pool: WorkerPool) -> list[Manifest]:
         "PENSTOCK_APP": spec.app,
         "PENSTOCK_QUEUES": ",".join(pool_queues(spec)),
         "PENSTOCK_CONCURRENCY": str(spec.concurrency),
+        "PENSTOCK_PROCESSES": str(spec.processes),
         "PENSTOCK_DRAIN_SECONDS": str(spec.drain_seconds),
         "PENSTOCK_HEALTH_PORT": str(HEALTH_PORT),
         "PENSTOCK_POOL": str(pool.metadata.name),

@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 
-from penstock.broker.protocol import Depth
+from penstock.broker.messages import Depth
 from penstock.kube import Kube, Manifest
 from penstock.stopping import stopped
 from penstock_operator.api import Key

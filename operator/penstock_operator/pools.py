@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from penstock.broker.protocol import Depth
+from penstock.broker.messages import Depth
 from penstock.errors import ApiRefused, ConfigurationError
 from penstock.kube import Kube, Manifest
 from penstock.resources.pool import WorkerPool

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from pydantic import ValidationError
 
-from penstock.broker.protocol import Depth, QueueConfig
+from penstock.broker.messages import Depth, Limits, QueueConfig
 from penstock.errors import ApiRefused
 from penstock.kube import Kube, Manifest
-from penstock.resources.queue import TaskQueue, TaskQueueSpec
+from penstock.resources.queue import Overflow, TaskQueue, TaskQueueSpec
 from penstock.workqueue import WorkQueue
 from penstock_operator.admission.admit import retry_policy
 from penstock_operator.api import TASK_QUEUES, Key
@@ -26,7 +26,7 @@ log = logging.getLogger("penstock.operator")
 STATUS_SECONDS = 5.0
 NOT_FOUND = 404
 # Fields of the contract that this version stores and doesn't act on yet; the resource says so.
-NOT_ENFORCED = ("paused", "rate_limit", "concurrency", "max_depth", "overflow", "allowed_tasks")
+NOT_ENFORCED = ("allowed_tasks",)
 
 
 class Queues:
@@ -84,13 +84,18 @@ class Queues:
         spec = resource.spec if resource else None
         if self._published.get(key) != spec:
             config = config_of(spec) if spec else None
-            await self._brokers.of(namespace).configure(name, config)
+            await self._publish(namespace, name, config, spec.paused if spec else False)
             self._published[key] = spec
         if resource is None:
             self._written.pop(key, None)
             return
         await self._namespaces.ensure(namespace)
         await self._write_status(key, resource)
+
+    async def _publish(self, namespace: str, name: str, config: QueueConfig | None, paused: bool) -> None:
+        broker = self._brokers.of(namespace)
+        await broker.configure(name, config)
+        await broker.pause(name, paused)
 
     async def _write_status(self, key: Key, resource: TaskQueue) -> None:
         old = self._written.get(key) or resource.status.manifest()
@@ -108,11 +113,27 @@ class Queues:
 def config_of(spec: TaskQueueSpec) -> QueueConfig:
     """A TaskQueue's settings as workers and submitters obey them."""
     return QueueConfig(
-        retry_policy(spec.retry),
-        spec.timeout_seconds,
-        spec.result_ttl_seconds,
-        spec.max_crashes,
-        spec.dead_letter.max_length,
+        retry=retry_policy(spec.retry),
+        timeout=spec.timeout_seconds,
+        result_ttl=spec.result_ttl_seconds,
+        limits=_limits(spec),
+        wait_for_room=spec.overflow is Overflow.WAIT,
+        max_crashes=spec.max_crashes,
+        dead_letters=spec.dead_letter.max_length,
+        dead_seconds=spec.dead_letter.retention_seconds,
+    )
+
+
+def _limits(spec: TaskQueueSpec) -> Limits:
+    rate, concurrency = spec.rate_limit, spec.concurrency
+    return Limits(
+        rate=rate.tasks if rate else None,
+        period=rate.period_seconds if rate else 1.0,
+        burst=(rate.burst if rate else None) or 1,
+        rate_per_key=rate.per_key if rate else False,
+        concurrency=concurrency.max if concurrency else None,
+        concurrency_per_key=concurrency.per_key if concurrency else None,
+        depth=spec.max_depth,
     )
 
 

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from penstock.broker.protocol import Snapshot
+from penstock.broker.messages import Snapshot
 from penstock.errors import PenstockError
 from penstock.kube import Kube
 from penstock.outcome import Outcome

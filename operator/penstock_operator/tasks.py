@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from penstock.broker.protocol import Cancellation
+from penstock.broker.messages import Cancellation, Sent
 from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
 from penstock.standing import Standing
@@ -29,6 +29,7 @@ log = logging.getLogger("penstock.operator")
 WORKERS = 64
 # A Task that ends sooner never gets a status of its own for waiting: one API write is enough for a short Task.
 QUEUED_AFTER_SECONDS = 1.0
+ROOM_SECONDS = 2.0  # between two tries to get into a full queue
 LOOK_AGAIN_SECONDS = 1.0
 ENDED_SECONDS = 24 * 3600.0
 
@@ -132,7 +133,9 @@ class Tasks:
 
     async def _admit(self, view: TaskView, now: float) -> float | None:
         if view.id not in self._admitted:
-            await self._admission.admit(view)
+            receipt = await self._admission.admit(view)
+            if receipt.sent is Sent.FULL:
+                return await self._full(view, now)
             self._admitted[view.id] = now
         waited = now - self._admitted[view.id]
         if view.phase in (Phase.PENDING, Phase.BLOCKED) or view.status_run < view.ref.run:
@@ -140,6 +143,17 @@ class Tasks:
                 return QUEUED_AFTER_SECONDS - waited
             await self._say_queued(view, now)
         return None if view.deadline is None else view.deadline - now
+
+    async def _full(self, view: TaskView, now: float) -> float | None:
+        """As many tasks wait as the queue's maxDepth allows: its overflow says what becomes of the others."""
+        config = await self._brokers.of(view.ref.namespace).config(view.queue)
+        message = f"queue {view.queue} holds as many tasks as its maxDepth, {config.limits.depth}, allows"
+        if not config.wait_for_room:
+            return await self._end(view, Phase.FAILED, Failure("QueueFull", message))
+        if view.said != "QueueFull":
+            standing = Standing(Phase.BLOCKED, "QueueFull", message, now, admitted=False)
+            await self._writer.standing(view.ref, standing, over=[view.phase])
+        return ROOM_SECONDS
 
     async def _say_queued(self, view: TaskView, now: float) -> None:
         not_before = view.not_before or 0.0
@@ -156,7 +170,7 @@ class Tasks:
 
     async def _hold(self, view: TaskView, standing: Standing) -> float | None:
         """Take it off its queue if it waits there, and say why it isn't queued. What runs already goes on."""
-        if view.phase is not Phase.BLOCKED or view.id in self._admitted:
+        if view.phase is not Phase.BLOCKED or view.said != standing.reason or view.id in self._admitted:
             result = await self._brokers.of(view.ref.namespace).withdraw(view.id)
             if result in (Cancellation.REQUESTED, Cancellation.FINISHED):
                 return LOOK_AGAIN_SECONDS

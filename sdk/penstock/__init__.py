@@ -13,6 +13,7 @@ from penstock.context import TaskContext
 from penstock.errors import (
     ConfigurationError,
     PenstockError,
+    QueueFull,
     ResultExpired,
     ResultTimeout,
     SubmissionError,
@@ -31,6 +32,7 @@ __all__ = [
     "Penstock",
     "PenstockError",
     "Phase",
+    "QueueFull",
     "ResultExpired",
     "ResultTimeout",
     "Retry",

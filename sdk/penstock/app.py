@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack, ov
 
 from penstock.broker import Broker, connect
 from penstock.client import BrokerClient
-from penstock.definition import Definition, Options, task_name
+from penstock.definition import Definition, Options, Place, task_name
 from penstock.errors import ConfigurationError
 from penstock.handle import Handle
-from penstock.keys import Priority
+from penstock.keys import Priority, checked_queue
 from penstock.namespace import current_namespace
 from penstock.portal import Portal
+from penstock.queue import Queue
 from penstock.retry import RetryPolicy
 from penstock.submission import Signature
 from penstock.task import AsyncTask, SyncTask, Task
@@ -40,6 +41,11 @@ class TaskFields(TypedDict, total=False):
     max_attempts: int
     timeout: float
     result_ttl: float
+    expires: float
+    retry_on: tuple[type[BaseException], ...]
+    give_up_on: tuple[type[BaseException], ...]
+    run_in: Place
+    broadcast: bool
 
 
 class _Decorator:
@@ -108,6 +114,11 @@ class Penstock:
             retry,
             fields.get("timeout"),
             fields.get("result_ttl"),
+            fields.get("expires"),
+            fields.get("retry_on"),
+            fields.get("give_up_on", ()),
+            fields.get("run_in"),
+            fields.get("broadcast", False),
         )
         definition = self.definitions[name] = Definition(name, function, options)
         return AsyncTask(definition, self) if definition.is_async else SyncTask(definition, self)
@@ -177,6 +188,10 @@ class Penstock:
         if any(call.options.resource for call in asked):
             raise ConfigurationError("enqueue_many: some calls are resources and some aren't; submit them apart")
         return await self._client().submit_many(asked)
+
+    def queue(self, name: str | None = None) -> Queue:
+        """A queue of this namespace: to look into, pause, and see to its dead letters. Default: the app's own."""
+        return Queue(checked_queue(name or self.name), self._client().broker)
 
     def handle(self, id: str) -> Handle[Any]:
         """The handle of a task that was submitted elsewhere to the broker."""

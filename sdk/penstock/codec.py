@@ -21,13 +21,15 @@ def _beyond_json(value: object) -> object:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_beyond_json)
+_calls = msgspec.json.Decoder(tuple[list[Any], dict[str, Any]])
+NO_ARGUMENTS = b"[[],{}]"
 
 
 def encode_value(value: object) -> bytes:
     """A result as JSON. Raises ConfigurationError where it can't be one."""
     try:
         encoded = _encoder.encode(value)
-        if b"null" in encoded and not _finite(msgspec.to_builtins(value, enc_hook=_beyond_json)):
+        if b"null" in encoded and value is not None and not _finite(msgspec.to_builtins(value, enc_hook=_beyond_json)):
             raise ValueError("it holds NaN or an infinity, which JSON can't say")
         return encoded
     except Exception as error:
@@ -65,9 +67,9 @@ def _adapter(annotation: Any) -> Any:
 
 def encode_call(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
     """A call's arguments: the JSON array `[args, kwargs]`."""
-    return encode_value([args, kwargs])
+    return encode_value([args, kwargs]) if args or kwargs else NO_ARGUMENTS
 
 
 def decode_call(payload: bytes) -> tuple[list[Any], dict[str, Any]]:
     """The arguments back. Raises msgspec.MsgspecError where they are no such array."""
-    return msgspec.json.decode(payload, type=tuple[list[Any], dict[str, Any]])
+    return ([], {}) if payload == NO_ARGUMENTS else _calls.decode(payload)

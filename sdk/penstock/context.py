@@ -9,9 +9,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event
 
-__all__ = ["TaskContext"]
+__all__ = ["StopFlag", "TaskContext"]
+
+
+class StopFlag:
+    """Says that a task should stop. Set once, from any thread; nobody waits for it, so it costs nothing."""
+
+    __slots__ = ("_up",)
+
+    def __init__(self) -> None:
+        self._up = False
+
+    def set(self) -> None:
+        """Raise it."""
+        self._up = True
+
+    def is_set(self) -> bool:
+        """Whether it is up."""
+        return self._up
+
+
+_log = logging.getLogger("penstock.task")
 
 
 def _nobody_listens(percent: float | None, message: str) -> None:
@@ -25,8 +44,8 @@ class TaskContext:
     id: str = ""
     task: str = ""
     attempt: int = 1
-    log: logging.Logger = field(default_factory=lambda: logging.getLogger("penstock.task"))
-    _stop: Event = field(default_factory=Event)
+    log: logging.Logger = _log
+    _stop: StopFlag = field(default_factory=StopFlag)
     _tell: Callable[[float | None, str], None] = _nobody_listens
 
     @property

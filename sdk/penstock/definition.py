@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from penstock.context import TaskContext
 from penstock.errors import ConfigurationError
 from penstock.keys import PRIORITIES, Priority, checked_queue
 from penstock.retry import RetryPolicy
 
-__all__ = ["Definition", "Options"]
+__all__ = ["Definition", "Options", "Place", "located"]
+
+Place = Literal["loop", "thread", "process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,33 @@ class Options:
     retry: RetryPolicy | None = None
     timeout: float | None = None
     result_ttl: float | None = None
+    expires: float | None = None
+    retry_on: tuple[type[BaseException], ...] | None = None
+    give_up_on: tuple[type[BaseException], ...] = ()
+    run_in: Place | None = None
+    broadcast: bool = False
 
     def __post_init__(self) -> None:
         checked_queue(self.queue)
-        for problem in problems(self.priority, self.retry, timeout=self.timeout, result_ttl=self.result_ttl):
+        limits = {"timeout": self.timeout, "result_ttl": self.result_ttl, "expires": self.expires}
+        for problem in [*problems(self.priority, self.retry, **limits), *self._problems()]:
             raise ConfigurationError(f"@app.task({problem}")
+
+    def _problems(self) -> list[str]:
+        found = [
+            f"{name}={kinds!r}): use exception classes, such as (ConnectionError, TimeoutError)"
+            for name, kinds in (("retry_on", self.retry_on or ()), ("give_up_on", self.give_up_on))
+            if not _exceptions(kinds)
+        ]
+        if self.run_in not in (None, *get_args(Place)):
+            found.append(f"run_in={self.run_in!r}): use one of {', '.join(get_args(Place))}")
+        return found
+
+
+def _exceptions(kinds: object) -> bool:
+    return isinstance(kinds, tuple) and all(
+        isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds
+    )
 
 
 def problems(priority: Priority | None, retry: RetryPolicy | None, **positive: float | None) -> list[str]:
@@ -56,10 +80,21 @@ class Definition:
     function: Callable[..., Any]
     options: Options
 
+    def __post_init__(self) -> None:
+        if self.is_async and self.options.run_in == "thread":
+            raise ConfigurationError(f"{self.name}: run_in='thread' is for plain functions; this one is a coroutine's")
+        if self.options.run_in == "process":
+            located(self.function)
+
     @cached_property
     def is_async(self) -> bool:
-        """Whether it runs on the event loop; the others run in threads."""
+        """Whether it is a coroutine function."""
         return inspect.iscoroutinefunction(self.function)
+
+    @cached_property
+    def place(self) -> Place:
+        """Where it runs: coroutine functions on the event loop, the others in threads unless they say otherwise."""
+        return self.options.run_in or ("loop" if self.is_async else "thread")
 
     @cached_property
     def hints(self) -> dict[str, Any]:
@@ -80,6 +115,10 @@ class Definition:
         """The parameter that gets the TaskContext."""
         return next((name for name, hint in self.hints.items() if hint is TaskContext), None)
 
+    @cached_property
+    def _context_place(self) -> int:
+        return list(inspect.signature(self.function).parameters).index(self.context_parameter or "")
+
     def arguments(
         self, args: list[Any], kwargs: dict[str, Any], context: TaskContext
     ) -> tuple[list[Any], dict[str, Any]]:
@@ -87,7 +126,7 @@ class Definition:
         name = self.context_parameter
         if name is None:
             return args, kwargs
-        place = list(inspect.signature(self.function).parameters).index(name)
+        place = self._context_place
         if place < len(args):
             return [*args[:place], context, *args[place:]], kwargs
         return args, {**kwargs, name: context}
@@ -98,12 +137,28 @@ class Definition:
         submitted = [p for name, p in signature.parameters.items() if name != self.context_parameter]
         return signature.replace(parameters=submitted)
 
+    @cached_property
+    def _takes_nothing(self) -> bool:
+        return not self._signature.parameters
+
     def check(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Raise the TypeError that the call itself would, before anything is sent."""
+        if not args and not kwargs and self._takes_nothing:
+            return
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}{self._signature}: {error}") from None
+
+
+def located(function: Callable[..., Any]) -> tuple[str, str]:
+    """Module and name under which another process finds the function again. Raises ConfigurationError."""
+    module, qualname = function.__module__, function.__qualname__
+    if "<" in qualname:
+        raise ConfigurationError(
+            f"{module}.{qualname} can't run in a process of its own: define it at the top level of a module"
+        )
+    return module, qualname
 
 
 def task_name(app: str, function: Callable[..., Any]) -> str:

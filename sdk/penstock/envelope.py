@@ -6,6 +6,8 @@ same version, since decoders ignore what they don't know. Times are seconds sinc
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct
 
@@ -13,7 +15,7 @@ from penstock.errors import PenstockError
 from penstock.keys import Priority
 from penstock.retry import RetryPolicy
 
-__all__ = ["VERSION", "Envelope", "ResourceRef", "Undecodable", "decode", "encode"]
+__all__ = ["VERSION", "Envelope", "ResourceRef", "Undecodable", "Unique", "decode", "encode", "priority_of"]
 
 VERSION = 1
 
@@ -32,11 +34,22 @@ class ResourceRef(Struct, frozen=True, omit_defaults=True):
     generation: int = 1
 
 
+class Unique(Struct, frozen=True, omit_defaults=True):
+    """An idempotency key: while one task holds it, no other is queued under it. It is free again when the holder has
+    started, has finished or, at the latest, after `ttl` seconds; after a failure too unless `keep_on_failure`."""
+
+    key: str
+    until: Literal["started", "finished", "expired"] = "finished"
+    ttl: float = 604_800.0
+    keep_on_failure: bool = False
+
+
 class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One task as it was asked for. `payload` is the JSON array `[args, kwargs]`.
 
     `retry`, `timeout` and `result_ttl` are None where the call set none: the worker then falls back to the
-    task's declaration, the queue's resource and the defaults, in this order.
+    task's declaration, the queue's resource and the defaults, in this order. `expires_at`: not started by then, it
+    never is. `key` is the concurrency key.
     """
 
     v: int = VERSION
@@ -53,6 +66,9 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     result_ttl: float | None = None
     traceparent: str | None = None
     resource: ResourceRef | None = None
+    expires_at: float | None = None
+    key: str | None = None
+    unique: Unique | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -73,3 +89,11 @@ def decode(data: bytes) -> Envelope:
     if envelope.v > VERSION:
         raise Undecodable(f"envelope version {envelope.v} is newer than this worker's {VERSION}: upgrade the worker")
     return envelope
+
+
+def priority_of(data: bytes) -> Priority:
+    """The priority of a message that may not be readable; "normal" then."""
+    try:
+        return decode(data).priority
+    except Undecodable:
+        return "normal"

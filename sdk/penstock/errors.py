@@ -4,6 +4,7 @@ PenstockError
 ├── ConfigurationError      a setting, URL or declaration can't be used; nothing was sent
 ├── SubmissionError         the broker or the API server refused or could not be reached; safe to try again
 │   ├── NotConnected        nothing answers at the broker's or the API server's address
+│   ├── QueueFull           as many tasks wait as the queue's maxDepth allows
 │   └── ApiRefused          the API server said no; carries its status code and reason
 ├── UnknownTask             an id that the broker (no longer) knows
 ├── ResultTimeout           the caller's patience ended; the task goes on
@@ -21,6 +22,7 @@ __all__ = [
     "ConfigurationError",
     "NotConnected",
     "PenstockError",
+    "QueueFull",
     "ResultExpired",
     "ResultTimeout",
     "SubmissionError",
@@ -46,6 +48,10 @@ class SubmissionError(PenstockError):
 
 class NotConnected(SubmissionError):
     """Nothing answers at the broker's or the API server's address."""
+
+
+class QueueFull(SubmissionError):
+    """As many tasks wait in the queue as its maxDepth allows, and it doesn't hold submitters back."""
 
 
 class ApiRefused(SubmissionError):

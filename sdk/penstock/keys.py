@@ -3,15 +3,23 @@
 One queue of one namespace lives under one hash tag, so all its keys share a slot of Redis Cluster and one
 ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
 
-    penstock:{NS/QUEUE}:stream:PRIORITY   stream  ready tasks, consumer group `workers`
+    penstock:{NS/QUEUE}:stream:PRIORITY   stream  ready tasks, consumer group `workers`; also `released` (their
+                                                  concurrency key has a place) and `suspect` (a worker died of them)
+    penstock:{NS/QUEUE}:tasks             hash    id → state of an unfinished task
     penstock:{NS/QUEUE}:delayed           zset    id → due, ms since the epoch by Redis' clock
-    penstock:{NS/QUEUE}:held              hash    id → envelope of a delayed or parked task
+    penstock:{NS/QUEUE}:gated             zset    tasks that wait for their concurrency key, in order
     penstock:{NS/QUEUE}:parked            zset    id → since when no live worker knew its name, ms
+    penstock:{NS/QUEUE}:dead              zset    dead letters: id → since when, ms
+    penstock:{NS/QUEUE}:held              hash    id → envelope of what is delayed, gated, parked or dead
     penstock:{NS/QUEUE}:outbox            hash    id → outcome not yet written to its resource
-    penstock:{NS/QUEUE}:dead              stream  dead letters
-    penstock:{NS/QUEUE}:config            string  the TaskQueue's settings, written by the operator
-    penstock:{NS/QUEUE}:task:UNIQUE       hash    one task's record; the only dynamic name, always with a TTL
-    penstock:{NS/QUEUE}:control, :done    channels: cancellations; outcomes that somebody waits for
+    penstock:{NS/QUEUE}:settings          hash    the TaskQueue's settings, written by the operator, and `paused`
+    penstock:{NS/QUEUE}:running           hash    concurrency key → how many run
+    penstock:{NS/QUEUE}:rate              zset    concurrency key ('' for all) → theoretical arrival time, ms
+    penstock:{NS/QUEUE}:unique            hash    idempotency key → id of the task that holds it
+    penstock:{NS/QUEUE}:expiring          zset    idempotency key → when it is free at the latest, ms
+    penstock:{NS/QUEUE}:broadcast         stream  messages for every live worker, kept for an hour
+    penstock:{NS/QUEUE}:task:UNIQUE       string  the outcome of a finished task; the only dynamic name, with a TTL
+    penstock:{NS/QUEUE}:control, :done    channels: signals to workers; outcomes that somebody waits for
 """
 
 from __future__ import annotations
@@ -28,6 +36,11 @@ __all__ = ["GROUP", "PRIORITIES", "Priority", "QueueKeys", "checked_queue", "que
 Priority = Literal["critical", "high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 GROUP = "workers"
+_FIXED = (
+    *("tasks", "delayed", "held", "gated", "parked", "dead", "outbox"),
+    *("settings", "running", "rate", "unique", "expiring", "broadcast"),
+)
+_CHANNELS = ("control", "done")
 _QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
@@ -67,59 +80,20 @@ class QueueKeys:
 
     @cached_property
     def streams(self) -> tuple[str, ...]:
-        """One stream a priority, most urgent first."""
-        return tuple(f"{self.prefix}stream:{priority}" for priority in PRIORITIES)
-
-    @cached_property
-    def delayed(self) -> str:
-        """Ids by due time."""
-        return self.prefix + "delayed"
-
-    @cached_property
-    def parked(self) -> str:
-        """Ids of tasks whose name no live worker knows."""
-        return self.prefix + "parked"
-
-    @cached_property
-    def held(self) -> str:
-        """Envelopes of delayed and parked tasks."""
-        return self.prefix + "held"
-
-    @cached_property
-    def outbox(self) -> str:
-        """Outcomes on their way to the API server."""
-        return self.prefix + "outbox"
-
-    @cached_property
-    def dead(self) -> str:
-        """Dead letters."""
-        return self.prefix + "dead"
-
-    @cached_property
-    def config(self) -> str:
-        """The TaskQueue's settings."""
-        return self.prefix + "config"
-
-    @cached_property
-    def control(self) -> str:
-        """Channel: ids to cancel."""
-        return self.prefix + "control"
-
-    @cached_property
-    def done(self) -> str:
-        """Channel: ids whose outcome somebody waits for."""
-        return self.prefix + "done"
+        """Ready tasks: one stream a priority, most urgent first, then what was released and the suspects."""
+        return tuple(f"{self.prefix}stream:{name}" for name in (*PRIORITIES, "released", "suspect"))
 
     @cached_property
     def fixed(self) -> tuple[str, ...]:
-        """The set that may stay for ever."""
-        return (*self.shared, self.config)
+        """The set that may stay for ever, and that every function of the library gets, in the order of `shared.lua`."""
+        return (*self.streams, *(self.prefix + name for name in _FIXED))
 
-    @cached_property
-    def shared(self) -> tuple[str, ...]:
-        """What every function of the library gets as its first keys, in the order of `shared.lua`."""
-        return (*self.streams, self.delayed, self.held, self.outbox, self.dead, self.parked)
+    def __getattr__(self, name: str) -> str:
+        """One of the fixed keys by its last part."""
+        if name not in (*_FIXED, *_CHANNELS):
+            raise AttributeError(name)
+        return self.prefix + name
 
     def task(self, task_id: str) -> str:
-        """The record of one task."""
+        """Where the outcome of one task is kept."""
         return f"{self.prefix}task:{task_id.partition('/')[2]}"

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Coroutine
+from typing import TypeVar
 
 __all__ = ["run", "stop_asked"]
 
 
-def run(work: Coroutine[object, object, None]) -> None:
+R = TypeVar("R")
+
+
+def run(work: Coroutine[object, object, R]) -> R:
     """Run a process's work on uvloop, or on asyncio's own loop where that extra isn't installed."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+        return asyncio.run(work)
+    return uvloop.run(work)
 
 
 def stop_asked() -> asyncio.Event:

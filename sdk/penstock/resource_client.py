@@ -114,6 +114,12 @@ class ResourceClient:
 def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
     """The Task resource of a call. Raises ConfigurationError where the call isn't one."""
     options, definition = call.options, call.definition
+    for field in ("key", "expires"):
+        if getattr(options, field) is not None:
+            raise ConfigurationError(
+                f"options({field}={getattr(options, field)!r}, resource=…): a Task resource can't say that yet; "
+                "submit it without resource="
+            )
     name = options.resource if isinstance(options.resource, str) else generated_name(definition.name)
     retry = call.retry() or definition.options.retry
     spec = {
@@ -126,6 +132,7 @@ def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
         "notBefore": options.at,
         "timeoutSeconds": options.timeout or definition.options.timeout,
         "deadlineSeconds": options.deadline,
+        "concurrencyKey": options.concurrency_key,
         "retry": retry and retry.spec(),
     }
     annotations = {telemetry.ANNOTATION: traceparent} if traceparent else {}

@@ -12,7 +12,7 @@ AGAIN_SECONDS = 0.5
 TRIES = 10
 
 
-async def stopped(*tasks: asyncio.Task[None]) -> None:
+async def stopped(*tasks: asyncio.Task[None] | asyncio.Task[object]) -> None:
     """Cancel tasks and return when they have ended, however. One that survives it is cancelled again; one that
     survives everything is told, and left."""
     waiting = set(tasks)

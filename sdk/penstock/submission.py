@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 from penstock import codec
 from penstock.definition import Definition, problems
-from penstock.envelope import Envelope
+from penstock.envelope import Envelope, Unique
 from penstock.errors import ConfigurationError
 from penstock.keys import Priority, checked_queue, task_id
 from penstock.retry import RetryPolicy
@@ -17,6 +17,8 @@ from penstock.retry import RetryPolicy
 __all__ = ["CallOptions", "Signature"]
 
 R = TypeVar("R")
+Scope = Literal["started", "finished", "expired"]
+KEY_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,12 @@ class CallOptions:
     retry: RetryPolicy | None = None
     max_attempts: int | None = None
     result_ttl: float | None = None
+    expires: float | None = None
+    key: str | None = None
+    until: Scope = "finished"
+    key_ttl: float = 604_800.0
+    keep_on_failure: bool = False
+    concurrency_key: str | None = None
     resource: bool | str = False
 
     def __post_init__(self) -> None:
@@ -42,6 +50,7 @@ class CallOptions:
 
     def _problems(self) -> list[str]:
         limits = {"timeout": self.timeout, "deadline": self.deadline, "result_ttl": self.result_ttl}
+        limits |= {"expires": self.expires, "key_ttl": self.key_ttl}
         found = problems(self.priority, self.retry, **limits)
         if self.delay is not None and self.delay < 0:
             found.append(f"delay={self.delay!r}): use 0 or more seconds")
@@ -51,7 +60,19 @@ class CallOptions:
             found.append(f"at={self.at!r}): give it a time zone, such as at.replace(tzinfo=UTC)")
         if self.max_attempts is not None and self.max_attempts < 1:
             found.append(f"max_attempts={self.max_attempts!r}): use 1 (no retry) or more")
+        if self.until not in get_args(Scope):
+            found.append(f"until={self.until!r}): use one of {', '.join(get_args(Scope))}")
+        for name, key in (("key", self.key), ("concurrency_key", self.concurrency_key)):
+            if key is not None and not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
+                found.append(f"{name}={key!r}): use 1 to {KEY_LENGTH} printable characters")
         return found
+
+    @property
+    def unique(self) -> Unique | None:
+        """The idempotency key as it travels."""
+        if self.key is None:
+            return None
+        return Unique(self.key, self.until, self.key_ttl, self.keep_on_failure)
 
 
 @dataclass(frozen=True)
@@ -77,8 +98,9 @@ class Signature(Generic[R]):
         not_before = options.at.timestamp() if options.at else None
         if options.delay:
             not_before = now + options.delay
+        expires = options.expires or self.definition.options.expires
         return Envelope(
-            id=task_id(self.queue, uuid.uuid4().hex),
+            id=task_id(self.queue, os.urandom(12).hex()),
             task=self.definition.name,
             queue=self.queue,
             payload=codec.encode_call(self.args, self.kwargs),
@@ -89,6 +111,9 @@ class Signature(Generic[R]):
             deadline=now + options.deadline if options.deadline else None,
             retry=self.retry(),
             result_ttl=options.result_ttl,
+            expires_at=None if expires is None else (not_before or now) + expires,
+            key=options.concurrency_key,
+            unique=options.unique,
             traceparent=traceparent,
         )
 

@@ -12,7 +12,7 @@ from penstock.definition import Definition
 from penstock.handle import Handle
 from penstock.keys import Priority
 from penstock.retry import RetryPolicy
-from penstock.submission import CallOptions, Signature
+from penstock.submission import CallOptions, Scope, Signature
 
 __all__ = ["AsyncTask", "Call", "Submitter", "SyncTask", "Task"]
 
@@ -42,6 +42,12 @@ class OptionFields(TypedDict, total=False):
     retry: RetryPolicy
     max_attempts: int
     result_ttl: float
+    expires: float
+    key: str
+    until: Scope
+    key_ttl: float
+    keep_on_failure: bool
+    concurrency_key: str
     resource: bool | str
 
 

@@ -12,13 +12,41 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum
+from functools import lru_cache
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    NoOpTracerProvider,
+    ProxyTracerProvider,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+    TracerProvider,
+)
 
-__all__ = ["Step", "attributes", "derived", "parse", "record", "start", "trace_id", "traceparent"]
+__all__ = [
+    "Step",
+    "Tracing",
+    "attributes",
+    "current",
+    "derived",
+    "enabled",
+    "failed",
+    "parse",
+    "record",
+    "sampled",
+    "start",
+    "trace_id",
+    "traceparent",
+    "tracing",
+]
 
 ANNOTATION = "penstock.dev/traceparent"
 SCOPE = "penstock"
@@ -59,12 +87,18 @@ def attributes(step: Step, *, id: str, task: str, queue: str, attempt: int | Non
     return common if attempt is None else common | {"penstock.attempt": attempt}
 
 
+@lru_cache(maxsize=4)
+def _tracer(provider: TracerProvider) -> Tracer:
+    """Kept: making one costs a third of a span."""
+    return provider.get_tracer(SCOPE)
+
+
 def start(
     step: Step, attributes: Mapping[str, str | int], *, parent: str | None = None, at: float | None = None
 ) -> Span:
     """A span of the task under `parent` (a traceparent; None: under whatever is current). The caller ends it."""
     name = f"{step} {attributes['messaging.destination.name']}"
-    return trace.get_tracer(SCOPE).start_span(
+    return _tracer(trace.get_tracer_provider()).start_span(
         name, parse(parent), _KINDS[step], attributes, start_time=None if at is None else _ns(at)
     )
 
@@ -76,6 +110,42 @@ def record(
     span = start(step, attributes, parent=parent, at=began)
     span.end(_ns(max(began, ended)))
     return traceparent(span)
+
+
+class Tracing(Enum):
+    """What this process does about spans. `enabled` for the question whether any can be recorded at all."""
+
+    OFF = "off"
+    FOLLOW = "follow"  # the sampler does as the parent's flag says, which can be read without a span
+    ASK = "ask"  # only the sampler knows
+
+
+def tracing() -> Tracing:
+    """What the provider that is set now makes of spans: without one, a task spends nothing on them."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider):
+        return Tracing.OFF
+    return Tracing.FOLLOW if type(getattr(provider, "sampler", None)).__name__ in _FOLLOWING else Tracing.ASK
+
+
+# By name: the SDK isn't imported here. `ParentBasedTraceIdRatio` is what OTEL_TRACES_SAMPLER makes.
+_FOLLOWING = ("ParentBased", "ParentBasedTraceIdRatio")
+
+
+def enabled() -> bool:
+    """Whether anything records spans in this process."""
+    return tracing() is not Tracing.OFF
+
+
+def sampled(traceparent: str | None) -> bool:
+    """Whether the caller's trace is recorded (W3C's flag); one that was never begun may be."""
+    context = _span_context(traceparent)
+    return context is None or context.trace_flags.sampled
+
+
+def current() -> str | None:
+    """The traceparent of whatever is current: a caller's span is carried on even where we record none ourselves."""
+    return traceparent(trace.get_current_span())
 
 
 def failed(span: Span, description: str) -> None:
@@ -91,6 +161,7 @@ def traceparent(span: Span) -> str | None:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
+@lru_cache(maxsize=1024)  # the spans of one attempt, and the tasks of one batch, have the same parent
 def parse(traceparent: str | None) -> Context | None:
     """The context to start a child in. None for none, and for what isn't a traceparent (as W3C asks)."""
     context = _span_context(traceparent)

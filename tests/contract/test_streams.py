@@ -57,6 +57,9 @@ async def test_a_drained_queue_leaves_its_fixed_keys_and_records_with_a_ttl(
     records = await keys_of(redis, app) - fixed
     assert len(records) == 4
     assert all([await redis.ttl(record) > 0 for record in records])
+    left = await keys_of(redis, app) - records - set(QueueKeys(app.namespace, "shop").streams)
+    # The one dead letter and its message; nothing of what has ended otherwise.
+    assert left == {QueueKeys(app.namespace, "shop").dead, QueueKeys(app.namespace, "shop").held}
     # What is fixed stays small: streams without entries, and the one dead letter.
     sizes = {key: await redis.xlen(key) for key in QueueKeys(app.namespace, "shop").streams}
     assert set(sizes.values()) == {0}
@@ -86,7 +89,7 @@ async def test_what_is_not_an_envelope_is_dead_lettered(redis: aioredis.Redis, a
         await redis.xadd(keys.streams[0], {"id": "shop/odd", "m": b"\xff\xfe"})
 
         async def buried() -> bool:
-            return bool(await redis.xlen(keys.dead) == 1)
+            return bool(await redis.zcard(keys.dead) == 1)
 
         await wait_for(buried, "the message to be dead-lettered")
     assert await redis.xlen(keys.streams[0]) == 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import random
 import sys
 import threading
+from functools import partial
 
 from penstock import tracing
 from penstock.app import Penstock
@@ -15,25 +18,28 @@ from penstock.loading import load_app
 from penstock.process import run, stop_asked
 from penstock.worker import TASK_THREADS, Worker
 from penstock.worker import Settings as WorkerSettings
-from penstock_worker.health import Health
+from penstock.worker.supervisor import CONFIGURATION, RECYCLED, Supervision, supervise, watch_supervisor
+from penstock_worker.health import Health, Oversight
 from penstock_worker.reporter import ApiReporter
 from penstock_worker.settings import Settings
 
 log = logging.getLogger("penstock.worker")
 
 
-async def serve(app: Penstock, settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT, then drain."""
+async def serve(app: Penstock, settings: Settings) -> int:
+    """Work until SIGTERM or SIGINT, or until it is time for a fresh process, then drain. The exit code."""
     stop = stop_asked()
+    watch_supervisor(partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set))
     broker, kube = app.broker(), await Kube.connect()
     reporter = ApiReporter(kube, broker)
     worker = Worker(app.definitions, broker, _worker_settings(app, settings), reporter)
     try:
-        async with Health(worker, settings.health_port), reporter, worker:
-            await stop.wait()
+        async with Health(worker, settings.port), reporter, worker:
+            await worker.until(stop)
     finally:
         await broker.close()
         await kube.close()
+    return 0 if stop.is_set() else RECYCLED
 
 
 def _worker_settings(app: Penstock, settings: Settings) -> WorkerSettings:
@@ -43,23 +49,32 @@ def _worker_settings(app: Penstock, settings: Settings) -> WorkerSettings:
         settings.lease_seconds,
         settings.drain_seconds,
         settings.pod,
+        limits=settings.limits.jittered(random.random),
     )
 
 
+async def oversee(settings: Settings) -> int:
+    """Look after this pod's processes until SIGTERM or SIGINT. The exit code."""
+    command = (sys.executable, "-m", "penstock_worker")
+    async with Oversight(settings.port, settings.processes):
+        return await supervise(Supervision(command, settings.processes, settings.drain_seconds), stop_asked())
+
+
 def main() -> int:
-    """Exit code 0 after a drain, 2 where the settings can't work."""
+    """Exit code 0 after a drain, CONFIGURATION where the settings can't work, RECYCLED for another to follow."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = Settings.from_environment()
         logging.getLogger().setLevel(settings.log_level)
+        if settings.supervises:
+            return run(oversee(settings))
         flush = tracing.configure("penstock-worker")
-        app = load_app(settings.app)
-        run(serve(app, settings))
+        code = run(serve(load_app(settings.app), settings))
     except ConfigurationError as error:
         log.critical("%s", error)
-        return 2
+        return CONFIGURATION
     flush()
-    return 0
+    return code
 
 
 def leave(code: int) -> None:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from penstock.environment import names, number
 from penstock.errors import ConfigurationError
+from penstock.worker import Limits
+from penstock.worker.supervisor import PLACE
 
 __all__ = ["Settings"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What PENSTOCK_* says. Seconds."""
+    """What PENSTOCK_* says. Seconds. `place` is this process's number where several are supervised."""
 
     app: str
     queues: tuple[str, ...]
@@ -24,6 +26,10 @@ class Settings:
     health_port: int
     pod: str
     log_level: str
+    processes: int = 1
+    max_tasks: int = 0
+    max_memory_mib: int = 0
+    place: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -40,4 +46,23 @@ class Settings:
             int(number(environment, "PENSTOCK_HEALTH_PORT", 8081)),
             environment.get("POD_NAME") or environment.get("HOSTNAME") or "worker",
             environment.get("PENSTOCK_LOG_LEVEL", "INFO").upper(),
+            int(number(environment, "PENSTOCK_PROCESSES", 1, least=1)),
+            int(number(environment, "PENSTOCK_MAX_TASKS", 0)),
+            int(number(environment, "PENSTOCK_MAX_MEMORY_MIB", 0)),
+            int(environment[PLACE]) if PLACE in environment else None,
         )
+
+    @property
+    def supervises(self) -> bool:
+        """Whether this process only looks after others: several, or such as are replaced from time to time."""
+        return self.place is None and (self.processes > 1 or bool(self.max_tasks or self.max_memory_mib))
+
+    @property
+    def port(self) -> int:
+        """Where this process answers probes: the supervisor, or a lone worker, on the pod's port."""
+        return self.health_port if self.place is None else self.health_port + 1 + self.place
+
+    @property
+    def limits(self) -> Limits:
+        """When a process is replaced."""
+        return Limits(self.max_tasks or None, self.max_memory_mib * 2**20 or None)

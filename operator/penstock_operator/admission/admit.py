@@ -8,6 +8,7 @@ from functools import partial
 
 from penstock import codec, telemetry, tracing
 from penstock.batcher import Batcher
+from penstock.broker.messages import Receipt, Sent
 from penstock.envelope import Envelope
 from penstock.resources.retry import RetryPolicy as RetrySpec
 from penstock.retry import RetryPolicy
@@ -24,17 +25,18 @@ class Admission:
     def __init__(self, brokers: Brokers, clock: Callable[[], float] = time.time) -> None:
         self._brokers = brokers
         self._clock = clock
-        self._batchers: dict[tuple[str, str], Batcher[Envelope, bool]] = {}
+        self._batchers: dict[tuple[str, str], Batcher[Envelope, Receipt]] = {}
 
-    async def admit(self, task: TaskView) -> str:
-        """Queue the Task. Returns the traceparent that all further spans hang under."""
+    async def admit(self, task: TaskView) -> Receipt:
+        """Queue the Task, unless its queue is full."""
         began = self._clock()
         identity = admit_identity(task)
-        await self._batcher(task.ref.namespace, task.queue)(envelope_of(task, identity))
-        self._trace(task, identity, began)
-        return identity
+        receipt = await self._batcher(task.ref.namespace, task.queue)(envelope_of(task, identity))
+        if receipt.sent is not Sent.FULL:
+            self._trace(task, identity, began)
+        return receipt
 
-    def _batcher(self, namespace: str, queue: str) -> Batcher[Envelope, bool]:
+    def _batcher(self, namespace: str, queue: str) -> Batcher[Envelope, Receipt]:
         key = (namespace, queue)
         if key not in self._batchers:
             self._batchers[key] = Batcher(self._brokers.of(namespace).send)
@@ -76,6 +78,7 @@ def envelope_of(task: TaskView, traceparent: str) -> Envelope:
         timeout=spec.timeout_seconds,
         deadline=task.deadline,
         retry=retry_policy(spec.retry),
+        key=spec.concurrency_key,
         traceparent=traceparent,
         resource=task.ref,
     )

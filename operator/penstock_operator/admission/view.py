@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +21,8 @@ __all__ = ["TaskView"]
 class TaskView:
     """One Task at one resourceVersion. Times are seconds since the epoch.
 
-    `observed` is the generation that its status speaks of, in so many `conditions`.
+    `observed` is the generation that its status speaks of, in so many `conditions`; `said` is the reason of the
+    one on its admission.
     """
 
     ref: ResourceRef
@@ -32,6 +34,7 @@ class TaskView:
     observed: int
     conditions: int
     traceparent: str | None
+    said: str = ""
 
     @classmethod
     def of(cls, body: Manifest) -> TaskView:
@@ -49,6 +52,7 @@ class TaskView:
             status.get("observedGeneration", -1),
             len(status.get("conditions") or ()),
             (meta.get("annotations") or {}).get(ANNOTATION),
+            _admission(status.get("conditions") or ()),
         )
 
     @property
@@ -79,6 +83,10 @@ class TaskView:
             return self.spec.not_before.timestamp()
         delay = self.spec.delay_seconds
         return None if delay is None else self.created_at + delay
+
+
+def _admission(conditions: Iterable[Manifest]) -> str:
+    return next((str(one.get("reason", "")) for one in conditions if one.get("type") == "Admitted"), "")
 
 
 def _epoch(moment: str) -> float:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 
-from penstock.broker.protocol import Depth
+from penstock.broker.messages import Depth
 from penstock.errors import PenstockError
 from penstock_operator.brokers import Brokers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from penstock.broker.protocol import Depth
+from penstock.broker.messages import Depth
 from penstock.resources.autoscaling import Mode
 from penstock.resources.pool import WorkerPoolSpec
 

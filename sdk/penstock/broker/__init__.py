@@ -7,11 +7,16 @@ from penstock.errors import ConfigurationError
 
 __all__ = ["Broker", "connect"]
 
+REDIS = (
+    *("redis", "rediss", "unix"),
+    *("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+)
+
 
 def connect(url: str, namespace: str) -> Broker:
-    """The broker at `url` (redis://, rediss:// or memory://), for one namespace. Nothing is sent yet."""
+    """The broker at `url`, for one namespace. Nothing is sent yet. Raises ConfigurationError."""
     scheme = url.partition("://")[0]
-    if scheme in ("redis", "rediss"):
+    if scheme in REDIS:
         from penstock.broker.streams import StreamsBroker
 
         return StreamsBroker(url, namespace)
@@ -19,4 +24,5 @@ def connect(url: str, namespace: str) -> Broker:
         from penstock.broker.memory import MemoryBroker
 
         return MemoryBroker(namespace)
-    raise ConfigurationError(f"broker URL {url.rsplit('@', 1)[-1]!r}: use redis://, rediss:// or memory://")
+    # It isn't shown: whatever it is, there may be a password in it.
+    raise ConfigurationError(f"broker URL: use {', '.join(f'{known}://' for known in (*REDIS, 'memory'))}")

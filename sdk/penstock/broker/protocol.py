@@ -1,174 +1,78 @@
 """What a broker is. Two implement it, `streams` (Redis) and `memory`; `tests/contract` says what each call promises.
 
-The way of a message: send → claim → begin → (renew …) → settle. Everything takes and gives batches, so that an
-implementation may spend one round trip on many tasks. Times are seconds.
+The way of a message: send → claim → (renew …) → settle. Everything takes and gives batches, so that an implementation
+may spend one round trip on many tasks. Times are seconds. All calls raise SubmissionError or NotConnected when the
+broker can't be reached.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from enum import StrEnum
 from typing import Protocol
 
-from msgspec import Struct
-
+from penstock.broker.messages import (
+    Cancellation,
+    Claimed,
+    Claimer,
+    DeadLetter,
+    Delivery,
+    Depth,
+    Lease,
+    QueueConfig,
+    Receipt,
+    Reclaimed,
+    Renewal,
+    Settlement,
+    Signal,
+    Snapshot,
+)
 from penstock.envelope import Envelope
 from penstock.outcome import Outcome
-from penstock.retry import RetryPolicy
-from penstock.status import Phase
 
-__all__ = [
-    "Begun",
-    "Broker",
-    "Cancellation",
-    "Delivery",
-    "Depth",
-    "Lease",
-    "QueueConfig",
-    "Renewal",
-    "Settlement",
-    "Snapshot",
-    "Verb",
-    "Verdict",
-]
+__all__ = ["Broker", "Steering", "Submitting", "Working"]
 
 
-class Delivery(Struct, frozen=True):
-    """A claimed message: `stream` is the index of its priority (1–4), `entry` its place there."""
+class Submitting(Protocol):
+    """What a submitter needs."""
 
-    queue: str
-    stream: int
-    entry: str
-    id: str
-    message: bytes
+    async def send(self, messages: Sequence[Envelope]) -> list[Receipt]:
+        """Queue each message once: by its id, and by its idempotency key while that holds. All are of one queue."""
 
+    async def broadcast(self, message: Envelope) -> None:
+        """Hand a message to every worker that lives now."""
 
-class Verdict(StrEnum):
-    """What beginning a claimed message came to."""
+    async def wait(self, id: str) -> Outcome | None:
+        """Return when the task has ended; None if nothing is known of it."""
 
-    RUN = "run"
-    LOST = "lost"  # somebody else owns it by now
-    DONE = "done"  # it had ended already; dropped
-    CANCELLED = "cancelled"  # cancelled while it waited: settle it so
-    CRASHED = "crashed"  # it has killed too many workers: settle it so
+    async def snapshots(self, ids: Sequence[str]) -> list[Snapshot | None]:
+        """How tasks stand; None where nothing is known (never queued, expired or lost)."""
 
+    async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
+        """Cancel the task that `outcome` names. If it still waits, that is recorded. Gives its attempts besides."""
 
-class Lease(Struct, frozen=True):
-    """The right to settle one task. Whoever begins it next voids the nonce."""
-
-    queue: str
-    stream: int
-    entry: str
-    id: str
-    nonce: str
+    async def withdraw(self, id: str) -> Cancellation:
+        """Take a waiting task off its queue as if it had never been sent (CANCELLED). What runs goes on (REQUESTED)."""
 
 
-class Begun(Struct, frozen=True):
-    """The answer to `begin`: times are the broker's clock, `attempts` counts this start."""
+class Working(Protocol):
+    """What a worker needs."""
 
-    lease: Lease
-    verdict: Verdict
-    attempts: int
-    crashes: int
-    queued_at: float
-    started_at: float
+    async def claim(
+        self, queue: str, claimer: Claimer, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()
+    ) -> Claimed:
+        """Begin what was `read`, and up to `budget` ready tasks besides, as far as the queue's limits allow. Counts
+        the attempts. `alone`: the claimer runs nothing, so it may get a suspect, and nothing else with it."""
 
+    async def listen(self, queue: str, claimer: Claimer, wait: float) -> list[Delivery]:
+        """Wait up to `wait` seconds for the next few messages. They must be claimed as `read`, or unclaimed."""
 
-class Renewal(StrEnum):
-    """What renewing a lease came to."""
+    async def unclaim(self, deliveries: Sequence[Delivery]) -> None:
+        """Put back what was read and not begun."""
 
-    HELD = "held"
-    LOST = "lost"
-    CANCEL = "cancel"  # held, and a cancellation waits
+    async def reclaim(self, queue: str, claimer: Claimer, *, lease: float) -> Reclaimed:
+        """Make ready again what no worker has renewed for `lease` seconds. What ran is a suspect from then on."""
 
-
-class Verb(StrEnum):
-    """How an attempt ends."""
-
-    END = "end"  # terminal
-    RETRY = "retry"  # queued again after `delay`
-    RELEASE = "release"  # handed back at once; the attempt doesn't count
-    PARK = "park"  # nobody here knows its name: it waits outside the depth for a worker that does
-
-
-class Settlement(Struct, frozen=True, kw_only=True):
-    """The end of an attempt: acknowledged and recorded in one step. `life`: how long the record stays."""
-
-    lease: Lease
-    verb: Verb
-    message: bytes
-    phase: Phase
-    outcome: Outcome | None = None
-    delay: float = 0.0
-    life: float
-
-
-class Cancellation(StrEnum):
-    """What cancelling came to."""
-
-    UNKNOWN = "unknown"
-    FINISHED = "finished"
-    CANCELLED = "cancelled"
-    REQUESTED = "requested"  # it runs; its worker has been told
-
-
-class Snapshot(Struct, frozen=True):
-    """A task as the broker knows it now."""
-
-    phase: Phase
-    attempts: int = 0
-    worker: str = ""
-    outcome: Outcome | None = None
-    progress: bytes | None = None
-
-
-class Depth(Struct, frozen=True):
-    """What a queue holds. `due` are delayed tasks whose time has come; `oldest` is the longest wait,
-    seconds; `consumers` are those that hold something."""
-
-    ready: int = 0
-    delayed: int = 0
-    due: int = 0
-    in_flight: int = 0
-    dead: int = 0
-    parked: int = 0
-    oldest: float = 0.0
-    consumers: frozenset[str] = frozenset()
-
-    @property
-    def backlog(self) -> int:
-        """All that wants a worker now, work in flight included."""
-        return self.ready + self.due + self.in_flight
-
-
-class QueueConfig(Struct, frozen=True, omit_defaults=True):
-    """A TaskQueue's settings as its workers and submitters obey them."""
-
-    retry: RetryPolicy | None = None
-    timeout: float | None = None
-    result_ttl: float | None = None
-    max_crashes: int = 3
-    dead_letters: int = 10_000
-
-
-class Broker(Protocol):
-    """A queue server. Calls raise SubmissionError or NotConnected when it can't be reached."""
-
-    async def send(self, messages: Sequence[Envelope]) -> list[bool]:
-        """Queue each message once. False where its id is known already. All are of one queue."""
-
-    async def claim(self, queue: str, consumer: str, budget: int, *, wait: float = 0.0) -> list[Delivery]:
-        """Take up to `budget` messages; if there are none, wait up to `wait` seconds for the next few."""
-
-    async def reclaim(self, queue: str, consumer: str, budget: int, *, lease: float) -> list[Delivery]:
-        """Take over what no worker has renewed for `lease` seconds."""
-
-    async def begin(
-        self, deliveries: Sequence[Delivery], consumer: str, worker: str, *, max_crashes: int
-    ) -> list[Begun]:
-        """Take the leases and count the attempts."""
-
-    def renew(self, leases: Sequence[Lease], consumer: str) -> list[Renewal]:
+    def renew(self, leases: Sequence[Lease], claimer: Claimer) -> list[Renewal]:
         """Keep the leases. Blocking, for a thread of its own: a busy event loop must not lose them."""
 
     async def note(self, lease: Lease, progress: bytes) -> bool:
@@ -176,12 +80,6 @@ class Broker(Protocol):
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """End attempts. False where the lease is lost; then nothing was written. All are of one queue."""
-
-    async def unclaim(self, deliveries: Sequence[Delivery], consumer: str) -> None:
-        """Put back what was claimed and not begun."""
-
-    async def bury(self, delivery: Delivery, outcome: Outcome, *, life: float) -> None:
-        """Dead-letter what can't be understood."""
 
     async def promote(self, queue: str) -> float | None:
         """Make due messages claimable. Seconds until the next is due, or None."""
@@ -192,17 +90,21 @@ class Broker(Protocol):
     async def unpark(self, queue: str, ids: Sequence[str]) -> None:
         """Make parked messages ready again."""
 
-    async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
-        """Cancel the task that `outcome` names. If it still waits, that is recorded. Gives its attempts besides."""
+    async def broadcasts(self, queue: str, after: str | None) -> tuple[str, list[bytes]]:
+        """Messages for every worker since `after`, and the place to go on from. None: from now on."""
 
-    async def withdraw(self, id: str) -> Cancellation:
-        """Take a waiting task off its queue as if it had never been sent (CANCELLED). What runs goes on (REQUESTED)."""
+    def signals(self, queues: Sequence[str]) -> AsyncGenerator[Signal, None]:
+        """What workers are told, for as long as it is iterated. May miss some: every signal has a slower way beside."""
 
-    async def snapshots(self, ids: Sequence[str]) -> list[Snapshot | None]:
-        """How tasks stand; None where nothing is known (never queued, expired or lost)."""
+    async def tidy(self, queue: str) -> None:
+        """Forget what time has made useless: old dead letters, idempotency keys, consumers that are gone."""
 
-    async def wait(self, id: str) -> Outcome | None:
-        """Return when the task has ended; None if nothing is known of it."""
+    async def leave(self, queue: str, claimer: Claimer) -> None:
+        """Forget a consumer that has nothing pending."""
+
+
+class Steering(Protocol):
+    """What the operator and the command line need."""
 
     async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
         """What the queues hold; `due` looks `horizon` seconds ahead. Raises rather than guess."""
@@ -214,16 +116,29 @@ class Broker(Protocol):
         """Strike reported outcomes off the outbox."""
 
     async def configure(self, queue: str, config: QueueConfig | None) -> None:
-        """Publish a TaskQueue's settings; None: back to the defaults."""
+        """Publish a TaskQueue's settings; None: back to the defaults. Whether it is paused stays."""
 
     async def config(self, queue: str) -> QueueConfig:
         """The queue's settings."""
 
-    def cancellations(self, queues: Sequence[str]) -> AsyncGenerator[str, None]:
-        """Ids of running tasks to cancel, for as long as it is iterated. May miss some: `renew` tells of those."""
+    async def pause(self, queue: str, paused: bool) -> None:
+        """Start no more tasks of the queue, or go on. What runs isn't touched."""
 
-    async def leave(self, queue: str, consumer: str) -> None:
-        """Forget a consumer that has nothing pending."""
+    async def dead_letters(self, queue: str, limit: int) -> list[DeadLetter]:
+        """The oldest dead letters."""
+
+    async def replay(self, queue: str, ids: Sequence[str]) -> int:
+        """Queue dead letters again, from their first attempt. How many there were."""
+
+    async def purge(self, queue: str, ids: Sequence[str]) -> int:
+        """Forget dead letters. How many there were."""
+
+
+class Broker(Submitting, Working, Steering, Protocol):
+    """A queue server."""
+
+    async def check(self) -> None:
+        """Raise ConfigurationError if this server can't be relied on, NotConnected if it doesn't answer."""
 
     async def ping(self) -> None:
         """Raise NotConnected unless the broker answers."""

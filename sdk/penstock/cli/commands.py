@@ -5,20 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import random
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.metadata import version as installed
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from penstock import tracing
+from penstock.cli.queues import described, letters, opened
 from penstock.cli.tasks import Request, submit_task
 from penstock.environment import names
 from penstock.errors import ConfigurationError
 from penstock.loading import load_app
 from penstock.namespace import current_namespace
-from penstock.process import stop_asked
+from penstock.process import run, stop_asked
+from penstock.queue import Queue
 
 __all__ = ["program"]
+
+R = TypeVar("R")
 
 program = typer.Typer(no_args_is_help=True, help="Background tasks on Kubernetes.", pretty_exceptions_enable=False)
 
@@ -35,27 +44,51 @@ def worker(
     queues: Annotated[str, typer.Option(help="with commas between them; default: the app's own")] = "",
     concurrency: Annotated[int, typer.Option(min=1, help="tasks at a time")] = 16,
     drain_seconds: Annotated[float, typer.Option(min=0, help="for running tasks, after SIGTERM")] = 30,
+    processes: Annotated[int, typer.Option(min=1, help="worker processes, each with its own concurrency")] = 1,
+    max_tasks: Annotated[int, typer.Option(min=0, help="a process is replaced after so many tasks; 0: never")] = 0,
+    max_memory: Annotated[int, typer.Option(min=0, help="… or once it holds so many MiB; 0: never")] = 0,
 ) -> None:
     """Run tasks from PENSTOCK_URL until SIGTERM or Ctrl-C, then drain. In a cluster, a WorkerPool does this."""
-    from penstock.worker import Settings
+    from penstock.worker import Limits, Settings
+    from penstock.worker.supervisor import SUPERVISED
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    recycles = bool(max_tasks or max_memory)
+    if (processes > 1 or recycles) and SUPERVISED not in os.environ:
+        raise typer.Exit(_supervise(processes, drain_seconds))
     flush = tracing.configure("penstock-worker")
     loaded = load_app(app)
-    asyncio.run(_work(loaded, Settings(names(queues) or loaded.queues, concurrency, drain_seconds=drain_seconds)))
+    limits = Limits(max_tasks or None, max_memory * 2**20 or None).jittered(random.random)
+    settings = Settings(names(queues) or loaded.queues, concurrency, drain_seconds=drain_seconds, limits=limits)
+    code = run(_work(loaded, settings))
     flush()
+    raise typer.Exit(code)
 
 
-async def _work(app: Any, settings: Any) -> None:
+def _supervise(processes: int, drain_seconds: float) -> int:
+    from penstock.worker.supervisor import Supervision, supervise
+
+    async def supervised() -> int:
+        return await supervise(Supervision((sys.executable, *sys.argv), processes, drain_seconds), stop_asked())
+
+    return run(supervised())
+
+
+async def _work(app: Any, settings: Any) -> int:
+    """Exit code 0 after a drain that was asked for, RECYCLED where the supervisor should start another."""
     from penstock.worker import Worker
+    from penstock.worker.supervisor import RECYCLED, watch_supervisor
 
     stop = stop_asked()
+    loop = asyncio.get_running_loop()
+    watch_supervisor(partial(loop.call_soon_threadsafe, stop.set))
     broker = app.broker()
     try:
-        async with Worker(app.definitions, broker, settings):
-            await stop.wait()
+        async with Worker(app.definitions, broker, settings) as worker:
+            await worker.until(stop)
     finally:
         await broker.close()
+    return 0 if stop.is_set() else RECYCLED
 
 
 @program.command()
@@ -71,6 +104,58 @@ def submit(
     """Create a Task resource, and print its name or its result."""
     request = Request(task, [_json_or_text(word) for word in args or []], _object(kwargs), queue or None, name or None)
     print(asyncio.run(submit_task(request, namespace or current_namespace(), wait=wait)))
+
+
+queues_program = typer.Typer(no_args_is_help=True, help="Queues, on the broker of PENSTOCK_URL.")
+dlq_program = typer.Typer(no_args_is_help=True, help="Dead letters, on the broker of PENSTOCK_URL.")
+program.add_typer(queues_program, name="queue")
+program.add_typer(dlq_program, name="dlq")
+
+QueueName = Annotated[str, typer.Argument(help="the queue's name")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="default: as for the SDK")]
+Ids = Annotated[list[str] | None, typer.Argument(help="of tasks; none: all")]
+
+
+@queues_program.command("show")
+def show_queue(queue: QueueName, namespace: Namespace = "") -> None:
+    """What a queue holds."""
+    print(asyncio.run(described(queue, namespace)))
+
+
+@queues_program.command("pause")
+def pause_queue(queue: QueueName, namespace: Namespace = "") -> None:
+    """Start no more of its tasks. A TaskQueue resource has the last word: set its spec.paused instead."""
+    asyncio.run(_on(queue, namespace, Queue.pause))
+
+
+@queues_program.command("resume")
+def resume_queue(queue: QueueName, namespace: Namespace = "") -> None:
+    """Start its tasks again."""
+    asyncio.run(_on(queue, namespace, Queue.resume))
+
+
+@dlq_program.command("list")
+def list_letters(queue: QueueName, namespace: Namespace = "", limit: int = 100) -> None:
+    """The oldest dead letters: id, task, reason."""
+    for line in asyncio.run(letters(queue, namespace, limit)):
+        print(line)
+
+
+@dlq_program.command("replay")
+def replay_letters(queue: QueueName, ids: Ids = None, namespace: Namespace = "") -> None:
+    """Run dead letters again, from their first attempt."""
+    print(asyncio.run(_on(queue, namespace, partial(Queue.replay, ids=ids or None))), "queued again")
+
+
+@dlq_program.command("purge")
+def purge_letters(queue: QueueName, ids: Ids = None, namespace: Namespace = "") -> None:
+    """Forget dead letters."""
+    print(asyncio.run(_on(queue, namespace, partial(Queue.purge, ids=ids or None))), "forgotten")
+
+
+async def _on(queue: str, namespace: str, act: Callable[[Queue], Awaitable[R]]) -> R:
+    async with opened(queue, namespace) as found:
+        return await act(found)
 
 
 def _json_or_text(word: str) -> object:

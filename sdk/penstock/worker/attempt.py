@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 from penstock import codec
-from penstock.broker.protocol import Begun
-from penstock.context import TaskContext
-from penstock.definition import Definition
+from penstock.broker.messages import Begun
+from penstock.context import StopFlag, TaskContext
+from penstock.definition import Definition, located
 from penstock.envelope import Envelope
 from penstock.status import Phase
+from penstock.worker.child import Call
 from penstock.worker.policy import Policy
-from penstock.worker.verdict import Ending, Raised, Returned, Stopped, TimedOut
+from penstock.worker.processes import Processes
+from penstock.worker.verdict import Ending, Raised, Returned, Stopped, TimedOut, ended_in_child
 
-__all__ = ["Attempt", "Limit"]
-
-Tell = Callable[[float | None, str], None]
+__all__ = ["Attempt", "Limit", "Places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,97 +33,140 @@ class Limit:
     @classmethod
     def of(cls, timeout: float | None, deadline: float | None, now: float) -> Limit:
         """The tighter of an attempt's timeout and the time left until the deadline."""
-        left = None if deadline is None else max(0.0, deadline - now)
-        if left is not None and (timeout is None or left <= timeout):
-            return cls(left, deadline=True)
-        return cls(timeout)
+        if deadline is None:
+            return cls(timeout)
+        left = max(0.0, deadline - now)
+        return cls(left, deadline=True) if timeout is None or left <= timeout else cls(timeout)
 
 
-@dataclass(eq=False)
+class Places(Protocol):
+    """Where functions run that aren't coroutines."""
+
+    threads: ThreadPoolExecutor
+    processes: Processes
+
+
+@dataclass(eq=False, slots=True)
 class Attempt:
     """A begun task and what may still happen to it. `stop` may be called at any time, from the loop."""
 
     envelope: Envelope
-    message: bytes
     begun: Begun
     definition: Definition | None
     limit: Limit
     policy: Policy
-    _flag: Event = field(default_factory=Event)
+    started: bool = False  # the function was called
+    over: bool = False  # its end was decided on; what a thread still says doesn't count
+    lost: bool = False  # the lease went to somebody else: nothing of this attempt may be settled
+    news: bool = True  # that it runs at all is news
+    told_at: float = 0.0  # when its progress was last reported, by the loop's clock
+    said: tuple[float | None, str] = (None, "")
+    _flag: StopFlag = field(default_factory=StopFlag)
     _stopped: Stopped | None = None
-    _lost: bool = False
+    _expired: bool = False
+    _cancels: int = 0
     _running: asyncio.Task[Any] | None = None
     _thread: concurrent.futures.Future[Any] | None = None
-
-    @property
-    def lost(self) -> bool:
-        """Whether the lease went to somebody else: then nothing of this attempt may be settled."""
-        return self._lost
 
     def stop(self, why: Phase | None, reason: str) -> None:
         """Cancel it (Phase.CANCELLED) or prepare to hand it back (None)."""
         self._stopped = self._stopped or Stopped(why, reason)
-        self._flag.set()
-        if self._running is not None:
-            self._running.cancel()
+        self._interrupt()
 
     def lose(self) -> None:
         """Its lease is gone: stop it, and settle nothing."""
-        self._lost = True
+        self.lost = True
         self.stop(None, "its lease was lost")
 
-    async def run(self, threads: ThreadPoolExecutor, tell: Tell) -> Ending:
-        """Run it to its end; `tell` takes its progress."""
-        if (stopped := self._stop_asked()) is not None:
-            return stopped
-        self._running = asyncio.create_task(self._bounded(threads, tell))
-        try:
-            value = await self._running
-            return Returned(codec.encode_value(value))
-        except asyncio.CancelledError as error:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():  # the worker itself is being torn down
-                self._running.cancel()
-                raise
-            return self._stop_asked() or Raised(error)  # or the function raised it of its own accord
-        except TimeoutError as error:
-            return self._timed_out(error)
-        except Exception as error:
-            return Raised(error)
+    def tell(self, percent: float | None, message: str) -> None:
+        """Take the latest word on its progress. From any thread."""
+        self.said, self.news = (percent, message), True
 
-    def _stop_asked(self) -> Stopped | None:
+    async def run(self, places: Places) -> Ending:
+        """Run it to its end, in the caller's task: an attempt costs one."""
+        if (stopped := self._asked()) is not None:
+            return stopped
+        self.started = True
+        self._running = asyncio.current_task()
+        timer = self._timer()
+        try:
+            return await self._call(places)
+        except asyncio.CancelledError as error:
+            if self._from_outside():  # the worker itself is being torn down
+                raise
+            return self._asked() or self._over() or Raised(error)  # or the function raised it of its own accord
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # whatever it is: an attempt that nobody settles keeps its lease for ever
+            return Raised(error)
+        finally:
+            self._running = None
+            if timer is not None:
+                timer.cancel()
+
+    def _asked(self) -> Stopped | None:
         return self._stopped
 
-    def _timed_out(self, error: TimeoutError) -> Ending:
-        """Our limit, or a TimeoutError that the function raised itself (then the flag isn't set)."""
-        if not self._flag.is_set() or self.limit.seconds is None:
-            return Raised(error)
+    def _over(self) -> TimedOut | None:
+        if not self._expired or self.limit.seconds is None:
+            return None
         return TimedOut(0.0 if self.limit.deadline else self.limit.seconds, self.limit.deadline)
+
+    def _timer(self) -> asyncio.TimerHandle | None:
+        if self.limit.seconds is None:
+            return None
+        return asyncio.get_running_loop().call_later(self.limit.seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._flag.set()
+        if self._running is not None:
+            self._cancels += 1
+            self._running.cancel()
+
+    def _from_outside(self) -> bool:
+        """Take our own cancellations back; whether there is another."""
+        running = self._running
+        if running is None:
+            return False
+        for _ in range(self._cancels):
+            running.uncancel()
+        self._cancels = 0
+        return running.cancelling() > 0
 
     async def vacated(self) -> None:
         """Return when nothing of it runs any more. A thread can't be stopped: it keeps its place until it ends."""
         if self._thread is not None and not self._thread.done():
             await asyncio.wait([asyncio.wrap_future(self._thread)])
 
-    async def _bounded(self, threads: ThreadPoolExecutor, tell: Tell) -> object:
-        limit = asyncio.timeout(self.limit.seconds)
-        try:
-            async with limit:
-                return await self._call(threads, tell)
-        except SystemExit as error:  # it would end the whole worker
-            raise RuntimeError(f"the task called sys.exit({error.code!r})") from error
-        finally:
-            if limit.expired():
-                self._flag.set()
-
-    async def _call(self, threads: ThreadPoolExecutor, tell: Tell) -> object:
+    async def _call(self, places: Places) -> Ending:
         definition = self.definition
         if definition is None:  # ruled out before it runs
             raise LookupError(f"no task {self.envelope.task!r} here")
-        context = TaskContext(self.envelope.id, self.envelope.task, self.begun.attempts, _stop=self._flag, _tell=tell)
-        args, kwargs = definition.arguments(*codec.decode_call(self.envelope.payload), context)
-        if definition.is_async:
-            return await definition.function(*args, **kwargs)
-        variables = contextvars.copy_context()
-        self._thread = threads.submit(variables.run, definition.function, *args, **kwargs)
-        return await asyncio.wrap_future(self._thread)
+        if definition.place == "process":
+            return ended_in_child(await places.processes.run(self._for_child(definition), self.tell))
+        args, kwargs = codec.decode_call(self.envelope.payload)
+        if definition.context_parameter is not None:
+            args, kwargs = definition.arguments(args, kwargs, self._context())
+        try:
+            if definition.is_async:
+                return Returned(codec.encode_value(await definition.function(*args, **kwargs)))
+            if definition.place == "loop":
+                return Returned(codec.encode_value(definition.function(*args, **kwargs)))
+            variables = contextvars.copy_context()
+            self._thread = places.threads.submit(variables.run, definition.function, *args, **kwargs)
+            return Returned(codec.encode_value(await asyncio.wrap_future(self._thread)))
+        except SystemExit as error:  # it would end the whole worker
+            raise RuntimeError(f"the task called sys.exit({error.code!r})") from error
+
+    def _context(self) -> TaskContext:
+        envelope = self.envelope
+        return TaskContext(envelope.id, envelope.task, self.begun.attempts, _stop=self._flag, _tell=self.tell)
+
+    def _for_child(self, definition: Definition) -> Call:
+        module, qualname = located(definition.function)
+        envelope = self.envelope
+        return Call(module, qualname, envelope.id, envelope.task, self.begun.attempts, envelope.payload)

@@ -1,21 +1,28 @@
-"""Claims a queue's messages for as long as there are free places."""
+"""Claims a queue's tasks for as long as there are free places. A worker claims what it can start, and nothing more."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from penstock.broker.protocol import Broker, Delivery
+from penstock.broker import Broker
+from penstock.broker.messages import Begun, Claimed, Claimer, Delivery
 from penstock.errors import PenstockError
+from penstock.tracing import congested
+from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
 
 __all__ = ["Intake"]
 
 log = logging.getLogger("penstock.worker")
-WAIT_SECONDS = 0.5  # bounds how long a drain waits for the claim under way
+WAIT_SECONDS = 0.5  # bounds how long a drain waits for the read under way, and how late a missed signal is noticed
 PAUSE_SECONDS = 0.5  # after the broker couldn't be reached
+GATHER_SECONDS = 30.0  # how long a suspect waits for what runs beside it to end
+PROBATION_SECONDS = 30.0  # a suspect that has run alone for so long isn't one any more
+CONGESTED_SECONDS = 0.01  # between two looks whether finished spans have gone out
+BATCH = 500
 
 
 @dataclass(eq=False)
@@ -25,14 +32,30 @@ class Intake:
     broker: Broker
     queue: str
     order: int
-    consumer: str
+    claimer: Claimer
     slots: Slots
-    accept: Callable[[Sequence[Delivery]], Awaitable[None]]
+    runner: Runner
     _stopping: bool = False
+    _suspects: bool = True  # some may wait to be run alone; nobody knows before the first claim
+    _opened: asyncio.Event = field(default_factory=asyncio.Event)
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
-        """Claim no more. `run` ends after the claim under way, which mustn't be cut: it may hold a message."""
+        """Claim no more. `run` ends after the call under way, which mustn't be cut: it may hold a message."""
         self._stopping = True
+        self._ending.set()
+        self._opened.set()
+
+    def opened(self) -> None:
+        """The queue's limits may let something start again."""
+        self._opened.set()
+
+    def isolate(self) -> None:
+        """A suspect waits: let what runs here end, so that it may run alone; if that takes too long, it runs beside
+        what is left."""
+        self._suspects = True
+        self.slots.gather(GATHER_SECONDS)
+        self._opened.set()
 
     async def run(self) -> None:
         """Claim until stopped. Outages are waited out."""
@@ -44,28 +67,78 @@ class Intake:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _round(self) -> None:
-        taken = await self._claim_ready() or await self._await_next()
-        if taken:
-            await self.accept(taken)
-
-    async def _claim_ready(self) -> Sequence[Delivery]:
+        """Claim what is ready; if that was all, wait for the next."""
+        while congested() and not self._stopping:  # noqa: ASYNC110 — the exporter's thread tells nobody
+            await asyncio.sleep(CONGESTED_SECONDS)
         budget = await self.slots.take(self.order)
         if not budget or self._stopping:
-            self.slots.give_back(budget)
-            return []
-        taken: Sequence[Delivery] = []
-        try:
-            taken = await self.broker.claim(self.queue, self.consumer, budget)
-        finally:
-            self.slots.give_back(budget - len(taken))
-        return taken
+            return self.slots.give_back(budget)
+        alone = self._alone(budget)
+        self._opened.clear()
+        claimed = await self._claim(budget, alone=alone)
+        while not self._stopping and len(claimed.begun) < self._most(budget):
+            if claimed.wait:
+                return await self._closed(claimed.wait)
+            read = await self.broker.listen(self.queue, self.claimer, WAIT_SECONDS)
+            if not read:
+                return None
+            budget = await self._room_for(read)
+            claimed = await self._claim(budget, read=read[:budget])
+        return None
 
-    async def _await_next(self) -> Sequence[Delivery]:
-        """Wait for the next message without keeping places from other queues. What finds none goes back."""
-        if self._stopping:
-            return []
-        taken = await self.broker.claim(self.queue, self.consumer, 1, wait=WAIT_SECONDS)
-        room = 0 if self._stopping else self.slots.take_now(len(taken))
-        if len(taken) > room:
-            await self.broker.unclaim(taken[room:], self.consumer)
-        return taken[:room]
+    def _alone(self, budget: int) -> bool:
+        """Whether to ask for a suspect: one waits, and nothing else runs here or that can't be had."""
+        if not self._suspects or not (budget == self.slots.total or self.slots.overdue):
+            return False
+        self._suspects = self.slots.overdue = False
+        return True
+
+    def _most(self, budget: int) -> int:
+        """At most half of all places at a time: while Redis works on one half's claim, this process runs the other."""
+        return min(budget, BATCH, (self.slots.total + 1) // 2)
+
+    async def _room_for(self, read: Sequence[Delivery]) -> int:
+        """Places for what was read and for what may have come after it. What finds none goes back."""
+        room = self.slots.take_now(self.slots.free)
+        if len(read) > room:
+            await self.broker.unclaim(read[room:])
+        return room
+
+    async def _claim(self, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()) -> Claimed:
+        """Claim for places that were taken, and start what came. The rest of the places goes back."""
+        claimed = Claimed([])
+        try:
+            if budget:
+                more = max(0, self._most(budget) - len(read))
+                claimed = await self.broker.claim(self.queue, self.claimer, more, alone=alone, read=read)
+        finally:
+            if not (alone and _suspect(claimed.begun)):
+                self.slots.give_back(budget - len(claimed.begun))
+        self._suspects = self._suspects or claimed.suspects > 0
+        self.runner.start(claimed.begun)
+        if alone and _suspect(claimed.begun):
+            await self._quarantine(claimed.begun[0], budget - 1)
+        return claimed
+
+    async def _quarantine(self, begun: Begun, places: int) -> None:
+        """Keep the other places empty while a suspect runs: its neighbours mustn't pay if it takes its worker down."""
+        log.info("%s runs alone: %d workers died while running it", begun.lease.id, begun.crashes)
+        ended = asyncio.create_task(self.runner.ended(begun.lease.id, PROBATION_SECONDS))
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait([ended, ending], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            ending.cancel()
+            self.slots.give_back(places)
+
+    async def _closed(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(min(seconds, WAIT_SECONDS)):
+                await self._opened.wait()
+        except TimeoutError:
+            pass
+
+
+def _suspect(begun: Sequence[Begun]) -> bool:
+    return len(begun) == 1 and begun[0].crashes > 0

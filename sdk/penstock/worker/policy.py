@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from penstock.broker.protocol import Broker, QueueConfig
+from penstock.broker import Broker
+from penstock.broker.messages import QueueConfig
 from penstock.definition import Definition, Options
 from penstock.envelope import Envelope
 from penstock.errors import PenstockError
@@ -45,25 +47,47 @@ def _first(*values: float | None) -> float | None:
 
 
 class Policies:
-    """The queues' settings, read again every few seconds."""
+    """The queues' settings as last read."""
 
-    def __init__(self, broker: Broker, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._clock = clock
-        self._known: dict[str, tuple[float, QueueConfig]] = {}
+        self._configs: dict[str, QueueConfig] = {}
+        self._plain: dict[tuple[str, str], Policy] = {}
+        self._changed = asyncio.Event()
 
-    async def config(self, queue: str) -> QueueConfig:
+    def config(self, queue: str) -> QueueConfig:
         """A queue's settings; the last known ones where the broker doesn't answer."""
-        read_at, config = self._known.get(queue, (float("-inf"), QueueConfig()))
-        if self._clock() - read_at < FRESH_SECONDS:
-            return config
-        try:
-            config = await self._broker.config(queue)
-        except PenstockError:
-            return config
-        self._known[queue] = (self._clock(), config)
-        return config
+        return self._configs.get(queue) or QueueConfig()
 
-    async def of(self, envelope: Envelope, definition: Definition | None) -> Policy:
-        """What holds for one task."""
-        return resolve(envelope, definition.options if definition else None, await self.config(envelope.queue))
+    def of(self, envelope: Envelope, definition: Definition | None) -> Policy:
+        """What holds for one task. Those that ask for nothing of their own share their answer."""
+        if envelope.resource or envelope.retry or envelope.timeout or envelope.result_ttl:
+            return self._resolved(envelope, definition)
+        key = (envelope.queue, envelope.task)
+        if key not in self._plain:
+            self._plain[key] = self._resolved(envelope, definition)
+        return self._plain[key]
+
+    def _resolved(self, envelope: Envelope, definition: Definition | None) -> Policy:
+        return resolve(envelope, definition.options if definition else None, self.config(envelope.queue))
+
+    def changed(self) -> None:
+        """The settings have changed: read them again now."""
+        self._changed.set()
+
+    async def follow(self, queues: Sequence[str]) -> None:
+        """Read the settings, for ever: when they change, and every few seconds besides."""
+        while True:
+            self._changed.clear()  # first: a change that is told while they are read mustn't be missed
+            for queue in queues:
+                await self._read(queue)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FRESH_SECONDS):
+                    await self._changed.wait()
+
+    async def _read(self, queue: str) -> None:
+        with suppress(PenstockError):
+            config = await self._broker.config(queue)
+            if config != self._configs.get(queue):
+                self._configs[queue] = config
+                self._plain.clear()

@@ -1,50 +1,34 @@
-"""What a running task says of itself, thinned out: the first word after a moment, then at most one a second."""
+"""What running tasks say of themselves, thinned out: the first word after a second, then at most one a second."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable
 
 from penstock.errors import PenstockError
-from penstock.stopping import stopped
+from penstock.worker.attempt import Attempt
 
-__all__ = ["Progress"]
+__all__ = ["report_progress"]
 
 log = logging.getLogger("penstock.worker")
 INTERVAL_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 
-Publish = Callable[[float | None, str], Awaitable[None]]
 
-
-class Progress:
-    """One attempt's progress. A task shorter than the interval never costs a report."""
-
-    def __init__(self, publish: Publish) -> None:
-        self._publish = publish
-        self._loop = asyncio.get_running_loop()
-        self._latest: tuple[float | None, str] = (None, "")
-        self._news = asyncio.Event()
-        self._news.set()  # that it runs at all is news
-        self._task = asyncio.create_task(self._report(), name="penstock-progress")
-
-    def tell(self, percent: float | None, message: str) -> None:
-        """Take the latest word. From any thread."""
-        self._latest = (percent, message)
-        with suppress(RuntimeError):  # the loop is gone: nobody is left to hear it
-            self._loop.call_soon_threadsafe(self._news.set)
-
-    async def _report(self) -> None:
-        while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
-            await self._news.wait()
-            self._news.clear()
+async def report_progress(
+    running: Callable[[], Iterable[Attempt]], publish: Callable[[Attempt], Awaitable[None]]
+) -> None:
+    """Look over what runs, for ever. One timer for all: a task shorter than the interval never costs a thing."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        before = clock() - INTERVAL_SECONDS
+        for attempt in [one for one in running() if one.news and one.told_at <= before]:
+            if attempt not in running():  # it has ended while another was reported
+                continue
+            attempt.news, attempt.told_at = False, clock()
             try:
-                await self._publish(*self._latest)
+                await publish(attempt)
             except PenstockError as error:
                 log.warning("couldn't report progress: %s", error)
-
-    async def end(self) -> None:
-        """Say nothing more; the outcome is about to."""
-        await stopped(self._task)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from penstock.broker.messages import Begun
 from penstock.envelope import Envelope
 from penstock.outcome import Outcome
 from penstock.standing import Standing
+from penstock.status import Phase
+from penstock.worker.verdict import Ruling
 
-__all__ = ["NobodyAsks", "Reporter"]
+__all__ = ["NobodyAsks", "Reporter", "parked", "retrying", "running"]
 
 
 class Reporter(Protocol):
@@ -36,3 +39,34 @@ class NobodyAsks:
 
     async def drain(self, seconds: float) -> None:
         """See Reporter."""
+
+
+def running(envelope: Envelope, begun: Begun, now: float, worker: str) -> Standing:
+    """An attempt is under way."""
+    said = f"attempt {begun.attempts} runs on {worker}"
+    return _standing(envelope, begun, now, (Phase.RUNNING, "Running", said), worker)
+
+
+def parked(envelope: Envelope, begun: Begun, now: float) -> Standing:
+    """Nobody here knows the task's name."""
+    said = f"no live worker knows the task {envelope.task!r}: it waits for one that does"
+    return _standing(envelope, begun, now, (Phase.QUEUED, "Parked", said))
+
+
+def retrying(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
+    """The next attempt comes after a while."""
+    failure = ruling.failure
+    why = f"{failure.type}: {failure.message}" if failure else "it was asked for"
+    return _standing(envelope, begun, now, (ruling.phase, "Retrying", f"again in {ruling.delay:.0f} s after {why}"))
+
+
+def _standing(envelope: Envelope, begun: Begun, now: float, said: tuple[Phase, str, str], worker: str = "") -> Standing:
+    return Standing(
+        *said,
+        at=now,
+        attempts=begun.attempts,
+        worker=worker,
+        queued_at=begun.queued_at,
+        started_at=begun.started_at,
+        traceparent=envelope.traceparent,
+    )

@@ -1,4 +1,4 @@
-"""From claimed messages to settled ones: begin → run → rule → settle → report."""
+"""From begun tasks to settled ones: run → rule → settle → report."""
 
 from __future__ import annotations
 
@@ -6,38 +6,42 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import msgspec
-from opentelemetry import trace
 
 from penstock import telemetry
-from penstock.broker.protocol import Begun, Broker, Delivery, Lease, Renewal, Settlement, Verb, Verdict
+from penstock.broker import Broker
+from penstock.broker.messages import Begun, Claimer, Lease, Renewal, Settlement, Verb, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
+from penstock.errors import PenstockError
 from penstock.outcome import Failure, Outcome
-from penstock.standing import Standing
 from penstock.status import Phase
-from penstock.telemetry import Step
+from penstock.telemetry import Tracing
 from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.leases import Leases
-from penstock.worker.policy import Policies
-from penstock.worker.progress import Progress
-from penstock.worker.reporter import Reporter
+from penstock.worker.policy import Policies, Policy
+from penstock.worker.processes import Processes
+from penstock.worker.reporter import Reporter, parked, retrying, running
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
-from penstock.worker.verdict import Crashed, Ending, Ruling, Stopped, TimedOut, Unknown, rule
+from penstock.worker.spans import attempt_span
+from penstock.worker.verdict import Crashed, Ending, Expired, Ruling, Standards, Stopped, TimedOut, Unknown, rule
 
 __all__ = ["Runner"]
 
 log = logging.getLogger("penstock.worker")
-# An unfinished task's record lives this much longer with every transition.
-UNFINISHED_SECONDS = 7 * 24 * 3600.0
+BURIED_SECONDS = 7 * 24 * 3600.0  # how long the reason stays of what couldn't be read
 WORTH_TELLING_SECONDS = 1.0
 # For settling what was handed back; what a thread still runs is fenced and not waited for.
 HAND_BACK_SECONDS = 2.0
+EARLY = 256  # cancellations that are remembered, should their task only just be on its way here
 
 
 @dataclass(eq=False)
@@ -46,113 +50,120 @@ class Runner:
 
     tasks: Mapping[str, Definition]
     broker: Broker
-    worker: str
-    consumer: str
+    claimer: Claimer
     lease_seconds: float
     slots: Slots
     threads: ThreadPoolExecutor
+    processes: Processes
     reporter: Reporter
     policies: Policies
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     attempts: dict[str, Attempt] = field(default_factory=dict)
+    done: int = 0
 
     def __post_init__(self) -> None:
-        self.leases = Leases(self.broker, self.consumer, self.lease_seconds, self._lease_changed)
+        self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed)
         self._settling = Settling(self.broker)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self._tracing = Tracing.OFF
+        self._cancelled: deque[str] = deque(maxlen=EARLY)  # of tasks that don't run here, or not yet
 
-    # --- 1. begin ---------------------------------------------------------------------------------------------
+    # --- 1. start ---------------------------------------------------------------------------------------------
 
-    async def accept(self, deliveries: Sequence[Delivery]) -> None:
-        """Begin claimed messages, each of which has its place already: it goes back with its task, or here."""
-        begun = 0
-        try:
-            readable = [(delivery, envelope) for delivery in deliveries if (envelope := await self._read(delivery))]
-            for delivery, envelope, start in await self._begin([one for one in readable if self._is_new(one[0])]):
-                self._spawn(self._see_through(delivery, envelope, start), delivery.id)
-                begun += 1
-        finally:
-            self.slots.give_back(len(deliveries) - begun)
+    def start(self, begun: Sequence[Begun]) -> None:
+        """Run tasks, each of which has its place already and gives it back at its end."""
+        self._tracing = telemetry.tracing()
+        for one in begun:
+            self.leases.hold(one.lease)
+            try:
+                self._spawn(self._attempt(decode(one.message), one))
+            except Undecodable as error:
+                self._bury(one, error)
 
-    async def _begin(self, readable: Sequence[tuple[Delivery, Envelope]]) -> list[tuple[Delivery, Envelope, Begun]]:
-        if not readable:
-            return []
-        deliveries = [delivery for delivery, _ in readable]
-        max_crashes = (await self.policies.config(deliveries[0].queue)).max_crashes
-        begun = await self.broker.begin(deliveries, self.consumer, self.worker, max_crashes=max_crashes)
-        return [(*pair, start) for pair, start in zip(readable, begun, strict=True)]
-
-    def _is_new(self, delivery: Delivery) -> bool:
-        """Taking over what runs here (its lease had run out, unnoticed by others) has just renewed it. Another entry of
-        the same task means that Redis had lost the one that runs: it counts no more."""
-        running = self.attempts.get(delivery.id)
-        if running is None:
-            return True
-        if running.begun.lease.entry == delivery.entry:
-            return False
-        running.lose()
-        return True
-
-    def _spawn(self, work: Coroutine[object, object, None], id: str) -> None:
-        task = asyncio.create_task(work, name=f"penstock {id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _read(self, delivery: Delivery) -> Envelope | None:
-        try:
-            return decode(delivery.message)
-        except Undecodable as error:
-            log.error("%s goes to the dead letters: %s", delivery.id, error)
-            failure = Failure.bounded("Undecodable", str(error))
-            now = self.clock()
-            outcome = Outcome(id=delivery.id, task="", phase=Phase.DEAD_LETTERED, finished_at=now, failure=failure)
-            await self.broker.bury(delivery, outcome, life=UNFINISHED_SECONDS)
-            return None
-
-    async def _see_through(self, delivery: Delivery, envelope: Envelope, begun: Begun) -> None:
-        attempt: Attempt | None = None
-        try:
-            if begun.verdict not in (Verdict.LOST, Verdict.DONE):
-                attempt = await self._prepare(delivery, envelope, begun)
-                self.leases.hold(begun.lease)
-                await self._run(attempt)
-                await attempt.vacated()
-        except Exception:
-            # Nothing was settled: the lease runs out, and another worker gets it.
-            log.exception("%s: the worker failed while running it", delivery.id)
-        finally:
-            self.leases.drop(begun.lease)
-            if self.attempts.get(delivery.id) is attempt:
-                self.attempts.pop(delivery.id, None)
-            self.slots.give_back()
-
-    async def _prepare(self, delivery: Delivery, envelope: Envelope, begun: Begun) -> Attempt:
+    def _attempt(self, envelope: Envelope, begun: Begun) -> Attempt:
         definition = self.tasks.get(envelope.task)
-        policy = await self.policies.of(envelope, definition)
+        policy = self.policies.of(envelope, definition)
         limit = Limit.of(policy.timeout, envelope.deadline, begun.started_at)
-        attempt = Attempt(envelope, delivery.message, begun, definition, limit, policy)
-        self.attempts[delivery.id] = attempt
-        return attempt
+        return Attempt(envelope, begun, definition, limit, policy, told_at=asyncio.get_running_loop().time())
+
+    def _spawn(self, attempt: Attempt) -> None:
+        id = attempt.begun.lease.id
+        if (before := self.attempts.get(id)) is not None:  # Redis had lost the one that runs: it counts no more
+            before.lose()
+        self.attempts[id] = attempt
+        self._tasks[id] = asyncio.create_task(self._see_through(attempt))
+        if self._cancelled and id in self._cancelled:  # perhaps it was meant: told while the claim was on its way
+            self._asking.add(task := asyncio.create_task(self._ask_whether_cancelled(attempt.begun.lease)))
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask_whether_cancelled(self, lease: Lease) -> None:
+        with suppress(PenstockError):
+            [renewal] = await asyncio.to_thread(self.broker.renew, [lease], self.claimer)
+            if renewal is not Renewal.HELD:
+                self._lease_changed(lease, renewal)
+
+    def announce(self, messages: Sequence[bytes]) -> None:
+        """Run broadcasts, beside the places and without a lease: nobody else could take one over."""
+        for message in messages:
+            try:
+                envelope = decode(message)
+            except Undecodable as error:
+                log.error("a broadcast can't be read: %s", error)
+                continue
+            now = self.clock()
+            lease = Lease(envelope.queue, f"{envelope.id}@{self.claimer.consumer}", "")
+            self._spawn(self._attempt(envelope, Begun(lease, Verdict.RUN, message, 1, 0, envelope.created_at, now)))
+
+    def _bury(self, begun: Begun, error: Undecodable) -> None:
+        """Dead-letter what can't be understood."""
+        id = begun.lease.id
+        log.error("%s goes to the dead letters: %s", id, error)
+        failure = Failure.bounded("Undecodable", str(error))
+        outcome = Outcome(id=id, task="", phase=Phase.DEAD_LETTERED, finished_at=self.clock(), failure=failure)
+        settlement = Settlement(
+            lease=begun.lease, verb=Verb.END, phase=outcome.phase, outcome=outcome, life=BURIED_SECONDS
+        )
+        self._settling.add(settlement, lambda _: self.leases.drop(begun.lease))
+        self.slots.give_back()
 
     # --- 2. run -----------------------------------------------------------------------------------------------
 
+    async def _see_through(self, attempt: Attempt) -> None:
+        id, broadcast = attempt.begun.lease.id, not attempt.begun.lease.nonce
+        try:
+            if self._traced(attempt.envelope.traceparent):
+                await self._run_traced(attempt)
+            else:
+                await self._run(attempt)
+            await attempt.vacated()
+        except Exception:
+            # Nothing was settled: the lease runs out, and another worker gets it.
+            log.exception("%s: the worker failed while running it", id)
+            self.leases.drop(attempt.begun.lease)
+        finally:
+            self.done += 1
+            if self.attempts.get(id) is attempt:
+                del self.attempts[id], self._tasks[id]
+            if not broadcast:
+                self.slots.give_back()
+
+    def _traced(self, parent: str | None) -> bool:
+        follow = self._tracing is Tracing.FOLLOW
+        return self._tracing is not Tracing.OFF and not (follow and not telemetry.sampled(parent))
+
     async def _run(self, attempt: Attempt) -> None:
-        envelope, begun = attempt.envelope, attempt.begun
-        names = telemetry.attributes(
-            Step.ATTEMPT, id=envelope.id, task=envelope.task, queue=envelope.queue, attempt=begun.attempts
-        )
-        parent = envelope.traceparent or telemetry.derived(envelope.id)
-        waiting = {**names, "messaging.operation.name": Step.WAIT}
-        telemetry.record(Step.WAIT, waiting, parent=parent, began=begun.queued_at, ended=begun.started_at)
-        span = telemetry.start(Step.ATTEMPT, names, parent=parent)
-        with trace.use_span(span, end_on_exit=True, record_exception=False):
-            ending = self._foregone(attempt) or await self._execute(attempt)
-            ruling = rule(ending, begun.attempts, attempt.policy.retry, self.random)
+        ruling = self._rule(attempt, self._foregone(attempt) or await attempt.run(self))
+        self._settle(attempt, ruling, attempt.envelope.traceparent)
+
+    async def _run_traced(self, attempt: Attempt) -> None:
+        parent = attempt.envelope.traceparent or telemetry.derived(attempt.envelope.id)
+        with attempt_span(attempt.envelope, attempt.begun, parent) as span:
+            ruling = self._rule(attempt, self._foregone(attempt) or await attempt.run(self))
             if ruling.failure is not None:
                 telemetry.failed(span, f"{ruling.failure.type}: {ruling.failure.message}")
-        if not attempt.lost:
-            await self._settle(attempt, ruling, telemetry.traceparent(span) or parent)
+        self._settle(attempt, ruling, telemetry.traceparent(span) or parent)
 
     def _foregone(self, attempt: Attempt) -> Ending | None:
         """How it ends without being run at all, if so."""
@@ -163,58 +174,44 @@ class Runner:
             return Crashed(begun.crashes)
         if envelope.deadline is not None and envelope.deadline <= begun.started_at:
             return TimedOut(begun.started_at - envelope.deadline, deadline=True)
+        if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.attempts == 1:
+            return Expired(begun.started_at - envelope.expires_at)
         if attempt.definition is None:
             log.warning("%s: no task %r here; parked for a worker that knows it", envelope.id, envelope.task)
             return Unknown(envelope.task)
         return None
 
-    async def _execute(self, attempt: Attempt) -> Ending:
-        async def publish(percent: float | None, message: str) -> None:
-            await self._report_running(attempt, percent, message)
-
-        progress = Progress(publish)
-        try:
-            return await attempt.run(self.threads, progress.tell)
-        finally:
-            await progress.end()
-
-    async def _report_running(self, attempt: Attempt, percent: float | None, message: str) -> None:
-        envelope, begun = attempt.envelope, attempt.begun
-        if percent is not None or message:
-            await self.broker.note(begun.lease, msgspec.json.encode({"percent": percent, "message": message}))
-        if not attempt.lost:
-            said = f"attempt {begun.attempts} runs on {self.worker}"
-            standing = self._standing(attempt, Phase.RUNNING, "Running", said)
-            self.reporter.standing(envelope, replace(standing, percent=percent, said=message))
-
-    def _standing(self, attempt: Attempt, phase: Phase, reason: str, message: str) -> Standing:
-        begun = attempt.begun
-        return Standing(
-            phase,
-            reason,
-            message,
-            at=self.clock(),
-            attempts=begun.attempts,
-            worker=self.worker,
-            queued_at=begun.queued_at,
-            started_at=begun.started_at,
-            traceparent=attempt.envelope.traceparent,
-        )
+    def _rule(self, attempt: Attempt, ending: Ending) -> Ruling:
+        begun, definition = attempt.begun, attempt.definition
+        limit = self.policies.config(begun.lease.queue).max_crashes
+        options = definition.options if definition else None
+        by = Standards(begun.attempts, attempt.policy.retry, begun.crashes, limit, options)
+        return rule(ending, by, self.random)
 
     # --- 3. settle and report -----------------------------------------------------------------------------------
 
-    async def _settle(self, attempt: Attempt, ruling: Ruling, traceparent: str) -> None:
+    def _settle(self, attempt: Attempt, ruling: Ruling, traceparent: str | None) -> None:
+        lease, attempt.over = attempt.begun.lease, True
+        if attempt.lost or not lease.nonce:
+            return self.leases.drop(lease)
         outcome = self._outcome(attempt, ruling, traceparent) if ruling.verb is Verb.END else None
         settlement = Settlement(
-            lease=attempt.begun.lease,
+            lease=lease,
             verb=ruling.verb,
-            message=attempt.message,
             phase=ruling.phase,
             outcome=outcome,
             delay=ruling.delay,
-            life=UNFINISHED_SECONDS + ruling.delay if outcome is None else attempt.policy.result_ttl,
+            life=self._life(attempt.policy, ruling),
         )
-        if not await self._settling.settle(settlement):
+        return self._settling.add(settlement, partial(self._settled, attempt, ruling, outcome))
+
+    def _life(self, policy: Policy, ruling: Ruling) -> float:
+        """How long the outcome stays. A dead letter's is the reason that belongs to it."""
+        return max(policy.result_ttl, BURIED_SECONDS) if ruling.phase is Phase.DEAD_LETTERED else policy.result_ttl
+
+    def _settled(self, attempt: Attempt, ruling: Ruling, outcome: Outcome | None, settled: bool) -> None:
+        self.leases.drop(attempt.begun.lease)
+        if not settled:
             log.warning("%s: its lease was lost; whoever has it now decides its outcome", attempt.envelope.id)
         elif outcome is None:
             self._report_waiting(attempt, ruling)
@@ -224,20 +221,19 @@ class Runner:
     def _report_waiting(self, attempt: Attempt, ruling: Ruling) -> None:
         """A wait of less than a moment isn't worth a write: the next attempt says more."""
         if ruling.verb is Verb.PARK:
-            message = f"no live worker knows the task {attempt.envelope.task!r}: it waits for one that does"
-            self.reporter.standing(attempt.envelope, self._standing(attempt, ruling.phase, "Parked", message))
+            self.reporter.standing(attempt.envelope, parked(attempt.envelope, attempt.begun, self.clock()))
         elif ruling.delay >= WORTH_TELLING_SECONDS and ruling.failure is not None:
-            message = f"again in {ruling.delay:.0f} s after {ruling.failure.type}: {ruling.failure.message}"
-            self.reporter.standing(attempt.envelope, self._standing(attempt, ruling.phase, "Retrying", message))
+            standing = retrying(attempt.envelope, attempt.begun, self.clock(), ruling)
+            self.reporter.standing(attempt.envelope, standing)
 
-    def _outcome(self, attempt: Attempt, ruling: Ruling, traceparent: str) -> Outcome:
+    def _outcome(self, attempt: Attempt, ruling: Ruling, traceparent: str | None) -> Outcome:
         envelope, begun = attempt.envelope, attempt.begun
         return Outcome(
             id=envelope.id,
             task=envelope.task,
             phase=ruling.phase,
-            attempts=begun.attempts,
-            worker=self.worker,
+            attempts=begun.attempts - (begun.verdict is Verdict.RUN and not attempt.started),
+            worker=self.claimer.worker,
             queued_at=begun.queued_at,
             started_at=begun.started_at,
             finished_at=max(begun.started_at, self.clock()),
@@ -246,6 +242,18 @@ class Runner:
             traceparent=traceparent,
             resource=envelope.resource,
         )
+
+    async def publish(self, attempt: Attempt) -> None:
+        """Report that a task runs, and how far it is."""
+        if attempt.over:
+            return
+        envelope, begun = attempt.envelope, attempt.begun
+        percent, message = attempt.said
+        if begun.lease.nonce and (percent is not None or message):
+            await self.broker.note(begun.lease, msgspec.json.encode({"percent": percent, "message": message}))
+        if not (attempt.lost or attempt.over):
+            standing = running(envelope, begun, self.clock(), self.claimer.worker)
+            self.reporter.standing(envelope, replace(standing, percent=percent, said=message))
 
     # --- from outside -----------------------------------------------------------------------------------------
 
@@ -262,19 +270,28 @@ class Runner:
         """Somebody cancelled a task; if it runs here, stop it."""
         if attempt := self.attempts.get(id):
             attempt.stop(Phase.CANCELLED, "cancelled while it ran")
+        else:
+            self._cancelled.append(id)
 
     def _lease_changed(self, lease: Lease, renewal: Renewal) -> None:
         attempt = self.attempts.get(lease.id)
         if renewal is Renewal.CANCEL:
             self.cancel(lease.id)
         elif attempt is not None and attempt.begun.lease == lease:
+            log.warning("%s: its lease was lost; this attempt is stopped", lease.id)
             attempt.lose()
+
+    async def ended(self, id: str, patience: float) -> None:
+        """Return when a task that runs here has ended, or after `patience` seconds."""
+        if (task := self._tasks.get(id)) is not None:
+            await asyncio.wait([task], timeout=patience)
 
     async def drain(self, seconds: float) -> None:
         """Let what runs finish for `seconds`, then hand the rest back."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
         for attempt in list(self.attempts.values()):
             attempt.stop(None, "its worker shuts down")
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=HAND_BACK_SECONDS)
+            await asyncio.wait(self._tasks.values(), timeout=HAND_BACK_SECONDS)
+        await self._settling.drain(HAND_BACK_SECONDS)

@@ -1,15 +1,16 @@
-"""What a queue needs while nobody works on it: due tasks made ready, dead workers' tasks taken over."""
+"""What a worker does for a queue beside running its tasks: due tasks, abandoned ones, parked ones, broadcasts."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from penstock.broker.protocol import Broker, Delivery
+from penstock.broker import Broker
+from penstock.broker.messages import Claimer
 from penstock.errors import PenstockError
-from penstock.worker.slots import Slots
 
 __all__ = ["Upkeep"]
 
@@ -19,19 +20,23 @@ SHORTEST_SLEEP_SECONDS = 0.005
 RECLAIMS_PER_LEASE = 4
 PARKED_SECONDS = 5.0
 PARKED_LOOK = 500
+BROADCAST_SECONDS = 5.0
+TIDY_SECONDS = 60.0
 
 
 @dataclass(eq=False)
 class Upkeep:
-    """One queue's timers. They run while the queue is idle too."""
+    """One queue's timers. They run while the queue is idle, and while the worker is busy, too."""
 
     broker: Broker
     queue: str
-    consumer: str
+    claimer: Claimer
     lease_seconds: float
-    slots: Slots
-    accept: Callable[[Sequence[Delivery]], Awaitable[None]]
     wants: Callable[[bytes], bool]
+    suspects: Callable[[], None]
+    announce: Callable[[Sequence[bytes]], None]
+    _told: asyncio.Event = field(default_factory=asyncio.Event)
+    _place: str | None = None
 
     async def promote(self) -> None:
         """Make due tasks ready, close to their time."""
@@ -56,18 +61,50 @@ class Upkeep:
             await asyncio.sleep(PARKED_SECONDS)
 
     async def reclaim(self) -> None:
-        """Take over what no worker keeps, as far as there is room for it."""
+        """Put back what no worker keeps. Only after a whole lease of unbroken contact: in an outage nobody could renew,
+        and what still runs elsewhere must get the time to say so first."""
+        clock = asyncio.get_running_loop().time
+        since = clock()
         while True:
             await asyncio.sleep(self.lease_seconds / RECLAIMS_PER_LEASE)
-            room = self.slots.take_now(self.slots.free)
-            taken: Sequence[Delivery] = []
             try:
-                if room:
-                    taken = await self.broker.reclaim(self.queue, self.consumer, room, lease=self.lease_seconds)
+                await self.broker.ping()
+                if clock() - since >= self.lease_seconds:
+                    await self._reclaim()
             except PenstockError as error:
                 log.warning("queue %s: couldn't look for abandoned tasks: %s", self.queue, error)
-            finally:
-                self.slots.give_back(room - len(taken))
-            if taken:
-                log.info("queue %s: took over %d tasks from workers that went away", self.queue, len(taken))
-                await self.accept(taken)
+                since = clock()
+
+    async def _reclaim(self) -> None:
+        reclaimed = await self.broker.reclaim(self.queue, self.claimer, lease=self.lease_seconds)
+        if reclaimed.moved:
+            log.info("queue %s: put back %d tasks of workers that went away", self.queue, reclaimed.moved)
+        if reclaimed.suspects:
+            self.suspects()
+
+    async def join(self) -> None:
+        """From now on every broadcast is meant for this worker, too."""
+        with suppress(PenstockError):
+            self._place, _ = await self.broker.broadcasts(self.queue, None)
+
+    def told(self) -> None:
+        """There is a broadcast."""
+        self._told.set()
+
+    async def broadcasts(self) -> None:
+        """Run what is meant for every worker."""
+        while True:
+            self._told.clear()
+            with suppress(PenstockError):
+                self._place, messages = await self.broker.broadcasts(self.queue, self._place)
+                self.announce(messages)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BROADCAST_SECONDS):
+                    await self._told.wait()
+
+    async def tidy(self) -> None:
+        """Forget what time has made useless."""
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            with suppress(PenstockError):
+                await self.broker.tidy(self.queue)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 
-from penstock.broker.protocol import Verb
+from penstock.broker.messages import Verb
+from penstock.definition import Options
 from penstock.outcome import Failure
 from penstock.retry import Retry, RetryPolicy
 from penstock.status import Phase
+from penstock.worker.child import Answer, Error, Value
+from penstock.worker.failure import described, lineage, name_of
 
-__all__ = ["Ending", "Raised", "Returned", "Ruling", "Stopped", "TimedOut", "rule"]
-
-_CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.")
+__all__ = [
+    "Died",
+    "Ending",
+    "Expired",
+    "Raised",
+    "RaisedInChild",
+    "Returned",
+    "Ruling",
+    "Standards",
+    "Stopped",
+    "TimedOut",
+    "ended_in_child",
+    "rule",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,15 @@ class Raised:
     """The function raised, or its result couldn't be encoded."""
 
     error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedInChild:
+    """The same in a process of its own: the exception as data, `lineage` the qualified names of its classes."""
+
+    failure: Failure
+    lineage: tuple[str, ...]
+    asked: Retry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +82,34 @@ class Crashed:
     crashes: int
 
 
-Ending = Returned | Raised | TimedOut | Stopped | Unknown | Crashed
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The process that it had to itself ended under it."""
+
+    exitcode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """It wasn't started in time."""
+
+    seconds: float
+
+
+Ending = Returned | Raised | RaisedInChild | TimedOut | Stopped | Unknown | Crashed | Died | Expired
+
+
+def ended_in_child(answer: Answer) -> Ending:
+    """How a call in a child process ended."""
+    match answer:
+        case Value(data):
+            return Returned(data)
+        case Error():
+            failure = Failure.bounded(answer.type, answer.message, answer.traceback, retryable=True)
+            asked = Retry(answer.retry_delay, answer.message) if answer.is_retry else None
+            return RaisedInChild(failure, answer.lineage, asked)
+        case _:
+            return Died(answer.exitcode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,57 +123,85 @@ class Ruling:
     failure: Failure | None = None
 
 
-def rule(ending: Ending, attempts: int, policy: RetryPolicy, random: Callable[[], float]) -> Ruling:
-    """The ruling on an attempt, the `attempts`-th start of the function."""
+@dataclass(frozen=True, slots=True)
+class Standards:
+    """What an attempt is judged by: `attempts` starts of the function so far, `crashes` apart from them."""
+
+    attempts: int
+    policy: RetryPolicy
+    crashes: int = 0
+    max_crashes: int = 3
+    options: Options | None = None
+
+
+def rule(ending: Ending, by: Standards, random: Callable[[], float]) -> Ruling:
+    """The ruling on an attempt."""
     match ending:
         case Returned(value):
             return Ruling(Verb.END, Phase.SUCCEEDED, result=value)
-        case Stopped(why=Phase.CANCELLED, reason=reason):
-            return Ruling(Verb.END, Phase.CANCELLED, failure=Failure.bounded("Cancelled", reason))
-        case Stopped():
-            return Ruling(Verb.RELEASE, Phase.QUEUED)
-        case Unknown():
-            return Ruling(Verb.PARK, Phase.QUEUED)
-        case Crashed(crashes):
-            message = f"its worker died {crashes} times while running it"
-            return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=Failure.bounded("WorkerCrashed", message))
-        case TimedOut(seconds, deadline=True):
-            message = (
-                f"the deadline had passed {seconds:.1f} s before" if seconds else "the deadline passed while it ran"
-            )
-            return Ruling(Verb.END, Phase.FAILED, failure=Failure.bounded("DeadlineExceeded", message))
+        case Stopped() | Unknown():
+            return _from_outside(ending)
+        case Crashed() | Died():
+            return _took_down(ending, by)
+        case Expired() | TimedOut(deadline=True):
+            return _too_late(ending)
         case TimedOut(seconds):
             failure = Failure.bounded("TimedOut", f"the attempt took longer than {seconds:g} s", retryable=True)
-            return _again_or_dead(failure, attempts, policy, policy.delay(attempts, random))
+            return _again_or_dead(failure, by, by.policy.delay(by.attempts, random))
         case Raised(error):
-            failure = _described(error)
-            asked = error.delay if isinstance(error, Retry) else None
-            delay = policy.delay(attempts, random) if asked is None else max(0.0, asked)
-            return _again_or_dead(failure, attempts, policy, delay)
+            asked = error if isinstance(error, Retry) else None
+            return _raised(RaisedInChild(described(error), lineage(type(error)), asked), by, random)
+        case RaisedInChild():
+            return _raised(ending, by, random)
 
 
-def _again_or_dead(failure: Failure, attempts: int, policy: RetryPolicy, delay: float) -> Ruling:
-    if policy.exhausted(attempts):
+def _raised(ending: RaisedInChild, by: Standards, random: Callable[[], float]) -> Ruling:
+    if ending.asked is None and _gives_up(ending.lineage, by.options):
+        failure = Failure.bounded(ending.failure.type, ending.failure.message, ending.failure.traceback)
+        return Ruling(Verb.END, Phase.FAILED, failure=failure)
+    asked = ending.asked.delay if ending.asked else None
+    delay = by.policy.delay(by.attempts, random) if asked is None else max(0.0, asked)
+    return _again_or_dead(ending.failure, by, delay)
+
+
+def _gives_up(names: tuple[str, ...], options: Options | None) -> bool:
+    """Whether the task's declaration makes this exception final: listed in give_up_on, or not in retry_on."""
+    if options is None:
+        return False
+    if any(name_of(kind) in names for kind in options.give_up_on):
+        return True
+    return options.retry_on is not None and not any(name_of(kind) in names for kind in options.retry_on)
+
+
+def _from_outside(ending: Stopped | Unknown) -> Ruling:
+    if isinstance(ending, Unknown):
+        return Ruling(Verb.PARK, Phase.QUEUED)
+    if ending.why is not Phase.CANCELLED:
+        return Ruling(Verb.RELEASE, Phase.QUEUED)
+    return Ruling(Verb.END, Phase.CANCELLED, failure=Failure.bounded("Cancelled", ending.reason))
+
+
+def _too_late(ending: Expired | TimedOut) -> Ruling:
+    if isinstance(ending, Expired):
+        message = f"it wasn't started within its time; {ending.seconds:.1f} s too late"
+        return Ruling(Verb.END, Phase.FAILED, failure=Failure.bounded("Expired", message))
+    before = f"the deadline had passed {ending.seconds:.1f} s before"
+    message = before if ending.seconds else "the deadline passed while it ran"
+    return Ruling(Verb.END, Phase.FAILED, failure=Failure.bounded("DeadlineExceeded", message))
+
+
+def _took_down(ending: Crashed | Died, by: Standards) -> Ruling:
+    """A worker that died gave its task back already; a child process that died leaves that to its worker."""
+    if isinstance(ending, Crashed):
+        message = f"its worker died {ending.crashes} times while running it"
+    elif by.crashes + 1 < by.max_crashes:
+        return Ruling(Verb.CRASH, Phase.QUEUED)
+    else:
+        message = f"its process died {by.crashes + 1} times while running it, last with exit code {ending.exitcode}"
+    return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=Failure.bounded("WorkerCrashed", message))
+
+
+def _again_or_dead(failure: Failure, by: Standards, delay: float) -> Ruling:
+    if by.policy.exhausted(by.attempts):
         return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=failure)
     return Ruling(Verb.RETRY, Phase.RETRYING, delay=delay, failure=failure)
-
-
-def _users_part(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames above the task: how a worker calls it says nothing to its author."""
-    part = trace
-    while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(_CALLERS):
-        part = part.tb_next
-    return part or trace
-
-
-def _described(error: BaseException) -> Failure:
-    """The exception as data."""
-    text = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
-    return Failure.bounded(type(error).__qualname__, _message(error), text, retryable=True)
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # an exception's own __str__ may fail, and mustn't take the outcome with it
-        return "(its message can't be shown)"

@@ -7,17 +7,23 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
-from penstock.broker.protocol import Broker
+from penstock.broker import Broker
+from penstock.broker.messages import Claimer, Signal
 from penstock.definition import Definition
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, SubmissionError
 from penstock.stopping import stopped
+from penstock.worker.attempt import Attempt
 from penstock.worker.intake import Intake
 from penstock.worker.policy import Policies
+from penstock.worker.processes import Processes
+from penstock.worker.progress import report_progress
+from penstock.worker.recycling import Limits, due, resident_bytes
 from penstock.worker.reporter import NobodyAsks, Reporter
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
@@ -47,6 +53,12 @@ class Settings:
     drain_seconds: float = 30.0
     name: str = field(default_factory=socket.gethostname)
     consumer: str = field(default_factory=_incarnation)
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def claimer(self) -> Claimer:
+        """As the broker knows it."""
+        return Claimer(self.consumer, self.name)
 
 
 class Worker:
@@ -58,27 +70,38 @@ class Worker:
         self.settings = settings
         self.last_pulse = 0.0
         self.working = False
+        self.spent = asyncio.Event()  # it has done enough and should be replaced; see `recycling`
         self._broker = broker
         self._reporter = reporter or NobodyAsks()
         self._slots = Slots(settings.concurrency)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=TASK_THREADS)
+        self._processes = Processes(settings.concurrency)
+        self._policies = Policies(broker)
         self._runner = Runner(
             tasks,
             broker,
-            settings.name,
-            settings.consumer,
+            settings.claimer,
             settings.lease_seconds,
             self._slots,
             self._threads,
+            self._processes,
             self._reporter,
-            Policies(broker),
+            self._policies,
         )
-        self._intakes = [
-            Intake(broker, queue, order, settings.consumer, self._slots, self._runner.accept)
+        self._intakes = {
+            queue: Intake(broker, queue, order, settings.claimer, self._slots, self._runner)
             for order, queue in enumerate(settings.queues)
-        ]
+        }
+        self._upkeep = {queue: self._upkeep_of(queue) for queue in settings.queues}
         self._reading: list[asyncio.Task[None]] = []
         self._timers: list[asyncio.Task[None]] = []
+
+    def _upkeep_of(self, queue: str) -> Upkeep:
+        settings, runner = self.settings, self._runner
+        suspects = self._intakes[queue].isolate
+        return Upkeep(
+            self._broker, queue, settings.claimer, settings.lease_seconds, runner.wants, suspects, runner.announce
+        )
 
     @property
     def busy(self) -> int:
@@ -86,27 +109,36 @@ class Worker:
         return len(self._runner.attempts)
 
     async def __aenter__(self) -> Worker:
+        """Raises ConfigurationError where the broker can't be relied on; one that is away is waited for."""
+        try:
+            await self._broker.check()
+        except SubmissionError as error:
+            log.warning("the broker doesn't answer yet: %s", error)
+        await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
-        self._reading = [_kept(intake.run, f"intake {intake.queue}") for intake in self._intakes]
-        self._timers = [_kept(self._pulse, "pulse"), _kept(self._cancellations, "cancellations")]
-        for queue in self.settings.queues:
-            upkeep = Upkeep(
-                self._broker,
-                queue,
-                self.settings.consumer,
-                self.settings.lease_seconds,
-                self._slots,
-                self._runner.accept,
-                self._runner.wants,
-            )
-            self._timers += [
-                _kept(upkeep.promote, f"promote {queue}"),
-                _kept(upkeep.reclaim, f"reclaim {queue}"),
-                _kept(upkeep.unpark, f"unpark {queue}"),
-            ]
+        self._reading = [_kept(intake.run, f"intake {queue}") for queue, intake in self._intakes.items()]
+        self._timers = [
+            _kept(self._pulse, "pulse"),
+            _kept(self._signals, "signals"),
+            _kept(partial(self._policies.follow, self.settings.queues), "settings"),
+            _kept(partial(report_progress, self._running, self._runner.publish), "progress"),
+        ]
+        for queue, upkeep in self._upkeep.items():
+            chores = (upkeep.promote, upkeep.reclaim, upkeep.unpark, upkeep.broadcasts, upkeep.tidy)
+            self._timers += [_kept(chore, f"{chore.__name__} {queue}") for chore in chores]
         self.last_pulse, self.working = asyncio.get_running_loop().time(), True
         log.info("working on %s, %d at a time", ", ".join(self.settings.queues), self.settings.concurrency)
         return self
+
+    def _running(self) -> Iterable[Attempt]:
+        return self._runner.attempts.values()
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Return when it should stop, or when it is spent."""
+        waits = [asyncio.create_task(event.wait()) for event in (stop, self.spent)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
     async def __aexit__(self, *exc: object) -> None:
         await self.drain()
@@ -115,7 +147,7 @@ class Worker:
         """Shut down in order: 1. claim no more, 2. finish or hand back, 3. report, 4. leave the groups."""
         log.info("draining: %d tasks have %g s", self.busy, self.settings.drain_seconds)
         self.working = False
-        for intake in self._intakes:
+        for intake in self._intakes.values():
             intake.stop()
         self._slots.close()
         await asyncio.gather(*self._reading, return_exceptions=True)
@@ -124,20 +156,35 @@ class Worker:
         await self._reporter.drain(REPORT_SECONDS)
         await self._runner.leases.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._processes.close()
         with suppress(PenstockError):
             for queue in self.settings.queues:
-                await self._broker.leave(queue, self.settings.consumer)
+                await self._broker.leave(queue, self.settings.claimer)
 
     async def _pulse(self) -> None:
         """The liveness probe looks at this: a stuck loop misses it."""
         while True:
             self.last_pulse = asyncio.get_running_loop().time()
+            if not self.spent.is_set() and (why := due(self.settings.limits, self._runner.done, resident_bytes)):
+                log.info("to be replaced: %s", why)
+                self.spent.set()
             await asyncio.sleep(PULSE_SECONDS)
 
-    async def _cancellations(self) -> None:
-        async with aclosing(self._broker.cancellations(self.settings.queues)) as ids:
-            async for id in ids:
-                self._runner.cancel(id)
+    async def _signals(self) -> None:
+        async with aclosing(self._broker.signals(self.settings.queues)) as signals:
+            async for signal in signals:
+                self._told(signal)
+
+    def _told(self, signal: Signal) -> None:
+        if signal.kind == "cancel":
+            return self._runner.cancel(signal.value)
+        if signal.value not in self._intakes:
+            return None
+        if signal.kind == "broadcast":
+            return self._upkeep[signal.value].told()
+        if signal.kind == "settings":
+            self._policies.changed()
+        return self._intakes[signal.value].opened()
 
 
 def _kept(work: Callable[[], Coroutine[object, object, None]], name: str) -> asyncio.Task[None]:

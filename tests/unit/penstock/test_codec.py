@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -40,6 +41,12 @@ class Point(NamedTuple):
 class Item:
     sku: str
     price: Decimal
+
+
+@dataclass(frozen=True)
+class Sample:
+    value: float
+    unit: str
 
 
 class Receipt(BaseModel):
@@ -94,12 +101,25 @@ def test_bytes_arrive_as_they_were_sent() -> None:
     assert codec.decode_value(codec.encode_value(b"abc"), bytes) == b"abc"
 
 
-def test_a_float_beyond_json_is_refused_or_kept() -> None:
-    try:
-        data = codec.encode_value(float("inf"))
-    except ConfigurationError:
-        return
-    assert codec.decode_value(data, float) == float("inf")
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize(
+    "around", [lambda x: x, lambda x: [None, {"deep": (1, x)}], lambda x: Sample(x, "null"), lambda x: {1: [x]}]
+)
+def test_a_float_beyond_json_is_refused(number: float, around: Callable[[float], object]) -> None:
+    with pytest.raises(ConfigurationError, match="NaN or an infinity, which JSON can't say"):
+        codec.encode_value(around(number))
+
+
+def test_the_word_null_is_no_float_beyond_json() -> None:
+    value = {"null": ["null", None, Sample(1.5, "null")]}
+    assert codec.decode_value(codec.encode_value(value)) == {"null": ["null", None, {"value": 1.5, "unit": "null"}]}
+
+
+def test_a_call_without_arguments_is_always_the_same_bytes() -> None:
+    assert codec.encode_call((), {}) == codec.encode_value([[], {}]) == codec.NO_ARGUMENTS
+    first, second = codec.decode_call(codec.NO_ARGUMENTS), codec.decode_call(codec.NO_ARGUMENTS)
+    first[0].append(1)
+    assert second == ([], {})  # nobody shares them
 
 
 def test_without_an_annotation_a_result_is_plain_json() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from penstock import ConfigurationError, TaskContext
-from penstock.definition import Definition, Options, task_name
+from penstock.definition import Definition, Options, Place, task_name
 
 
 def defined(function: Callable[..., Any]) -> Definition:
@@ -21,6 +21,43 @@ async def fetch(url: str, *, context: TaskContext = TaskContext()) -> list[int]:
 def test_coroutine_functions_run_on_the_loop_and_others_in_threads() -> None:
     assert defined(fetch).is_async
     assert not defined(len).is_async
+    assert (defined(fetch).place, defined(len).place) == ("loop", "thread")
+
+
+@pytest.mark.parametrize(
+    ("function", "place"), [(len, "loop"), (len, "thread"), (len, "process"), (fetch, "loop"), (fetch, "process")]
+)
+def test_a_task_may_say_where_it_runs(function: Callable[..., Any], place: Place) -> None:
+    assert Definition("shop.f", function, Options("shop", run_in=place)).place == place
+
+
+def test_a_coroutine_function_does_not_run_in_a_thread() -> None:
+    with pytest.raises(ConfigurationError, match=r"shop\.f: run_in='thread' is for plain functions"):
+        Definition("shop.f", fetch, Options("shop", run_in="thread"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"timeout": 0}, r"@app\.task\(timeout=0\): use more than 0 seconds"),
+        ({"expires": -1}, r"@app\.task\(expires=-1\): use more than 0 seconds"),
+        ({"result_ttl": 0}, r"@app\.task\(result_ttl=0\): use more than 0 seconds"),
+        ({"run_in": "pod"}, r"@app\.task\(run_in='pod'\): use one of loop, thread, process"),
+        ({"retry_on": ("ValueError",)}, r"@app\.task\(retry_on=.*: use exception classes, such as"),
+        ({"give_up_on": (ValueError("x"),)}, r"@app\.task\(give_up_on=.*: use exception classes, such as"),
+        ({"retry_on": (int,)}, r"@app\.task\(retry_on=.*: use exception classes, such as"),
+        ({"retry_on": ValueError}, r"@app\.task\(retry_on=.*: use exception classes, such as"),
+        ({"priority": "urgent"}, r"@app\.task\(priority='urgent'\): use one of critical, high, normal, low"),
+    ],
+)
+def test_a_declaration_that_cannot_be_names_the_field_and_the_remedy(fields: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        Options("shop", **fields)
+
+
+def test_a_function_that_a_child_could_not_find_again_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(ConfigurationError, match="define it at the top level of a module"):
+        Definition("shop.f", lambda: None, Options("shop", run_in="process"))
 
 
 def test_the_context_is_found_by_its_annotation() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.envelope import VERSION, Envelope, ResourceRef, Undecodable, decode, encode
+from penstock.envelope import VERSION, Envelope, ResourceRef, Undecodable, Unique, decode, encode, priority_of
 from penstock.keys import PRIORITIES
 from penstock.retry import RetryPolicy
 
@@ -27,6 +27,10 @@ envelopes = st.builds(
     result_ttl=st.none() | seconds,
     traceparent=st.none() | text,
     resource=st.none() | st.builds(ResourceRef, text, text, text, counts, counts),
+    expires_at=st.none() | seconds,
+    key=st.none() | text,
+    unique=st.none()
+    | st.builds(Unique, text, st.sampled_from(["started", "finished", "expired"]), seconds, st.booleans()),
 )
 PLAIN = Envelope(id="shop/1", task="shop.send", queue="shop", created_at=1.0)
 
@@ -75,3 +79,13 @@ def test_what_an_envelope_must_say(missing: str) -> None:
     del fields[missing]
     with pytest.raises(Undecodable, match=missing):
         decode(msgspec.msgpack.encode(fields))
+
+
+@given(envelopes)
+def test_the_priority_of_a_message_is_read(envelope: Envelope) -> None:
+    assert priority_of(encode(envelope)) == envelope.priority
+
+
+@given(st.binary())
+def test_the_priority_of_garbage_is_the_usual_one(data: bytes) -> None:
+    assert priority_of(data) == "normal"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import ConfigurationError
-from penstock.keys import PRIORITIES, QueueKeys, queue_of, task_id
+from penstock.keys import PRIORITIES, QueueKeys, checked_queue, queue_of, task_id
 from penstock.resources.task import Priority
 
 KEYS = QueueKeys("shop", "emails")
@@ -32,15 +32,37 @@ def test_no_key_is_shared_between_queues_or_namespaces(n1: str, q1: str, n2: str
 
 
 def test_all_keys_of_a_queue_share_one_slot() -> None:
-    every = [*KEYS.fixed, *KEYS.shared, KEYS.control, KEYS.done, KEYS.task("emails/1")]
+    every = [*KEYS.fixed, KEYS.control, KEYS.done, KEYS.task("emails/1")]
     assert all(key.startswith("penstock:{shop/emails}:") for key in every)
 
 
 def test_the_fixed_keys_are_distinct() -> None:
-    assert len(set(KEYS.fixed)) == len(KEYS.fixed)
-    assert set(KEYS.shared) < set(KEYS.fixed)
+    every = [*KEYS.fixed, KEYS.control, KEYS.done]
+    assert len(set(every)) == len(every)
 
 
-def test_one_stream_a_priority_most_urgent_first() -> None:
-    assert [stream.rsplit(":", 1)[1] for stream in KEYS.streams] == ["critical", "high", "normal", "low"]
+def test_each_fixed_key_has_a_name() -> None:
+    assert KEYS.tasks == "penstock:{shop/emails}:tasks"
+    assert {KEYS.delayed, KEYS.gated, KEYS.parked, KEYS.dead, KEYS.outbox, KEYS.settings} < set(KEYS.fixed)
+
+
+def test_a_key_that_there_is_not_has_no_name() -> None:
+    with pytest.raises(AttributeError, match="colour"):
+        _ = KEYS.colour
+
+
+@pytest.mark.parametrize("wrong", ["", "Emails", "-emails", "emails_", "a/b", "é", "a" * 64, "a b"])
+def test_a_queue_that_no_key_can_hold_is_refused_with_a_remedy(wrong: str) -> None:
+    with pytest.raises(ConfigurationError, match="use up to 63 lower-case letters"):
+        checked_queue(wrong)
+
+
+@given(names)
+def test_other_names_pass(queue: str) -> None:
+    assert checked_queue(queue) == queue
+
+
+def test_one_stream_a_priority_most_urgent_first_then_the_released_and_the_suspects() -> None:
+    places = [stream.rsplit(":", 1)[1] for stream in KEYS.streams]
+    assert places == ["critical", "high", "normal", "low", "released", "suspect"]
     assert [*PRIORITIES] == [str(priority) for priority in Priority]

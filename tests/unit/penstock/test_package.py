@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import penstock
+from penstock import errors
 
 HEAVY = ("pydantic", "aiohttp", "kopf", "kubernetes_asyncio", "redis", "opentelemetry.sdk", "typer", "fastapi")
 
@@ -44,3 +45,8 @@ def test_every_public_class_is_exported() -> None:
 def test_what_a_task_may_raise_is_exported() -> None:
     errors = {name for name in penstock.__all__ if issubclass(getattr(penstock, name), penstock.PenstockError)}
     assert {"TaskFailed", "TaskTimedOut", "TaskCancelled", "ResultTimeout", "ResultExpired"} < errors
+
+
+def test_what_submitting_may_raise_is_exported() -> None:
+    raised = {name for name in errors.__all__ if issubclass(getattr(errors, name), errors.SubmissionError)}
+    assert raised - {"ApiRefused", "NotConnected"} < set(penstock.__all__)  # those two are SubmissionErrors to callers

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_a_call_becomes_a_valid_task() -> None:
             "backoff": {"initialSeconds": 1.0, "factor": 2.0, "maxSeconds": 300.0, "jitter": True},
         },
     }
+
+
+def test_its_concurrency_key_is_the_resources() -> None:
+    manifest = task_manifest(send_welcome.options(resource="a", concurrency_key="customer-7").s(1), None)
+    assert manifest["spec"]["concurrencyKey"] == "customer-7"
+
+
+@pytest.mark.parametrize("fields", [{"key": "welcome-42"}, {"expires": 5.0}])
+def test_what_a_resource_cannot_say_is_refused_and_not_forgotten(fields: dict[str, Any]) -> None:
+    (name,) = fields
+    with pytest.raises(ConfigurationError, match=name):
+        task_manifest(send_welcome.options(resource="a", **fields).s(1), None)
 
 
 def test_a_name_is_made_where_none_is_given() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from penstock import ConfigurationError, Penstock, RetryPolicy, codec
 from penstock.definition import Definition, Options
-from penstock.envelope import decode, encode
+from penstock.envelope import Unique, decode, encode
 from penstock.keys import PRIORITIES, Priority, queue_of
 from penstock.submission import CallOptions, Signature
 
@@ -36,11 +36,25 @@ def call(options: CallOptions | None = None, **declared: Any) -> Signature[None]
         ({"at": MOMENT.replace(tzinfo=None)}, "time zone"),
         ({"priority": "urgent"}, "critical, high, normal, low"),
         ({"max_attempts": 0}, "max_attempts=0"),
+        ({"expires": 0}, r"options\(expires=0\): use more than 0 seconds"),
+        ({"key_ttl": -1}, r"options\(key_ttl=-1\): use more than 0 seconds"),
+        ({"until": "later"}, r"options\(until='later'\): use one of started, finished, expired"),
+        ({"key": ""}, r"options\(key=''\): use 1 to 256 printable characters"),
+        ({"key": "x" * 257}, r"options\(key='x+'\): use 1 to 256 printable characters"),
+        ({"key": "a\nb"}, r"options\(key='a\\nb'\): use 1 to 256 printable characters"),
+        ({"concurrency_key": ""}, r"options\(concurrency_key=''\): use 1 to 256 printable characters"),
+        ({"retry": RetryPolicy(0)}, r"options\(max_attempts=0\): use 1 \(no retry\) or more"),
+        ({"retry": RetryPolicy(initial=9, maximum=3)}, r"options\(retry=.*use initial ≥ 0, factor ≥ 1 and maximum"),
     ],
 )
 def test_options_that_cannot_be_are_refused_with_a_remedy(fields: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
         CallOptions(**fields)
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=256))
+def test_any_printable_text_is_a_key(key: str) -> None:
+    assert call(CallOptions(key=key, concurrency_key=key)).envelope(NOW, None).key == key
 
 
 @pytest.mark.parametrize("queue", ["a/b", "Not A Queue"])
@@ -83,6 +97,35 @@ def test_a_moment_is_kept() -> None:
 
 def test_no_delay_is_none() -> None:
     assert call(CallOptions(delay=0)).envelope(NOW, None).not_before is None
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (CallOptions(expires=5), NOW + 5),
+        (CallOptions(expires=5, delay=60), NOW + 65),
+        (CallOptions(expires=5, at=MOMENT), MOMENT.timestamp() + 5),
+        (CallOptions(), None),
+    ],
+)
+def test_what_expires_does_so_after_its_earliest_start(options: CallOptions, expected: float | None) -> None:
+    assert call(options).envelope(NOW, None).expires_at == expected
+
+
+def test_a_declared_expiry_holds_unless_the_call_says_otherwise() -> None:
+    assert call(expires=7).envelope(NOW, None).expires_at == NOW + 7
+    assert call(CallOptions(expires=5), expires=7).envelope(NOW, None).expires_at == NOW + 5
+
+
+def test_an_idempotency_key_travels_with_its_scope() -> None:
+    assert call().envelope(NOW, None).unique is None
+    assert call(CallOptions(key="a")).envelope(NOW, None).unique == Unique("a")
+    options = CallOptions(key="a", until="started", key_ttl=9, keep_on_failure=True)
+    assert call(options).envelope(NOW, None).unique == Unique("a", "started", 9, True)
+
+
+def test_an_idempotency_key_stays_for_a_week_unless_the_call_says_otherwise() -> None:
+    assert Unique("a").ttl == CallOptions().key_ttl == 7 * 24 * 3600
 
 
 def test_ids_are_unique() -> None:

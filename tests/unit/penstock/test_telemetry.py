@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach
 
 from penstock import telemetry
-from penstock.telemetry import Step
+from penstock.telemetry import Step, Tracing
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 names = st.lists(st.text(), min_size=1, max_size=4)
@@ -102,3 +103,71 @@ def test_without_an_sdk_there_is_nothing_to_carry() -> None:
 def test_an_attempt_is_numbered() -> None:
     assert "penstock.attempt" not in telemetry.attributes(Step.WAIT, id="a/1", task="a.b", queue="a")
     assert telemetry.attributes(Step.ATTEMPT, id="a/1", task="a.b", queue="a", attempt=2)["penstock.attempt"] == 2
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "expected"),
+    [
+        (None, True),  # a trace that was never begun may be
+        (f"00-{TRACE}-{SPAN}-01", True),
+        (f"00-{TRACE}-{SPAN}-00", False),
+        (f"00-{TRACE}-{SPAN}-03", True),  # further flags
+        (f"00-{TRACE}-{SPAN}-02", False),
+    ],
+)
+def test_a_trace_says_whether_it_is_recorded(traceparent: str | None, expected: bool) -> None:
+    assert telemetry.sampled(traceparent) == expected
+
+
+@given(st.text())
+def test_whether_any_text_is_recorded_is_told_without_an_error(text: str) -> None:
+    telemetry.sampled(text)
+
+
+def test_a_later_version_says_whether_it_is_recorded_at_the_same_place() -> None:
+    assert telemetry.sampled(f"cc-{TRACE}-{SPAN}-01-more")
+    assert not telemetry.sampled(f"cc-{TRACE}-{SPAN}-00-more")
+
+
+@given(hexadecimal(32), hexadecimal(16))
+def test_whatever_is_current_is_carried_on(trace_hex: str, span_hex: str) -> None:
+    written = f"00-{trace_hex}-{span_hex}-01"
+    token = attach(telemetry.parse(written) or Context())
+    try:
+        assert telemetry.current() == written
+    finally:
+        detach(token)
+    assert telemetry.current() is None
+
+
+class Named:
+    """A provider whose sampler is of a class of that name."""
+
+    def __init__(self, name: str) -> None:
+        self.sampler = type(name, (), {})()
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        (trace.ProxyTracerProvider(), Tracing.OFF),
+        (trace.NoOpTracerProvider(), Tracing.OFF),
+        (Named("ParentBased"), Tracing.FOLLOW),
+        (Named("ParentBasedTraceIdRatio"), Tracing.FOLLOW),
+        (Named("TraceIdRatioBased"), Tracing.ASK),
+        (object(), Tracing.ASK),
+    ],
+)
+def test_how_spans_are_made_follows_from_the_provider(
+    provider: object, expected: Tracing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    assert telemetry.tracing() is expected
+    assert telemetry.enabled() == (expected is not Tracing.OFF)
+
+
+def test_the_names_of_the_sdks_samplers_are_known() -> None:
+    from opentelemetry.sdk.trace import sampling
+
+    for sampler in (sampling.DEFAULT_ON, sampling.ParentBasedTraceIdRatio(0.5)):
+        assert type(sampler).__name__ in {"ParentBased", "ParentBasedTraceIdRatio"}

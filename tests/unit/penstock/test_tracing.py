@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace import TracerProvider as Provider
@@ -41,13 +42,17 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
     exporter = InMemorySpanExporter()
     providers: list[TracerProvider] = []
 
+    class Here(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            return exporter.export(spans)
+
     def keep(provider: Provider) -> None:
         assert isinstance(provider, TracerProvider)
         providers.append(provider)
 
-    monkeypatch.setattr(trace_exporter, "OTLPSpanExporter", lambda: exporter)
+    monkeypatch.setattr(trace_exporter, "OTLPSpanExporter", Here)
     monkeypatch.setattr(trace, "set_tracer_provider", keep)
-    monkeypatch.setattr(trace, "get_tracer", lambda scope: providers[0].get_tracer(scope))  # noqa: PLW0108 — later
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: providers[0])
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:1")
     monkeypatch.delenv("OTEL_SDK_DISABLED", raising=False)
     flush = tracing.configure("penstock-test")
@@ -124,6 +129,24 @@ def test_a_failed_span_says_why(spans: Spans) -> None:
     telemetry.failed(span, "ValueError: x")
     span.end()
     assert (spans.the().status.status_code, spans.the().status.description) == (StatusCode.ERROR, "ValueError: x")
+
+
+def test_spans_that_come_faster_than_they_go_are_noticed(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "CONGESTED_SPANS", 2)
+    spans.all()
+    assert not tracing.congested()
+    for _ in range(3):
+        telemetry.start(Step.SUBMIT, NAMES).end()
+    assert tracing.congested()
+    spans.all()
+    assert not tracing.congested()
+
+
+def test_spans_that_are_not_recorded_congest_nothing(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "CONGESTED_SPANS", 2)
+    for _ in range(9):
+        telemetry.start(Step.ATTEMPT, NAMES, parent=f"{PARENT[:-2]}00").end()
+    assert not tracing.congested()
 
 
 def test_the_service_is_named(spans: Spans) -> None:

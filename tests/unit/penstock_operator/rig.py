@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from penstock.broker import Broker
 from penstock.broker.memory import MemoryBroker
-from penstock.broker.protocol import Begun, Delivery, Depth, Settlement, Verb
+from penstock.broker.memory.state import Memory
+from penstock.broker.messages import Begun, Claimer, Depth, Limits, QueueConfig, Settlement, Verb
 from penstock.envelope import Envelope, decode
 from penstock.kube import Manifest
 from penstock.outcome import Outcome
@@ -24,6 +25,8 @@ from penstock_operator.tasks import Tasks
 from tests.unit.fake_kube import FakeKube
 
 NAMESPACE = "shop"
+WORKER = Claimer("w", "pod-1")
+WORKER = Claimer("w", "pod-1")
 SETTINGS = Settings("memory://", "penstock-system", "worker:1", "IfNotPresent", "penstock-worker", "", "INFO")
 
 
@@ -104,19 +107,16 @@ class TaskRig:
 
     # --- a worker -------------------------------------------------------------------------------------------------
 
-    async def start(self, queue: str = "mail") -> tuple[Delivery, Begun]:
+    async def start(self, queue: str = "mail") -> Begun:
         """Begin the only ready task."""
-        [delivery] = await self.broker.claim(queue, "w", 10)
-        [begun] = await self.broker.begin([delivery], "w", "pod-1", max_crashes=3)
-        return delivery, begun
+        [begun] = (await self.broker.claim(queue, WORKER, 10)).begun
+        return begun
 
-    async def settle(
-        self, delivery: Delivery, begun: Begun, phase: Phase = Phase.SUCCEEDED, *, at: float | None = None
-    ) -> Outcome:
+    async def settle(self, begun: Begun, phase: Phase = Phase.SUCCEEDED, *, at: float | None = None) -> Outcome:
         """End it as a worker does that dies before it reports."""
-        envelope = decode(delivery.message)
+        envelope = decode(begun.message)
         outcome = Outcome(
-            id=delivery.id,
+            id=envelope.id,
             task=envelope.task,
             phase=phase,
             attempts=begun.attempts,
@@ -125,9 +125,7 @@ class TaskRig:
             result=b"7" if phase is Phase.SUCCEEDED else None,
             resource=envelope.resource,
         )
-        settlement = Settlement(
-            lease=begun.lease, verb=Verb.END, message=delivery.message, phase=phase, outcome=outcome, life=3600.0
-        )
+        settlement = Settlement(lease=begun.lease, verb=Verb.END, phase=phase, outcome=outcome, life=3600.0)
         assert await self.broker.settle([settlement]) == [True]
         return outcome
 
@@ -162,8 +160,15 @@ class TaskRig:
         """The broker forgets everything, as an empty Redis after a fail-over."""
         broker = self.broker
         assert isinstance(broker, MemoryBroker)
-        broker._records.clear()
-        broker._queues.clear()
+        broker._memory = Memory(self.clock)
+
+    def forget(self, id: str) -> None:
+        """The broker loses what it knows of one task, as after a fail-over."""
+        broker = self.broker
+        assert isinstance(broker, MemoryBroker)
+        if (state := broker._memory.tasks.pop(id, None)) is not None:
+            broker._memory.drop(id, state)
+        broker._memory.forget(id)
 
     async def depth(self, queue: str = "mail") -> Depth:
         """What the queue holds."""
@@ -171,7 +176,11 @@ class TaskRig:
 
     async def queued(self, queue: str = "mail") -> list[Envelope]:
         """Takes all that is ready."""
-        return [decode(delivery.message) for delivery in await self.broker.claim(queue, "w", 100)]
+        return [decode(begun.message) for begun in (await self.broker.claim(queue, WORKER, 100)).begun]
+
+    async def limit(self, depth: int, *, waits: bool = False) -> None:
+        """No more than so many tasks may wait in the queue."""
+        await self.broker.configure("mail", QueueConfig(limits=Limits(depth=depth), wait_for_room=waits))
 
 
 @asynccontextmanager

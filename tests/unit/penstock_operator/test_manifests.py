@@ -52,12 +52,13 @@ def test_it_selects_the_pods_that_it_makes() -> None:
 
 
 def test_the_worker_is_told_what_to_do() -> None:
-    env = environment(pod(queues=["mail", "reports"], concurrency=4, drainSeconds=90))
+    env = environment(pod(queues=["mail", "reports"], concurrency=4, processes=2, drainSeconds=90))
     values = {name: entry["value"] for name, entry in env.items() if "value" in entry}
     assert values == {
         "PENSTOCK_APP": "shop.tasks:app",
         "PENSTOCK_QUEUES": "mail,reports",
         "PENSTOCK_CONCURRENCY": "4",
+        "PENSTOCK_PROCESSES": "2",
         "PENSTOCK_DRAIN_SECONDS": "90",
         "PENSTOCK_HEALTH_PORT": "8081",
         "PENSTOCK_POOL": "fast",

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from penstock.broker.protocol import Depth
+from penstock.broker.messages import Depth
 from penstock.errors import ApiRefused
 from penstock.kube import Manifest
 from penstock_operator import pools as module

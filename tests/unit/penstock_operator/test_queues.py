@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from penstock.broker.protocol import Depth, QueueConfig
+from penstock import workqueue
+from penstock.broker.messages import Depth, Limits, QueueConfig
+from penstock.errors import NotConnected
 from penstock.kube import Manifest
 from penstock.resources.queue import TaskQueueSpec, TaskQueueStatus
 from penstock.retry import RetryPolicy
@@ -39,6 +41,15 @@ class QueueRig:
         """Create the queue's resource."""
         await self.kube.create(TASK_QUEUES, NAMESPACE, {"metadata": {"name": "mail"}, "spec": spec})
         await self.idle()
+
+    async def change(self, **spec: object) -> None:
+        """Change it."""
+        await self.kube.merge(TASK_QUEUES, NAMESPACE, "mail", {"spec": spec})
+        await self.idle()
+
+    async def paused(self) -> bool:
+        """Whether workers find it so."""
+        return (await self.brokers.of(NAMESPACE).depth(["mail"]))["mail"].paused
 
     async def config(self) -> QueueConfig:
         """What workers read."""
@@ -126,10 +137,56 @@ async def test_an_unknown_depth_leaves_the_last_one_standing(rig: QueueRig) -> N
 
 
 async def test_what_is_not_acted_on_is_told(rig: QueueRig) -> None:
-    await rig.apply(paused=True, maxDepth=5)
+    await rig.apply(allowedTasks=["shop.*"], maxDepth=5)
     enforced = rig.condition("Enforced")
     assert (enforced["status"], enforced["reason"]) == ("False", "NotSupportedYet")
-    assert enforced["message"].endswith("paused, max_depth")
+    assert enforced["message"].endswith("allowed_tasks")
+
+
+async def test_limits_are_acted_on(rig: QueueRig) -> None:
+    await rig.apply(paused=True, maxDepth=5, overflow="Wait", concurrency={"max": 3}, rateLimit={"tasks": 10})
+    assert rig.condition("Enforced")["status"] == "True"
+    config = await rig.config()
+    assert config.limits == Limits(rate=10, concurrency=3, depth=5)
+    assert config.wait_for_room
+
+
+async def test_a_paused_queue_is_paused_and_goes_on(rig: QueueRig) -> None:
+    await rig.apply(paused=True)
+    assert await rig.paused()
+    await rig.change(paused=False)
+    assert not await rig.paused()
+
+
+async def test_without_its_resource_a_paused_queue_goes_on(rig: QueueRig) -> None:
+    await rig.apply(paused=True, maxDepth=5)
+    await rig.kube.delete(TASK_QUEUES, NAMESPACE, "mail")
+    await rig.idle()
+    assert not await rig.paused()
+    assert await rig.config() == QueueConfig()
+
+
+async def test_the_resource_has_the_last_word_on_a_pause(rig: QueueRig) -> None:
+    await rig.apply(timeoutSeconds=30)
+    await rig.brokers.of(NAMESPACE).pause("mail", True)
+    await rig.change(timeoutSeconds=60)
+    assert not await rig.paused()
+
+
+async def test_what_was_not_published_is_tried_again(rig: QueueRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = rig.brokers.of(NAMESPACE)
+    pause, outages = broker.pause, [1, 2]
+
+    async def flaky(queue: str, paused: bool) -> None:
+        if outages:
+            outages.pop()
+            raise NotConnected("nothing answers")
+        await pause(queue, paused)
+
+    monkeypatch.setattr(broker, "pause", flaky)
+    monkeypatch.setattr(workqueue, "FIRST_PAUSE_SECONDS", 0.001)
+    await rig.apply(paused=True)
+    await wait_for(rig.paused, "the queue to be paused after all", patience=5)
 
 
 async def test_the_default_life_of_its_tasks(rig: QueueRig) -> None:
@@ -150,10 +207,38 @@ def test_the_spec_becomes_the_workers_settings() -> None:
             "timeoutSeconds": 1.5,
             "resultTTLSeconds": 60,
             "maxCrashes": 1,
-            "deadLetter": {"maxLength": 7},
+            "deadLetter": {"maxLength": 7, "retentionSeconds": 60},
+            "rateLimit": {"tasks": 5, "periodSeconds": 60, "burst": 3, "perKey": True},
+            "concurrency": {"max": 8, "perKey": 2},
+            "maxDepth": 100,
+            "overflow": "Wait",
         }
     )
-    assert config_of(spec) == QueueConfig(RetryPolicy(9), 1.5, 60, 1, 7)
+    assert config_of(spec) == QueueConfig(
+        retry=RetryPolicy(9),
+        timeout=1.5,
+        result_ttl=60,
+        limits=Limits(5, 60, 3, True, 8, 2, 100),
+        wait_for_room=True,
+        max_crashes=1,
+        dead_letters=7,
+        dead_seconds=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "limits"),
+    [
+        ({}, Limits()),
+        ({"rateLimit": {"tasks": 5}}, Limits(rate=5, period=1, burst=1)),  # evenly spread
+        ({"concurrency": {"max": 8}}, Limits(concurrency=8)),
+        ({"concurrency": {"perKey": 2}}, Limits(concurrency_per_key=2)),
+        ({"maxDepth": 9}, Limits(depth=9)),
+    ],
+)
+def test_limits_that_are_absent_do_not_limit(spec: dict[str, object], limits: Limits) -> None:
+    config = config_of(TaskQueueSpec.model_validate(spec))
+    assert (config.limits, config.wait_for_room) == (limits, False)
 
 
 def test_the_defaults_of_resource_and_broker_are_the_same() -> None:

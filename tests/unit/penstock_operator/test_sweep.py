@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from penstock.broker.memory import MemoryBroker
 from penstock.errors import ApiRefused
 from penstock.report import TASKS
 from penstock_operator import sweep as module
@@ -38,19 +37,12 @@ async def swept(rig: TaskRig, times: int = 2) -> None:
     for _ in range(times):
         task = await rig.apply(f"canary-{len(rig.kube.requests)}", task="canary.sing")
         await rig.queued("canary")
-        await _forget(rig, f"canary/{task['metadata']['uid']}-1")
+        rig.forget(f"canary/{task['metadata']['uid']}-1")
 
         async def sings() -> bool:
             return bool(await rig.queued("canary"))
 
         await wait_for(sings, "the sweep to have been through", patience=5)
-
-
-async def _forget(rig: TaskRig, id: str) -> None:
-    """The broker loses one record, as after a fail-over."""
-    broker = rig.broker
-    assert isinstance(broker, MemoryBroker)
-    del broker._records[id]
 
 
 async def soon(condition: Callable[[], Awaitable[object]], what: str) -> None:
@@ -78,7 +70,7 @@ async def test_what_the_broker_knows_is_left_alone(rig: TaskRig) -> None:
 
 async def test_an_outcome_that_a_dead_worker_left_is_reported(rig: TaskRig) -> None:
     await rig.apply()
-    await rig.settle(*await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
+    await rig.settle(await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
     async with sweeping(rig):
 
         async def told() -> bool:
@@ -90,7 +82,7 @@ async def test_an_outcome_that_a_dead_worker_left_is_reported(rig: TaskRig) -> N
 
 async def test_a_fresh_outcome_is_its_workers_to_report(rig: TaskRig) -> None:
     await rig.apply()
-    await rig.settle(*await rig.start())
+    await rig.settle(await rig.start())
     async with sweeping(rig):
         await swept(rig)
     assert rig.phase() == "Pending"
@@ -103,7 +95,7 @@ async def test_an_outcome_whose_task_is_gone_is_struck_off(rig: TaskRig) -> None
     await rig.apply()
     started = await rig.start()
     await rig.delete()
-    await rig.settle(*started, at=rig.clock() - REPORT_GRACE_SECONDS - 1)
+    await rig.settle(started, at=rig.clock() - REPORT_GRACE_SECONDS - 1)
     async with sweeping(rig):
 
         async def struck() -> bool:
@@ -114,7 +106,7 @@ async def test_an_outcome_whose_task_is_gone_is_struck_off(rig: TaskRig) -> None
 
 async def test_an_outcome_that_left_the_outbox_unreported_is_found_by_its_record(rig: TaskRig) -> None:
     await rig.apply()
-    outcome = await rig.settle(*await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
+    outcome = await rig.settle(await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
     await rig.broker.clear([outcome])
     async with sweeping(rig):
 
@@ -126,7 +118,7 @@ async def test_an_outcome_that_left_the_outbox_unreported_is_found_by_its_record
 
 async def test_an_outage_ends_no_sweep(rig: TaskRig) -> None:
     await rig.apply()
-    await rig.settle(*await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
+    await rig.settle(await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
     refusals = [ApiRefused(503, "ServiceUnavailable", "later")] * 3
     rig.kube.refuse = lambda _method, _path: refusals.pop() if refusals else None
     async with sweeping(rig):
@@ -141,7 +133,7 @@ async def test_an_outage_ends_no_sweep(rig: TaskRig) -> None:
 async def test_one_that_cannot_be_written_does_not_hold_up_the_others(rig: TaskRig) -> None:
     for name in ("a", "b"):
         await rig.apply(name)
-        await rig.settle(*await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
+        await rig.settle(await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
     rig.kube.refuse = lambda _method, path: ApiRefused(403, "Forbidden", "no") if "/tasks/a" in path else None
     async with sweeping(rig):
 
@@ -153,7 +145,7 @@ async def test_one_that_cannot_be_written_does_not_hold_up_the_others(rig: TaskR
 
 async def test_an_outcome_is_found_by_its_record_after_a_change_of_the_spec(rig: TaskRig) -> None:
     await rig.apply()
-    outcome = await rig.settle(*await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
+    outcome = await rig.settle(await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
     await rig.broker.clear([outcome])
     await rig.change(ttlSecondsAfterFinished=7)
     async with sweeping(rig):
@@ -193,11 +185,11 @@ class TestUnseenDeletions:
 
     async def test_an_ended_task_is_not_run_again(self, rig: TaskRig) -> None:
         task = await rig.apply()
-        await rig.settle(*await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
+        await rig.settle(await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
         rig.kube.vanish(TASKS, NAMESPACE, "a")
         async with sweeping(rig):
             await swept(rig)
-            await _forget(rig, f"mail/{task['metadata']['uid']}-1")  # its record expires a day later
+            rig.forget(f"mail/{task['metadata']['uid']}-1")  # its record expires a day later
             await swept(rig)
         assert (await rig.depth()).ready == 0
 

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from penstock import telemetry
-from penstock.broker.protocol import Settlement, Verb
+from penstock.broker.messages import Settlement, Verb
 from penstock.errors import ApiRefused, NotConnected
 from penstock.report import TASKS
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
-from tests.unit.penstock_operator.rig import NAMESPACE, TaskRig, task_rig
+from penstock_operator import tasks as module
+from tests.unit.penstock_operator.rig import NAMESPACE, WORKER, TaskRig, task_rig
 from tests.waiting import wait_for
 
 
@@ -22,7 +23,7 @@ async def rig() -> AsyncIterator[TaskRig]:
 
 async def finish(rig: TaskRig, phase: Phase = Phase.SUCCEEDED) -> None:
     """A worker runs the only ready task and reports."""
-    outcome = await rig.settle(*await rig.start(), phase)
+    outcome = await rig.settle(await rig.start(), phase)
     await StatusWriter(rig.kube).ended(outcome)
     await rig.broker.clear([outcome])
     await rig.idle()
@@ -130,7 +131,7 @@ class TestRefusal:
         started = await rig.start()
         await rig.later(11)
         assert not Phase(rig.phase()).terminal
-        await StatusWriter(rig.kube).ended(await rig.settle(*started))
+        await StatusWriter(rig.kube).ended(await rig.settle(started))
         assert rig.phase() == "Succeeded"
 
     async def test_an_event_tells_of_a_failure(self, rig: TaskRig) -> None:
@@ -175,18 +176,18 @@ class TestCancel:
 
     async def test_while_it_runs_its_worker_has_the_last_word(self, rig: TaskRig) -> None:
         await rig.apply()
-        delivery, begun = await rig.start()
+        begun = await rig.start()
         await rig.change(cancel=True)
         assert rig.phase() == "Pending"
-        assert rig.broker.renew([begun.lease], "w") == ["cancel"]
-        await StatusWriter(rig.kube).ended(await rig.settle(delivery, begun, Phase.CANCELLED))
+        assert rig.broker.renew([begun.lease], WORKER) == ["cancel"]
+        await StatusWriter(rig.kube).ended(await rig.settle(begun, Phase.CANCELLED))
         assert rig.phase() == "Cancelled"
 
     async def test_while_it_runs_it_may_end_first(self, rig: TaskRig) -> None:
         await rig.apply()
         started = await rig.start()
         await rig.change(cancel=True)
-        await StatusWriter(rig.kube).ended(await rig.settle(*started))
+        await StatusWriter(rig.kube).ended(await rig.settle(started))
         await rig.later(1.0)
         assert rig.phase() == "Succeeded"
 
@@ -202,10 +203,8 @@ class TestCancel:
 
     async def test_between_two_attempts_those_made_are_kept(self, rig: TaskRig) -> None:
         await rig.apply()
-        delivery, begun = await rig.start()
-        retry = Settlement(
-            lease=begun.lease, verb=Verb.RETRY, message=delivery.message, phase=Phase.RETRYING, delay=60.0, life=600.0
-        )
+        begun = await rig.start()
+        retry = Settlement(lease=begun.lease, verb=Verb.RETRY, phase=Phase.RETRYING, delay=60.0)
         await rig.broker.settle([retry])
         await rig.change(cancel=True)
         assert (rig.phase(), rig.status()["attempts"]) == ("Cancelled", 1)
@@ -214,7 +213,7 @@ class TestCancel:
         await rig.apply()
         started = await rig.start()
         await rig.change(cancel=True)
-        await StatusWriter(rig.kube).ended(await rig.settle(*started, Phase.CANCELLED))
+        await StatusWriter(rig.kube).ended(await rig.settle(started, Phase.CANCELLED))
         await rig.later(5.0)
         assert rig.status()["observedGeneration"] == rig.task()["metadata"]["generation"]
 
@@ -259,9 +258,9 @@ class TestHold:
 
     async def test_suspended_while_it_runs_it_goes_on(self, rig: TaskRig) -> None:
         await rig.apply()
-        _, begun = await rig.start()
+        begun = await rig.start()
         await rig.change(suspend=True)
-        assert rig.broker.renew([begun.lease], "w") == ["held"]
+        assert rig.broker.renew([begun.lease], WORKER) == ["held"]
 
     async def test_suspended_while_it_waits_and_let_go_it_is_queued(self, rig: TaskRig) -> None:
         await rig.apply()
@@ -274,6 +273,93 @@ class TestHold:
         await rig.change(suspend=False)
         await rig.change(suspend=True)
         assert (await rig.depth()).ready == 0
+
+
+class TestFullQueue:
+    async def test_one_that_refuses_fails_the_task(self, rig: TaskRig) -> None:
+        await rig.limit(1)
+        await rig.apply("a")
+        await rig.apply("b")
+        assert (rig.phase("a"), rig.phase("b")) == ("Pending", "Failed")
+        error = rig.status("b")["error"]
+        assert error["type"] == "QueueFull"
+        assert error["message"] == "queue mail holds as many tasks as its maxDepth, 1, allows"
+        assert rig.events() == [("Failed", "b")]
+        assert ((await rig.depth()).ready, await rig.broker.outbox("mail", 10)) == (1, [])
+
+    async def test_one_that_lets_them_wait_holds_it_and_says_so(self, rig: TaskRig) -> None:
+        await rig.limit(1, waits=True)
+        await rig.apply("a")
+        await rig.apply("b")
+        assert rig.phase("b") == "Blocked"
+        admitted = rig.condition("Admitted", "b")
+        assert (admitted["status"], admitted["reason"]) == ("False", "QueueFull")
+        await rig.later(2.0)
+        assert rig.kube.written("PATCH", "tasks") == 2  # that a waits, and once that b is held
+
+    async def test_what_was_held_is_queued_when_there_is_room(self, rig: TaskRig) -> None:
+        await rig.limit(1, waits=True)
+        await rig.apply("a")
+        await rig.apply("b")
+        await rig.start()
+        await rig.later(2.0)
+        assert (await rig.depth()).ready == 1
+        await rig.later(2.0)
+        assert rig.phase("b") == "Queued"
+
+    async def test_it_is_tried_again_soon_by_itself(self, rig: TaskRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "ROOM_SECONDS", 0.01)
+        await rig.limit(1, waits=True)
+        await rig.apply("a")
+        await rig.apply("b")
+        await rig.start()
+
+        async def queued() -> bool:
+            return (await rig.depth()).ready == 1
+
+        await wait_for(queued, "the held Task to be queued", patience=5)
+
+    async def test_what_is_held_may_be_cancelled_and_has_its_deadline(self, rig: TaskRig) -> None:
+        await rig.limit(1, waits=True)
+        await rig.apply("a")
+        await rig.apply("b")
+        await rig.apply("c", deadlineSeconds=10)
+        await rig.change("b", cancel=True)
+        assert rig.phase("b") == "Cancelled"
+        await rig.later(11)
+        assert (rig.phase("c"), rig.status("c")["error"]["type"]) == ("Failed", "DeadlineExceeded")
+
+    async def test_what_is_on_the_queue_already_is_not_refused_by_a_restarted_operator(self, rig: TaskRig) -> None:
+        await rig.limit(1)
+        await rig.apply("a")
+        rig.operate()
+        rig.tasks.queue.start()
+        await rig.later()
+        await rig.later(1.0)
+        await rig.tasks.queue.stop()
+        assert rig.phase("a") == "Queued"
+
+    async def test_a_task_that_is_let_go_into_a_full_queue_says_why_it_waits_now(self, rig: TaskRig) -> None:
+        await rig.limit(1, waits=True)
+        await rig.apply("a")
+        await rig.apply("b", suspend=True)
+        await rig.change("b", suspend=False)
+        assert rig.condition("Admitted", "b")["reason"] == "QueueFull"
+
+    async def test_a_held_task_that_is_suspended_says_so(self, rig: TaskRig) -> None:
+        await rig.limit(1, waits=True)
+        await rig.apply("a")
+        await rig.apply("b")
+        await rig.change("b", suspend=True)
+        assert rig.condition("Admitted", "b")["reason"] == "Suspended"
+
+    async def test_a_rerun_that_finds_the_queue_full_is_held_too(self, rig: TaskRig) -> None:
+        await rig.apply("a")
+        await finish(rig)
+        await rig.limit(1, waits=True)
+        await rig.apply("b")
+        await rig.change("a", run=2)
+        assert (rig.phase("a"), rig.status("a")["run"]) == ("Blocked", 2)
 
 
 class TestRerun:
@@ -303,7 +389,7 @@ class TestRerun:
         await rig.apply()
         started = await rig.start()
         await rig.change(run=2)
-        assert not await StatusWriter(rig.kube).ended(await rig.settle(*started))
+        assert not await StatusWriter(rig.kube).ended(await rig.settle(started))
         assert rig.phase() == "Pending"
 
     async def test_raised_before_the_end_only_the_later_run_is_left(self, rig: TaskRig) -> None:
@@ -347,9 +433,9 @@ class TestEnd:
 
     async def test_a_task_deleted_while_it_runs_is_cancelled(self, rig: TaskRig) -> None:
         await rig.apply()
-        _, begun = await rig.start()
+        begun = await rig.start()
         await rig.delete()
-        assert rig.broker.renew([begun.lease], "w") == ["cancel"]
+        assert rig.broker.renew([begun.lease], WORKER) == ["cancel"]
 
     async def test_a_task_deleted_while_the_broker_is_away_does_not_run_afterwards(
         self, rig: TaskRig, monkeypatch: pytest.MonkeyPatch

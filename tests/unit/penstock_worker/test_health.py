@@ -1,21 +1,31 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 import aiohttp
 import pytest
 
 from penstock.broker.memory import MemoryBroker
 from penstock.worker import Settings, Worker
-from penstock_worker.health import STUCK_SECONDS, Health
+from penstock_worker import health as module
+from penstock_worker.health import STUCK_SECONDS, Health, Oversight
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(count: int = 1) -> int:
+    """The first of so many in a row, below those that the system gives to connections."""
+    for first in random.sample(range(15_000, 30_000), 100):
+        with ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    stack.enter_context(socket.socket()).bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return first
+    raise OSError("no free ports")
 
 
 class Probes:
@@ -51,3 +61,47 @@ async def test_a_stuck_one_is_not_alive(probes: Probes) -> None:
     probes.worker.working = True
     probes.worker.last_pulse = asyncio.get_running_loop().time() - STUCK_SECONDS - 1
     assert await probes.ask("/healthz") == 500
+
+
+@asynccontextmanager
+async def overseen(*workers: Worker | None) -> AsyncIterator[Probes]:
+    """The probes of a pod with a process for each worker; None stands for one that is being started."""
+    port = free_port(1 + len(workers))
+    async with AsyncExitStack() as stack:
+        for number, worker in enumerate(workers):
+            if worker is not None:
+                await stack.enter_async_context(Health(worker, port + 1 + number))
+        async with Oversight(port, len(workers)):
+            yield Probes(Worker({}, MemoryBroker("test"), Settings(["mail"])), port)
+
+
+def process(*, working: bool = True, silent: float = 0.0) -> Worker:
+    worker = Worker({}, MemoryBroker("test"), Settings(["mail"]))
+    worker.working, worker.last_pulse = working, asyncio.get_running_loop().time() - silent
+    return worker
+
+
+class TestSeveralProcesses:
+    async def test_all_well(self) -> None:
+        async with overseen(process(), process()) as probes:
+            assert (await probes.ask("/healthz"), await probes.ask("/readyz")) == (200, 200)
+
+    async def test_one_that_is_being_started_again_harms_nobody(self) -> None:
+        async with overseen(process(), None) as probes:
+            assert (await probes.ask("/healthz"), await probes.ask("/readyz")) == (200, 200)
+
+    async def test_while_none_works_it_is_not_ready(self) -> None:
+        async with overseen(process(working=False), None) as probes:
+            assert (await probes.ask("/healthz"), await probes.ask("/readyz")) == (200, 503)
+
+    async def test_one_that_is_stuck_is_not_alive(self) -> None:
+        async with overseen(process(), process(silent=STUCK_SECONDS + 1)) as probes:
+            assert (await probes.ask("/healthz"), await probes.ask("/readyz")) == (500, 200)
+
+    async def test_one_that_does_not_answer_is_not_alive(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "ANSWER_SECONDS", 0.05)
+        port = free_port(2)
+        silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port + 1)
+        async with silent, Oversight(port, 1):
+            probes = Probes(process(), port)
+            assert (await probes.ask("/healthz"), await probes.ask("/readyz")) == (500, 503)

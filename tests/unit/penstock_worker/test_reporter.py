@@ -8,7 +8,7 @@ from msgspec import structs
 
 from penstock import workqueue
 from penstock.broker.memory import MemoryBroker
-from penstock.broker.protocol import Settlement, Verb
+from penstock.broker.messages import Claimer, Settlement, Verb
 from penstock.envelope import Envelope, ResourceRef
 from penstock.errors import ApiRefused, PenstockError
 from penstock.kube import Manifest
@@ -35,14 +35,11 @@ class Rig:
     async def settle(self) -> Outcome:
         """The Task ends; its outcome is in the outbox."""
         await self.broker.send([ENVELOPE])
-        [delivery] = await self.broker.claim("mail", "w", 1)
-        [begun] = await self.broker.begin([delivery], "w", "pod-1", max_crashes=3)
+        [begun] = (await self.broker.claim("mail", Claimer("w", "pod-1"), 1)).begun
         outcome = Outcome(
             id=ENVELOPE.id, task="mail.send", phase=Phase.SUCCEEDED, finished_at=time.time(), result=b"7", resource=REF
         )
-        end = Settlement(
-            lease=begun.lease, verb=Verb.END, message=b"", phase=Phase.SUCCEEDED, outcome=outcome, life=60.0
-        )
+        end = Settlement(lease=begun.lease, verb=Verb.END, phase=Phase.SUCCEEDED, outcome=outcome, life=60.0)
         await self.broker.settle([end])
         return outcome
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from penstock.errors import ConfigurationError
+from penstock.worker import Limits
+from penstock.worker.supervisor import PLACE
 from penstock_worker.settings import Settings
 
 LEAST = {"PENSTOCK_APP": "shop.tasks:app"}
@@ -30,6 +32,23 @@ def test_the_environment_decides() -> None:
     assert settings == Settings("shop.tasks:app", ("mail", "reports"), 4, 0.0, 2.5, 9, "fast-1", "DEBUG")
 
 
+def test_a_lone_worker_answers_probes_itself() -> None:
+    settings = Settings.from_environment(LEAST)
+    assert (settings.supervises, settings.port, settings.limits) == (False, 8081, Limits())
+
+
+@pytest.mark.parametrize("name", ["PENSTOCK_PROCESSES", "PENSTOCK_MAX_TASKS", "PENSTOCK_MAX_MEMORY_MIB"])
+def test_several_processes_and_such_as_are_replaced_are_supervised(name: str) -> None:
+    assert Settings.from_environment(LEAST | {name: "2"}).supervises
+
+
+def test_a_supervised_process_supervises_nobody_and_has_a_port_of_its_own() -> None:
+    environment = LEAST | {"PENSTOCK_PROCESSES": "4", "PENSTOCK_MAX_TASKS": "100", "PENSTOCK_MAX_MEMORY_MIB": "512"}
+    settings = Settings.from_environment(environment | {PLACE: "2"})
+    assert (settings.supervises, settings.port) == (False, 8081 + 1 + 2)
+    assert settings.limits == Limits(100, 512 * 2**20)
+
+
 def test_outside_a_pod_the_host_is_the_name() -> None:
     assert Settings.from_environment(LEAST | {"HOSTNAME": "laptop"}).pod == "laptop"
 
@@ -49,6 +68,9 @@ WRONG = [
     ("PENSTOCK_DRAIN_SECONDS", "-1"),
     ("PENSTOCK_LEASE_SECONDS", "0.5"),
     ("PENSTOCK_HEALTH_PORT", "http"),
+    ("PENSTOCK_PROCESSES", "0"),
+    ("PENSTOCK_MAX_TASKS", "-1"),
+    ("PENSTOCK_MAX_MEMORY_MIB", "much"),
 ]
 
 

@@ -1,39 +1,44 @@
-"""What the broker in memory holds: records of tasks, and queues of their messages."""
+"""What the broker in memory holds: tasks that aren't finished, outcomes, and queues of messages. The counterpart of
+`shared.lua`, and named as there."""
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from penstock.broker.memory.bell import Bell
-from penstock.broker.protocol import Delivery, Depth, QueueConfig
-from penstock.keys import PRIORITIES
+from penstock.broker.messages import Delivery, QueueConfig, Signal
+from penstock.envelope import Unique
+from penstock.keys import queue_of
 from penstock.outcome import Outcome
-from penstock.status import Phase
 
-__all__ = ["Claim", "Listener", "QueueState", "Record"]
+__all__ = ["PLACES", "RELEASED", "SUSPECT", "Claim", "Listener", "Memory", "QueueState", "State"]
 
-SHARES = (8, 4, 2, 1)  # of a claim's budget, most urgent first; as in claim.lua
+RELEASED, SUSPECT = 5, 6
+PLACES = range(1, SUSPECT + 1)
 
 
 @dataclass
-class Record:
-    """One task. `entry` is its place in a stream while it is ready or claimed."""
+class State:
+    """An unfinished task. `entry` is its place in `stream` while it is ready or claimed; `nonce` its lease."""
 
     message: bytes
-    stream: int
-    queued_at: float
-    phase: Phase = Phase.QUEUED
+    priority: int
+    stream: int = 0
     entry: str = ""
+    nonce: str = ""
+    worker: str = ""
     attempts: int = 0
     crashes: int = 0
-    worker: str = ""
-    nonce: str = ""
+    queued_at: float = 0.0
+    retrying: bool = False
     cancel: str = ""
-    outcome: Outcome | None = None
+    key: str | None = None
+    paced: bool = False
+    unique: Unique | None = None
     progress: bytes | None = None
-    expires_at: float = float("inf")
     ended: Bell = field(default_factory=Bell)
 
 
@@ -46,49 +51,102 @@ class Claim:
     renewed_at: float
 
 
+@dataclass(eq=False)
+class Listener:
+    """Who hears of signals."""
+
+    queues: frozenset[str]
+    heard: deque[Signal] = field(default_factory=deque)
+    bell: Bell = field(default_factory=Bell)
+
+
 @dataclass
 class QueueState:
-    """One queue: `ready` by priority (1–4), `claimed` by entry, `delayed` and `parked` ids by their times."""
+    """One queue. `delayed`, `parked` and `dead` are ids by their times, `gated` those that wait for their concurrency
+    key, in order; `rate` holds theoretical arrival times by key, "" for the whole queue's."""
 
-    ready: dict[int, deque[Delivery]] = field(default_factory=lambda: {i + 1: deque() for i in range(len(PRIORITIES))})
+    ready: dict[int, deque[Delivery]] = field(default_factory=lambda: {place: deque() for place in PLACES})
     claimed: dict[str, Claim] = field(default_factory=dict)
     delayed: dict[str, float] = field(default_factory=dict)
     parked: dict[str, float] = field(default_factory=dict)
-    dead: list[Delivery] = field(default_factory=list)
+    dead: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    gated: dict[str, list[tuple[int, int, str]]] = field(default_factory=dict)
+    running: dict[str, int] = field(default_factory=dict)
+    rate: dict[str, float] = field(default_factory=dict)
+    unique: dict[str, tuple[str, float]] = field(default_factory=dict)
     outbox: dict[str, Outcome] = field(default_factory=dict)
+    broadcasts: list[bytes] = field(default_factory=list)
     config: QueueConfig = field(default_factory=QueueConfig)
+    paused: bool = False
+    somebody_waits: bool = False
     arrived: Bell = field(default_factory=Bell)
 
-    def take(self, consumer: str, budget: int, now: float) -> list[Delivery]:
-        """Claim up to `budget` messages: first each priority's share, so that nothing starves; then the most urgent."""
-        taken: list[Delivery] = []
-        quotas = [max(1, budget * share // sum(SHARES)) for share in SHARES] + [budget] * len(SHARES)
-        for stream, quota in zip([*self.ready.values()] * 2, quotas, strict=True):
-            for _ in range(min(quota, budget - len(taken), len(stream))):
-                taken.append(stream.popleft())  # noqa: PERF401 — the bounds change as it goes
-        self.claimed |= {delivery.entry: Claim(delivery, consumer, now) for delivery in taken}
-        return taken
 
-    def depth(self, record: Callable[[str], Record | None], now: float, horizon: float) -> Depth:
-        """What it holds."""
-        waiting = [delivery for stream in self.ready.values() for delivery in stream]
-        queued = [known.queued_at for delivery in waiting if (known := record(delivery.id))]
-        due = sum(at <= now + horizon for at in self.delayed.values())
-        return Depth(
-            len(waiting),
-            len(self.delayed) - due,
-            due,
-            len(self.claimed),
-            len(self.dead),
-            len(self.parked),
-            max(0.0, now - min(queued)) if queued else 0.0,
-            frozenset(claim.consumer for claim in self.claimed.values()),
-        )
+class Memory:
+    """All queues of one namespace, and the moves of a message between its places."""
 
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.queues: defaultdict[str, QueueState] = defaultdict(QueueState)
+        self.tasks: dict[str, State] = {}
+        self.listeners: set[Listener] = set()
+        self._outcomes: dict[str, tuple[Outcome, float]] = {}
+        self._numbers = itertools.count(1)
 
-@dataclass(eq=False)
-class Listener:
-    """Who hears of cancellations."""
+    def number(self) -> int:
+        """The next of a growing row: entries, nonces."""
+        return next(self._numbers)
 
-    heard: deque[str] = field(default_factory=deque)
-    bell: Bell = field(default_factory=Bell)
+    def outcome(self, id: str) -> Outcome | None:
+        """How a task ended, unless that has expired."""
+        outcome, until = self._outcomes.get(id, (None, 0.0))
+        if outcome is not None and until <= self.clock():
+            del self._outcomes[id]
+            return None
+        return outcome
+
+    def record(self, outcome: Outcome, life: float) -> None:
+        """Keep an outcome for `life` seconds."""
+        self._outcomes[outcome.id] = (outcome, self.clock() + life)
+
+    def expire(self) -> None:
+        """Forget the outcomes whose time is over."""
+        now = self.clock()
+        self._outcomes = {id: kept for id, kept in self._outcomes.items() if kept[1] > now}
+
+    def forget(self, id: str) -> None:
+        """Keep it no longer."""
+        self._outcomes.pop(id, None)
+
+    def push(self, id: str, state: State, place: int) -> None:
+        """Make a message claimable."""
+        queue = queue_of(id)
+        state.stream, state.entry = place, str(self.number())
+        self.queues[queue].ready[place].append(Delivery(queue, place, state.entry, id, state.message))
+        self.queues[queue].arrived.ring()
+
+    def drop(self, id: str, state: State) -> None:
+        """Take its message off, ready or claimed."""
+        queue = self.queues[queue_of(id)]
+        if state.entry and queue.claimed.pop(state.entry, None) is None:
+            place = queue.ready[state.stream]
+            queue.ready[state.stream] = deque(delivery for delivery in place if delivery.entry != state.entry)
+        state.entry = ""
+
+    def unhold(self, id: str, state: State) -> None:
+        """Take it out of wherever it waits beside the streams."""
+        queue = self.queues[queue_of(id)]
+        queue.delayed.pop(id, None)
+        queue.parked.pop(id, None)
+        if state.key in queue.gated:
+            queue.gated[state.key] = [waiting for waiting in queue.gated[state.key] if waiting[2] != id]
+            if not queue.gated[state.key]:
+                del queue.gated[state.key]
+
+    def signal(self, kind: str, value: str) -> None:
+        """Tell the workers that listen to the queue."""
+        queue = queue_of(value) if kind == "cancel" else value
+        for listener in self.listeners:
+            if queue in listener.queues:
+                listener.heard.append(Signal(kind, value))
+                listener.bell.ring()

@@ -1,4 +1,4 @@
-"""Redis' publish/subscribe: outcomes that are waited for, and cancellations.
+"""Redis' publish/subscribe: outcomes that are waited for, and what workers are told.
 
 Messages may be missed (a reconnect, a full buffer), so every use of them has a slower way that can't:
 a waiter looks again every few seconds, a lease's renewal tells of cancellations.
@@ -11,15 +11,31 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 
-from redis.exceptions import RedisError
-
-from penstock.broker.streams.connection import Connection, Subscription
+from penstock.broker.streams.connection import Connection
 from penstock.stopping import stopped
 
 __all__ = ["Channels"]
 
 LOOK_AGAIN_SECONDS = 5.0
-RECONNECT_SECONDS = 0.5
+
+
+class _Waiter:
+    """One who waits for one id."""
+
+    def __init__(self) -> None:
+        self._heard = asyncio.Event()
+        self._payload: bytes | None = None
+
+    def tell(self, payload: bytes | None) -> None:
+        self._payload = payload
+        self._heard.set()
+
+    async def announced(self) -> bytes | None:
+        """What was published with the id (b"" if nothing), or None when it is just time to look again."""
+        if not await _within(self._heard):
+            return None
+        self._heard.clear()
+        return self._payload
 
 
 class Channels:
@@ -27,80 +43,69 @@ class Channels:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)  # id → who waits
-        self._subscribed: dict[str, asyncio.Event] = {}  # channel → set once Redis has confirmed it
+        self._waiting: defaultdict[str, set[_Waiter]] = defaultdict(set)  # id → who waits
+        self._confirmed: dict[str, asyncio.Event] = {}  # channel → set once Redis has confirmed it
         self._outcomes = connection.subscription()
         self._pump: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def listening(self, channel: str, id: str) -> AsyncGenerator[Callable[[], Awaitable[None]], None]:
-        """Listen for `id` on `channel`. Yields what returns when it was heard, or when it is time to look again."""
-        heard = asyncio.Event()
-        self._waiting[id].add(heard)
-
-        async def announced() -> None:
-            await _within(heard)
-            heard.clear()
-
+    async def listening(self, channel: str, id: str) -> AsyncGenerator[Callable[[], Awaitable[bytes | None]], None]:
+        """Listen for `id` on `channel`, whose messages are "ID" or "ID\\nPAYLOAD". Yields what waits for one and
+        returns its payload, or None when it is time to look again."""
+        waiter = _Waiter()
+        self._waiting[id].add(waiter)
         try:
             await self._subscribe(channel)
-            yield announced
+            yield waiter.announced
         finally:
-            self._waiting[id].discard(heard)
+            self._waiting[id].discard(waiter)
             if not self._waiting[id]:
                 del self._waiting[id]
 
     async def _subscribe(self, channel: str) -> None:
         """Return once Redis has confirmed; an outcome that is announced earlier would be missed."""
-        if channel not in self._subscribed:
-            self._subscribed[channel] = asyncio.Event()
-            with suppress(RedisError, OSError):
-                await self._outcomes.subscribe(channel)
+        if channel not in self._confirmed:
+            self._confirmed[channel] = asyncio.Event()
+            await self._outcomes.add(channel)
         if self._pump is None:
             self._pump = asyncio.create_task(self._deliver(), name="penstock-outcomes")
-        await _within(self._subscribed[channel])
+        await _within(self._confirmed[channel])
 
     async def _deliver(self) -> None:
-        async for kind, channel, id in _listen(self._outcomes):
-            if kind == "subscribe":
-                self._subscribed[channel].set()
-            for heard in self._waiting.get(id, ()):
-                heard.set()
+        async with aclosing(self._outcomes.messages()) as messages:
+            async for kind, channel, data in messages:
+                if kind == "subscribe":
+                    self._confirm(channel)
+                else:
+                    id, _, payload = data.partition(b"\n")
+                    for waiter in self._waiting.get(id.decode(), ()):
+                        waiter.tell(payload)
+
+    def _confirm(self, channel: str) -> None:
+        if self._confirmed[channel].is_set():  # a new connection: what was announced in between was missed
+            for waiters in self._waiting.values():
+                for waiter in waiters:
+                    waiter.tell(None)
+        self._confirmed[channel].set()
 
     async def messages(self, channels: Sequence[str]) -> AsyncGenerator[str, None]:
         """What is published on `channels`, on a subscription of its own, until the iteration is closed."""
         subscription = self._connection.subscription()
-        try:
-            with suppress(RedisError, OSError):  # a reconnect subscribes again
-                await subscription.subscribe(*channels)
-            async with aclosing(_listen(subscription)) as messages:
-                async for kind, _, data in messages:
-                    if kind == "message":
-                        yield data
-        finally:
-            await subscription.aclose()
+        await subscription.add(*channels)
+        async with aclosing(subscription.messages()) as messages:
+            async for kind, _, data in messages:
+                if kind == "message":
+                    yield data.decode()
 
     async def close(self) -> None:
         """End the subscription and whoever delivers from it."""
         if self._pump is not None:
             await stopped(self._pump)
-        await self._outcomes.aclose()
 
 
-async def _within(event: asyncio.Event) -> None:
+async def _within(event: asyncio.Event) -> bool:
+    """Whether it is set before it is time to look again."""
     with suppress(TimeoutError):
         async with asyncio.timeout(LOOK_AGAIN_SECONDS):
-            await event.wait()
-
-
-async def _listen(subscription: Subscription) -> AsyncGenerator[tuple[str, str, str], None]:
-    """(kind, channel, data) for ever; a lost connection is made anew, with its subscriptions."""
-    while True:
-        try:
-            message = await subscription.get_message(timeout=LOOK_AGAIN_SECONDS)
-        except (RedisError, OSError):
-            await asyncio.sleep(RECONNECT_SECONDS)
-            continue
-        if message is not None:
-            data = message["data"]
-            yield message["type"], message["channel"].decode(), data.decode() if isinstance(data, bytes) else ""
+            return await event.wait()
+    return False

@@ -1,140 +1,212 @@
-"""The connection to Redis: commands out, replies or our errors back. The only place that builds a redis client."""
+"""The connection to Redis, wherever it is: commands out, replies or our errors back."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from typing import cast
+import logging
+import os
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
 
-import redis
-import redis.asyncio as aioredis
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
-from penstock.broker.streams.library import Command, fcall, library_source, missing_library
-from penstock.errors import ConfigurationError, NotConnected, SubmissionError
+from penstock.broker.streams import fitness
+from penstock.broker.streams.address import Kind, Place, parsed
+from penstock.broker.streams.cluster import Sharded
+from penstock.broker.streams.library import Command, fcall, missing_library
+from penstock.broker.streams.line import Line
+from penstock.broker.streams.node import Node
+from penstock.broker.streams.refusal import code, demoted, refusal
+from penstock.broker.streams.route import Route
+from penstock.broker.streams.sentinels import Watched
+from penstock.broker.streams.subscription import Subscription
+from penstock.broker.streams.wire import Reply
+from penstock.errors import ConfigurationError, PenstockError
 
-__all__ = ["BlockingConnection", "Connection", "Reply", "Subscription"]
+__all__ = ["BlockingConnection", "Connection", "Reply"]
 
-Reply = object
-Subscription = aioredis.client.PubSub
-CONNECT_SECONDS = 5.0
-# Longer than any blocking read (BLOCK ≥ socket_timeout would time out on its own).
-REPLY_SECONDS = 15.0
-POOL_SIZE = 256
-CLOSE_SECONDS = 2.0
-
-
-def _refused(url: str, error: Exception) -> SubmissionError:
-    """Our error for theirs, without the password that a URL may hold."""
-    where = url.rsplit("@", 1)[-1]
-    if isinstance(error, ResponseError):
-        return SubmissionError(f"Redis at {where} refused: {error}")
-    return NotConnected(f"can't reach Redis at {where}: {error}; check PENSTOCK_URL and that it is up")
+log = logging.getLogger("penstock")
+R = TypeVar("R")
+REPLY_SECONDS = 15.0  # longer than any blocking read
+RENEWAL_SECONDS = 5.0  # a lease that isn't renewed soon needn't be renewed late
+CLOSE_SECONDS = 10.0
+TRIES = 16
+PAUSE_SECONDS = 0.1
+_ROUTES: dict[Kind, type[Route]] = {"single": Route, "sentinel": Watched, "cluster": Sharded}
 
 
 class Connection:
-    """Redis by commands. Nothing is repeated in silence: a repeated XADD would be a second task."""
+    """Redis by commands. Nothing that may have been executed is repeated here: a repeated XADD would be a second
+    task. Callers repeat; ids make that safe.
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        try:
-            # RESP2 and no callbacks: replies are plain lists, whatever the library's version makes of RESP3.
-            self._redis = aioredis.Redis.from_url(
-                url,
-                protocol=2,
-                retry=AsyncRetry(NoBackoff(), 0),
-                max_connections=POOL_SIZE,
-                socket_connect_timeout=CONNECT_SECONDS,
-                socket_timeout=REPLY_SECONDS,
-            )
-        except ValueError as error:
-            raise ConfigurationError(f"broker URL {url.rsplit('@', 1)[-1]!r}: {error}") from error
-        self._redis.response_callbacks.clear()
-        self._loading = asyncio.Lock()
-        self._under_way: set[asyncio.Task[Reply]] = set()
+    NotConnected: it may work later, whether or not it was executed. SubmissionError: Redis said no.
+    ConfigurationError: PENSTOCK_URL can't work as it is.
+    """
+
+    def __init__(self, url: str, *, patience: float = REPLY_SECONDS) -> None:
+        """`patience`: seconds for a reply."""
+        self._address = parsed(url)
+        self._route = _ROUTES[self._address.kind](self._address, patience)
 
     async def command(self, *command: str | bytes | int | float) -> Reply:
         """One command's reply."""
-        try:
-            # redis-py's stubs type this call as returning Any; it is a reply like any other.
-            return await self._whole(cast("Awaitable[Reply]", self._redis.execute_command(*command)))
-        except (RedisError, OSError) as error:
-            raise _refused(self.url, error) from error
-
-    async def commands(self, commands: Sequence[Command]) -> list[Reply]:
-        """Replies to commands sent together. A refused one's place holds its SubmissionError."""
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.response_callbacks = {}
-        for command in commands:
-            pipeline.execute_command(*command)
-        try:
-            replies = cast("list[Reply]", await self._whole(pipeline.execute(raise_on_error=False)))
-        except (RedisError, OSError) as error:
-            raise _refused(self.url, error) from error
-        return [_refused(self.url, reply) if isinstance(reply, Exception) else reply for reply in replies]
+        [reply] = await self._exchange(await self._node(command), (command,))
+        if isinstance(reply, PenstockError):
+            raise reply
+        return reply
 
     async def call(self, function: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]) -> Reply:
-        """A function of the library, which is loaded first where Redis hasn't got it."""
-        try:
-            return await self.command(*fcall(function, keys, args))
-        except SubmissionError as error:
-            if not missing_library(error):
-                raise
-        async with self._loading:
-            await self.command("FUNCTION", "LOAD", "REPLACE", library_source())
+        """What a function of the library returns."""
         return await self.command(*fcall(function, keys, args))
 
-    async def _whole(self, work: Awaitable[Reply]) -> Reply:
-        """See a command through, even if its caller is cancelled: redis-py would lose the connection from its pool,
-        which runs dry after some hundred cancellations (seen with 8.1)."""
-        task = asyncio.ensure_future(_reply(work))
-        self._under_way.add(task)
-        task.add_done_callback(self._seen_through)
-        return await asyncio.shield(task)
+    async def commands(self, commands: Sequence[Command]) -> list[Reply]:
+        """Replies to commands sent together. A refused one's place holds its error, a SubmissionError."""
+        places: dict[Node, list[int]] = {}
+        for index, command in enumerate(commands):
+            places.setdefault(await self._node(command), []).append(index)
+        exchanges = (self._exchange(node, [commands[index] for index in at]) for node, at in places.items())
+        replies: dict[int, Reply] = {}
+        for at, answers in zip(places.values(), await asyncio.gather(*exchanges), strict=True):
+            replies.update(zip(at, answers, strict=True))
+        return [replies[index] for index in range(len(commands))]
 
-    def _seen_through(self, task: asyncio.Task[Reply]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever still waits gets it; nobody else needs to hear of it
+    async def check(self) -> None:
+        """Raise ConfigurationError if this Redis can't be relied on. What may not be asked passes."""
+        for node in await self._nodes():
+            replies = await self._exchange(node, (("INFO", "server"), ("INFO", "memory")))
+            _check(node.place, b"".join(reply for reply in replies if isinstance(reply, bytes)).decode())
 
     def subscription(self) -> Subscription:
         """A subscriber on a connection of its own."""
-        return self._redis.pubsub()
+        return Subscription(self._line)
 
     async def close(self) -> None:
         """Close every connection, once the commands under way have ended."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=CLOSE_SECONDS)
-        await self._redis.aclose(close_connection_pool=True)
+        await self._route.close()
+
+    async def _node(self, command: Command) -> Node:
+        try:
+            return await self._route.node(command)
+        except (RedisError, OSError) as error:
+            raise refusal(self._address, error) from error
+
+    async def _nodes(self) -> list[Node]:
+        try:
+            return await self._route.nodes()
+        except (RedisError, OSError) as error:
+            raise refusal(self._address, error) from error
+
+    async def _line(self) -> Line:
+        node = await self._node(())
+        try:
+            return await node.line()
+        except (RedisError, OSError) as error:
+            raise self._lost(node, error) from error
+
+    async def _exchange(self, node: Node, commands: Sequence[Command]) -> list[Reply]:
+        replies = await self._ask(node, commands)
+        for index, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                replies[index] = await self._insist(node, commands[index], reply)
+        return replies
+
+    async def _ask(self, node: Node, commands: Sequence[Command]) -> list[Reply]:
+        try:
+            return await node.ask(commands)
+        except (RedisError, OSError) as error:
+            raise self._lost(node, error) from error
+
+    async def _insist(self, node: Node, command: Command, error: Exception) -> Reply:
+        """Follow a refusal that means "elsewhere", "later" or "not loaded": it came before anything was executed, so
+        sending the command again is safe. Returns the last word, a reply or our error."""
+        for _ in range(TRIES):
+            try:
+                again = await self._again(node, command, error)
+            except ResponseError as refused:  # the library was
+                return self._verdict(node, refused)
+            if again is None:
+                break
+            node, commands = again
+            *_, reply = await self._ask(node, commands)
+            if not isinstance(reply, Exception):
+                return reply
+            error = reply
+        return self._verdict(node, error)
+
+    async def _again(self, node: Node, command: Command, error: Exception) -> tuple[Node, Sequence[Command]] | None:
+        """Whom to ask after such a refusal, and what. None after any other."""
+        said = code(error)
+        if said == "MOVED":
+            return self._route.redirected(error, node), (command,)
+        if said == "ASK":
+            return self._route.redirected(error, node), (("ASKING",), command)
+        if said in ("TRYAGAIN", "CLUSTERDOWN"):
+            self._route.doubt(node)
+            await asyncio.sleep(PAUSE_SECONDS)
+            return await self._node(command), (command,)
+        if command[0] == "FCALL" and missing_library(error):
+            await node.load()
+            return node, (command,)
+        return None
+
+    def _verdict(self, node: Node, error: Exception) -> PenstockError:
+        if not isinstance(error, ResponseError):
+            raise self._lost(node, error) from error
+        if demoted(error):  # its connections lead to the wrong server, however well they work
+            node.drop("it isn't the master any more")
+            self._route.doubt(node)
+        return refusal(node.place, error)
+
+    def _lost(self, node: Node, error: Exception) -> PenstockError:
+        self._route.doubt(node)
+        return refusal(node.place, error)
 
 
-async def _reply(work: Awaitable[Reply]) -> Reply:
-    return await work
+def _check(place: Place, info: str) -> None:
+    if version := fitness.outdated(info):
+        raise ConfigurationError(f"Redis at {place} is {version}: Penstock needs 7.0 or later; upgrade it")
+    if policy := fitness.eviction(info):
+        risk = f"Redis at {place} may throw tasks away when it is full: its maxmemory-policy is {policy}"
+        if os.environ.get("PENSTOCK_ALLOW_EVICTION") != "1":
+            raise ConfigurationError(
+                f"{risk}; make it noeviction, or set PENSTOCK_ALLOW_EVICTION=1 to run all the same"
+            )
+        log.warning("%s", risk)
 
 
 class BlockingConnection:
-    """The same for one thread, which renews leases while the event loop may be busy."""
+    """The same for threads: what renews leases mustn't need the event loop, which may be busy. It has its own."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._redis = redis.Redis.from_url(
-            url,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=CONNECT_SECONDS,
-        )
+        self._connection = Connection(url, patience=RENEWAL_SECONDS)
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def call(self, function: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]) -> Reply:
-        """A function of the library, which is there: a task that holds a lease was claimed by it."""
-        try:
-            return cast("Reply", self._redis.execute_command(*fcall(function, keys, args)))
-        except (RedisError, OSError) as error:
-            raise _refused(self._url, error) from error
+        """What a function of the library returns."""
+        return self._run(self._connection.call(function, keys, args)).result()
+
+    def _run(self, work: Coroutine[object, object, R]) -> Future[R]:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=_serve, args=[self._loop], name="penstock-blocking", daemon=True)
+                self._thread.start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._redis.close()
+        """Close the connection and end its loop. Nothing may be called after that."""
+        if self._loop is not None and self._thread is not None:
+            self._run(self._connection.close()).result(CLOSE_SECONDS)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(CLOSE_SECONDS)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

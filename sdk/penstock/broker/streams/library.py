@@ -13,13 +13,13 @@ from importlib.resources import files
 
 __all__ = ["FUNCTIONS", "Command", "fcall", "function_name", "library_source", "missing_group", "missing_library"]
 
-_PARTS = ("shared", "send", "claim", "lease", "settle", "steer")
+_PARTS = ("shared", "gate", "send", "claim", "settle", "steer")
 FUNCTIONS = (
-    *("send", "claim", "reclaim", "begin", "renew", "note", "settle", "unclaim", "bury"),
-    *("promote", "cancel", "unpark", "withdraw", "watch", "clear"),
+    *("send", "broadcast", "claim", "unclaim", "reclaim", "renew", "note", "settle"),
+    *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
-_REFUSED_WHEN_FULL = {"send"}
+_REFUSED_WHEN_FULL = {"send", "broadcast"}
 
 Command = tuple[str | bytes | int | float, ...]
 

@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import msgspec
+from msgspec import Struct
+
 from penstock import outcome as outcomes
-from penstock.broker.protocol import Begun, Delivery, Depth, Lease, Snapshot, Verdict
+from penstock.broker.messages import Begun, Claimed, Delivery, Depth, Lease, Receipt, Sent, Snapshot, Verdict
 from penstock.broker.streams.connection import Reply
 from penstock.errors import PenstockError
 from penstock.keys import QueueKeys
 from penstock.outcome import Outcome
 from penstock.status import Phase
 
-RECORD_FIELDS = ("phase", "attempts", "worker", "outcome", "progress")
+_SENT = {1: Sent.QUEUED, 0: Sent.KNOWN, -1: Sent.FULL}
+_VERDICTS = {verdict.value.encode(): verdict for verdict in Verdict}
+
+
+class _State(Struct, frozen=True):
+    """What of an unfinished task's state (drawn in `shared.lua`) is shown."""
+
+    nonce: str = ""
+    retrying: int = 0
+    attempts: int = 0
+    worker: str = ""
+    progress: str | None = None
+
+
+_states = msgspec.msgpack.Decoder(_State)
 
 
 def text(reply: Reply) -> str:
@@ -53,11 +70,11 @@ def integer(reply: Reply) -> int:
     return int(cast("int", reply or 0))
 
 
-def deliveries(queue: str, reply: Reply) -> list[Delivery]:
-    """What claim and reclaim return."""
+def receipts(ids: Sequence[str], reply: Reply) -> list[Receipt]:
+    """What send returns, for the ids it was given."""
     return [
-        Delivery(queue, integer(stream), text(entry), text(id), cast("bytes", message))
-        for stream, entry, id, message in rows(reply)
+        Receipt(_SENT[answer], id) if isinstance(answer, int) else Receipt(Sent.DUPLICATE, text(answer))
+        for id, answer in zip(ids, sequence(reply), strict=True)
     ]
 
 
@@ -72,19 +89,19 @@ def blocking_read(keys: QueueKeys, reply: Reply) -> list[Delivery]:
     return found
 
 
-def begun(leases: Sequence[Lease], reply: Reply) -> list[Begun]:
-    """What begin returns, for the leases it was asked for."""
-    return [
-        Begun(
-            lease,
-            Verdict(text(verdict)),
-            integer(attempts),
-            integer(crashes),
-            integer(queued) / 1000,
-            integer(now) / 1000,
-        )
-        for lease, (verdict, attempts, crashes, queued, now) in zip(leases, rows(reply), strict=True)
-    ]
+def claimed(queue: str, reply: Reply) -> Claimed:
+    """What claim returns."""
+    now, wait, suspects, *tasks = cast("list[int]", reply)
+    started = now / 1000
+    return Claimed([_begun(queue, started, task) for task in rows(tasks)], wait / 1000, suspects)
+
+
+def _begun(queue: str, started: float, task: list[Reply]) -> Begun:
+    verdict, id, message, nonce, attempts, crashes, queued = cast(
+        "tuple[bytes, bytes, bytes, bytes, int, int, int]", task
+    )
+    lease = Lease(queue, id.decode(), nonce.decode())
+    return Begun(lease, _VERDICTS[verdict], message, attempts, crashes, queued / 1000, started)
 
 
 def outcome(reply: Reply) -> Outcome | None:
@@ -92,34 +109,42 @@ def outcome(reply: Reply) -> Outcome | None:
     return outcomes.decode(cast("bytes", reply)) if reply else None
 
 
-def snapshot(reply: Reply) -> Snapshot | None:
-    """The record's fields, in the order of RECORD_FIELDS."""
-    if isinstance(reply, PenstockError):
-        raise reply
-    phase, attempts, worker, ended, progress = cast("list[bytes | None]", reply)
-    if phase is None:
+def snapshot(state: Reply, ended: Reply) -> Snapshot | None:
+    """How a task stands, from its state while it is unfinished and its outcome afterwards."""
+    for reply in (state, ended):
+        if isinstance(reply, PenstockError):
+            raise reply
+    if ended:
+        last = outcomes.decode(blob(ended))
+        return Snapshot(last.phase, last.attempts, last.worker, last)
+    if not state:
         return None
-    return Snapshot(Phase(phase.decode()), int(attempts or 0), (worker or b"").decode(), outcome(ended), progress)
+    now = _states.decode(blob(state))
+    waiting = Phase.RETRYING if now.retrying else Phase.QUEUED
+    progress = now.progress.encode() if now.progress else None
+    return Snapshot(Phase.RUNNING if now.nonce else waiting, now.attempts, now.worker, None, progress)
 
 
 def depth(replies: Sequence[Reply], now: float) -> Depth:
-    """The replies to the broker's depth commands: four lengths, four pending summaries, the delayed, due, dead and
-    parked,
-    and the first entry of each stream (whose id starts with the ms it was queued at)."""
-    lengths = [integer(reply) for reply in replies[:4]]
-    pending = [_pending(reply) for reply in replies[4:8]]
-    delayed, due, dead, parked = (integer(reply) for reply in replies[8:12])
+    """The replies to the broker's depth commands: per stream its length, its pending summary and its first entry (whose
+    id starts with the ms it was queued at), then what waits elsewhere and whether the queue is paused."""
+    streams = len(replies) // 3 - 2
+    lengths = [integer(reply) for reply in replies[:streams]]
+    pending = [_pending(reply) for reply in replies[streams : 2 * streams]]
+    oldest = [now - _queued_at(reply) for reply in replies[2 * streams : 3 * streams] if reply]
+    delayed, due, gated, dead, parked, paused = (integer(reply) for reply in replies[3 * streams :])
     ready = sum(max(0, length - sum(held.values())) for length, held in zip(lengths, pending, strict=True))
-    oldest = [now - _queued_at(reply) for reply in replies[12:16] if reply]
     return Depth(
         ready,
         delayed - due,
         due,
+        gated,
         in_flight=sum(sum(held.values()) for held in pending),
         dead=dead,
         parked=parked,
         oldest=max(0.0, *oldest, 0.0) if ready else 0.0,
         consumers=frozenset(consumer for held in pending for consumer in held),
+        paused=bool(paused),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from penstock import envelope as envelopes
 from penstock import outcome as outcomes
-from penstock.broker.protocol import Delivery, Lease, Settlement, Verb
+from penstock.broker.messages import Claimer, Delivery, Lease, Limits, QueueConfig, Settlement, Verb
 from penstock.broker.streams.library import Command
 from penstock.envelope import Envelope
 from penstock.keys import GROUP, PRIORITIES, QueueKeys
@@ -15,9 +17,11 @@ from penstock.outcome import Outcome
 
 Args = list[str | bytes | int]
 
-# A record outlives its task by this at least; it is renewed with every transition.
-RECORD_SECONDS = 7 * 24 * 3600.0
 DELIVERY_COUNT = 1  # while blocked, an idle worker takes one message a stream, so that others get the next
+BROADCAST_MS = 3_600_000  # how long a broadcast stays for workers that are slow to look
+GONE_MS = 3_600_000  # a consumer that holds nothing and hasn't been heard of for so long is gone
+_STREAM = {priority: index for index, priority in enumerate(PRIORITIES, start=1)}
+_READ = len(PRIORITIES) + 1  # the priorities and what was released; suspects come by claim alone
 
 
 def ms(seconds: float) -> int:
@@ -29,52 +33,54 @@ def send(messages: Sequence[Envelope], now: float) -> Args:
     """Five a message."""
     args: Args = []
     for message in messages:
-        delay = max(0.0, (message.not_before or now) - now)
-        stream = PRIORITIES.index(message.priority) + 1
-        args += [message.id, stream, ms(delay), ms(RECORD_SECONDS + delay), envelopes.encode(message)]
+        delay = ms(message.not_before - now) if message.not_before else 0
+        args += (message.id, _STREAM[message.priority], delay, envelopes.encode(message), _options(message))
     return args
 
 
-def begin(leases: Sequence[Lease], consumer: str, worker: str, max_crashes: int) -> Args:
-    """The consumer and its worker, then four a lease."""
-    args: Args = [consumer, worker]
+def _options(message: Envelope) -> bytes:
+    """What the functions must know of a message beside its id; none of it for most."""
+    unique = message.unique
+    if unique is None and message.key is None:
+        return b""
+    found: dict[str, object] = {"key": message.key} if message.key is not None else {}
+    if unique is not None:
+        found |= {"unique": unique.key, "scope": unique.until, "unique_ms": ms(unique.ttl)}
+        found |= {"keep": True} if unique.keep_on_failure else {}
+    return msgspec.msgpack.encode(found)
+
+
+def claim(claimer: Claimer, nonce: str, budget: int, alone: bool, read: Sequence[Delivery]) -> Args:
+    """Five, then three for what was read."""
+    return [claimer.consumer, claimer.worker, nonce, budget, int(alone), *places(read)]
+
+
+def places(deliveries: Sequence[Delivery]) -> Args:
+    """Three a delivery."""
+    args: Args = []
+    for delivery in deliveries:
+        args += (delivery.stream, delivery.entry, delivery.id)
+    return args
+
+
+def renew(leases: Sequence[Lease], claimer: Claimer) -> Args:
+    """The consumer, then two a lease."""
+    args: Args = [claimer.consumer]
     for lease in leases:
-        args += [lease.nonce, lease.stream, lease.entry, max_crashes]
+        args += (lease.id, lease.nonce)
     return args
 
 
-def renew(leases: Sequence[Lease], consumer: str) -> Args:
-    """The consumer, then three a lease."""
-    args: Args = [consumer]
-    for lease in leases:
-        args += [lease.nonce, lease.stream, lease.entry]
-    return args
-
-
-def settle(settlements: Sequence[Settlement], channel: str) -> Args:
-    """The channel of outcomes, then eleven a settlement."""
-    args: Args = [channel]
+def settle(settlements: Sequence[Settlement], keys: QueueKeys) -> Args:
+    """The channels, then eight a settlement."""
+    args: Args = [keys.done, keys.control]
     for settlement in settlements:
         lease, outcome = settlement.lease, settlement.outcome
-        outbox = settlement.verb is Verb.END and outcome is not None and outcome.resource is not None
-        args += [lease.nonce, lease.stream, lease.entry, lease.id, settlement.verb, settlement.phase]
-        args += [outcomes.encode(outcome) if outcome else b"", int(outbox)]
-        args += [ms(settlement.delay), ms(settlement.life), settlement.message]
+        outbox = outcome is not None and outcome.resource is not None and settlement.verb is Verb.END
+        args += (lease.id, lease.nonce, settlement.verb, settlement.phase)
+        args += (outcomes.encode(outcome) if outcome else b"", int(outbox), ms(settlement.delay))
+        args.append(max(1, ms(settlement.life)))
     return args
-
-
-def unclaim(deliveries: Sequence[Delivery], consumer: str) -> Args:
-    """The consumer, then four a delivery."""
-    args: Args = [consumer]
-    for delivery in deliveries:
-        args += [delivery.stream, delivery.entry, delivery.id, delivery.message]
-    return args
-
-
-def bury(delivery: Delivery, outcome: Outcome, channel: str, life: float) -> Args:
-    """One delivery and what is recorded of it."""
-    place: Args = [channel, delivery.stream, delivery.entry, delivery.id, delivery.message]
-    return [*place, outcomes.encode(outcome), ms(life)]
 
 
 def cancel(outcome: Outcome, keys: QueueKeys, reason: str, life: float) -> Args:
@@ -88,14 +94,35 @@ def clear(reported: Sequence[Outcome]) -> Args:
     """Two an outcome."""
     args: Args = []
     for outcome in reported:
-        args += [outcome.id, outcomes.encode(outcome)]
+        args += (outcome.id, outcomes.encode(outcome))
+    return args
+
+
+def settings(config: QueueConfig | None) -> Args:
+    """Two a field; '' removes it. What the functions read stands beside the whole, as they read it."""
+    limits = config.limits if config else Limits()
+    fields: dict[str, object] = {
+        "config": msgspec.json.encode(config) if config else None,
+        "max": limits.concurrency,
+        "per_key": limits.concurrency_per_key,
+        "rate_interval": repr(limits.period * 1000 / limits.rate) if limits.rate else None,
+        "rate_burst": limits.burst if limits.rate else None,
+        "rate_per_key": int(limits.rate_per_key) if limits.rate else None,
+        "max_depth": limits.depth,
+        "max_crashes": config.max_crashes if config else None,
+        "dead_ms": ms(config.dead_seconds) if config else None,
+        "dead_length": config.dead_letters if config else None,
+    }
+    args: Args = []
+    for name, value in fields.items():
+        args += (name, value if isinstance(value, bytes) else "" if value is None else str(value))
     return args
 
 
 def blocking_read(keys: QueueKeys, consumer: str, block: float) -> Command:
-    """XREADGROUP over all priorities."""
-    group = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", DELIVERY_COUNT, "BLOCK", ms(block))
-    return (*group, "STREAMS", *keys.streams, ">", ">", ">", ">")
+    """XREADGROUP over all that may be run beside others."""
+    group = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", DELIVERY_COUNT, "BLOCK", max(1, ms(block)))
+    return (*group, "STREAMS", *keys.streams[:_READ], *[">"] * _READ)
 
 
 def depth(keys: QueueKeys, until: float) -> list[Command]:
@@ -103,9 +130,11 @@ def depth(keys: QueueKeys, until: float) -> list[Command]:
     return [
         *(("XLEN", stream) for stream in keys.streams),
         *(("XPENDING", stream, GROUP) for stream in keys.streams),
+        *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in keys.streams),
         ("ZCARD", keys.delayed),
         ("ZCOUNT", keys.delayed, "-inf", ms(until)),
-        ("XLEN", keys.dead),
+        ("ZCARD", keys.gated),
+        ("ZCARD", keys.dead),
         ("ZCARD", keys.parked),
-        *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in keys.streams),
+        ("HGET", keys.settings, "paused"),
     ]

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from penstock.broker.memory import MemoryBroker
-from penstock.broker.protocol import Begun, Delivery, Lease, QueueConfig, Renewal, Settlement
+from penstock.broker.messages import (
+    Begun,
+    Claimed,
+    Claimer,
+    Delivery,
+    Lease,
+    QueueConfig,
+    Reclaimed,
+    Renewal,
+    Settlement,
+    Signal,
+)
 from penstock.envelope import Envelope
 from penstock.errors import NotConnected
 
+ME = Claimer("a", "worker")
+OTHER = Claimer("b", "other")
+DEAD = Claimer("dead", "pod-0")
+
 
 class FlakyBroker(MemoryBroker):
-    """Fails a method as often as `outages` says; `calls` counts them all."""
+    """Fails a method as often as `outages` says; `calls` counts them all. Its clock goes `ahead` seconds fast."""
 
     def __init__(self) -> None:
-        super().__init__("test")
+        super().__init__("test", clock=lambda: time.time() + self.ahead)
+        self.ahead = 0.0
+        self.listening = 0  # how many workers hear signals
         self.outages: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
+        self.times: defaultdict[str, list[float]] = defaultdict(list)  # of answers, by the loop's clock
+        self.failures: defaultdict[str, list[float]] = defaultdict(list)
+        self.claims: list[tuple[int, bool]] = []  # (what at most may begin, alone)
         self.renewed: list[list[Lease]] = []
         self.settled: list[list[Settlement]] = []
 
@@ -26,26 +47,39 @@ class FlakyBroker(MemoryBroker):
         self.calls[method] += 1
         if self.outages[method] > 0:
             self.outages[method] -= 1
+            self.failures[method].append(time.monotonic())
             raise NotConnected("nothing answers")
+        self.times[method].append(time.monotonic())
 
-    async def claim(self, queue: str, consumer: str, budget: int, *, wait: float = 0.0) -> list[Delivery]:
+    async def check(self) -> None:
+        self._reach("check")
+
+    async def ping(self) -> None:
+        self._reach("ping")
+
+    async def claim(
+        self, queue: str, claimer: Claimer, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()
+    ) -> Claimed:
         self._reach("claim")
-        return await super().claim(queue, consumer, budget, wait=wait)
+        self.claims.append((budget + len(read), alone))
+        return await super().claim(queue, claimer, budget, alone=alone, read=read)
 
-    async def reclaim(self, queue: str, consumer: str, budget: int, *, lease: float) -> list[Delivery]:
+    async def listen(self, queue: str, claimer: Claimer, wait: float) -> list[Delivery]:
+        self._reach("listen")
+        return await super().listen(queue, claimer, wait)
+
+    async def unclaim(self, deliveries: Sequence[Delivery]) -> None:
+        self._reach("unclaim")
+        await super().unclaim(deliveries)
+
+    async def reclaim(self, queue: str, claimer: Claimer, *, lease: float) -> Reclaimed:
         self._reach("reclaim")
-        return await super().reclaim(queue, consumer, budget, lease=lease)
+        return await super().reclaim(queue, claimer, lease=lease)
 
-    async def begin(
-        self, deliveries: Sequence[Delivery], consumer: str, worker: str, *, max_crashes: int
-    ) -> list[Begun]:
-        self._reach("begin")
-        return await super().begin(deliveries, consumer, worker, max_crashes=max_crashes)
-
-    def renew(self, leases: Sequence[Lease], consumer: str) -> list[Renewal]:
+    def renew(self, leases: Sequence[Lease], claimer: Claimer) -> list[Renewal]:
         self._reach("renew")
         self.renewed.append(list(leases))
-        return super().renew(leases, consumer)
+        return super().renew(leases, claimer)
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         self._reach("settle")
@@ -56,14 +90,54 @@ class FlakyBroker(MemoryBroker):
         self._reach("config")
         return await super().config(queue)
 
+    async def promote(self, queue: str) -> float | None:
+        self._reach("promote")
+        return await super().promote(queue)
+
+    async def parked(self, queue: str, limit: int) -> list[Delivery]:
+        self._reach("parked")
+        return await super().parked(queue, limit)
+
+    async def broadcasts(self, queue: str, after: str | None) -> tuple[str, list[bytes]]:
+        self._reach("broadcasts")
+        return await super().broadcasts(queue, after)
+
+    async def signals(self, queues: Sequence[str]) -> AsyncGenerator[Signal, None]:
+        self.listening += 1
+        try:
+            async with aclosing(super().signals(queues)) as signals:
+                async for signal in signals:
+                    yield signal
+        finally:
+            self.listening -= 1
+
+    async def tidy(self, queue: str) -> None:
+        self._reach("tidy")
+        await super().tidy(queue)
+
 
 def message(unique: str, queue: str = "mail", task: str = "shop.send") -> Envelope:
     return Envelope(id=f"{queue}/{unique}", task=task, queue=queue, created_at=time.time())
 
 
-async def begun(broker: MemoryBroker, unique: str = "1", consumer: str = "a") -> Begun:
-    """A message that was sent, claimed and begun."""
+async def begun(broker: MemoryBroker, unique: str = "1", claimer: Claimer = ME) -> Begun:
+    """A message that was sent and claimed."""
     await broker.send([message(unique)])
-    deliveries = await broker.claim("mail", consumer, 1)
-    [start] = await broker.begin(deliveries, consumer, "worker", max_crashes=3)
+    claimed = await broker.claim("mail", claimer, 1)
+    [start] = claimed.begun
+    return start
+
+
+async def abandoned(broker: MemoryBroker, unique: str = "1", times: int = 1) -> None:
+    """A message that so many workers died of: it waits as a suspect."""
+    await begun(broker, unique, DEAD)
+    await broker.reclaim("mail", OTHER, lease=0.0)
+    for _ in range(times - 1):
+        await taken(broker, DEAD)
+        await broker.reclaim("mail", OTHER, lease=0.0)
+
+
+async def taken(broker: MemoryBroker, claimer: Claimer = OTHER) -> Begun:
+    """Another worker begins the suspect."""
+    [start] = (await broker.claim("mail", claimer, 1, alone=True)).begun
     return start

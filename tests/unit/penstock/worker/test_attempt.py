@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,37 +13,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock import TaskContext, codec
-from penstock.broker.protocol import Begun, Lease, Verdict
+from penstock.broker.messages import Begun, Lease, Verdict
 from penstock.definition import Definition, Options
 from penstock.envelope import Envelope
 from penstock.retry import RetryPolicy
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.policy import Policy
-from penstock.worker.verdict import Raised, Returned, Stopped, TimedOut, rule
+from penstock.worker.processes import Processes
+from penstock.worker.verdict import Ending, Raised, Returned, Standards, Stopped, TimedOut, rule
 
 NO_LIMIT = Limit(None)
+LONG = Limit(60.0)
 seconds = st.floats(0, 1e6)
 
 
+@dataclass
+class Places:
+    threads: ThreadPoolExecutor
+    processes: Processes
+
+
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
+async def places() -> AsyncIterator[Places]:
     with ThreadPoolExecutor(1) as threads:
-        yield threads
+        processes = Processes(1)
+        yield Places(threads, processes)
+        await processes.close()
 
 
-def attempt(function: Callable[..., Any], *args: object, limit: Limit = NO_LIMIT) -> Attempt:
+def attempt(function: Callable[..., Any], *args: object, limit: Limit = NO_LIMIT, **options: Any) -> Attempt:
     envelope = Envelope(id="shop/1", task="shop.f", queue="shop", created_at=1.0, payload=codec.encode_call(args, {}))
-    begun = Begun(Lease("shop", 3, "1", "shop/1", "n"), Verdict.RUN, 2, 0, 1.0, 1.0)
-    definition = Definition("shop.f", function, Options("shop"))
-    return Attempt(envelope, b"", begun, definition, limit, Policy(RetryPolicy(), None, 60.0))
-
-
-def deaf(percent: float | None, message: str) -> None: ...
+    begun = Begun(Lease("shop", "shop/1", "n"), Verdict.RUN, b"", 2, 0, 1.0, 1.0)
+    definition = Definition("shop.f", function, Options("shop", **options))
+    return Attempt(envelope, begun, definition, limit, Policy(RetryPolicy(), None, 60.0))
 
 
 async def endless() -> None:
     await asyncio.Event().wait()
+
+
+async def begin(one: Attempt, places: Places) -> asyncio.Task[Ending]:
+    """Run it as far as its first wait."""
+    running = asyncio.create_task(one.run(places))
+    await asyncio.sleep(0)
+    return running
 
 
 @given(st.none() | seconds, st.none() | seconds, seconds)
@@ -53,127 +69,323 @@ def test_the_tighter_of_timeout_and_deadline_counts(timeout: float | None, deadl
     assert limit.deadline == (left is not None and left == limit.seconds)
 
 
-async def test_what_it_returns_is_json(threads: ThreadPoolExecutor) -> None:
+async def test_what_it_returns_is_json(places: Places) -> None:
     async def double(n: int) -> int:
         return 2 * n
 
-    assert await attempt(double, 21).run(threads, deaf) == Returned(b"42")
+    assert await attempt(double, 21).run(places) == Returned(b"42")
 
 
-async def test_a_sync_function_runs_in_a_thread(threads: ThreadPoolExecutor) -> None:
-    def where() -> bool:
-        return threading.current_thread() is threading.main_thread()
+async def test_a_coroutine_function_runs_in_the_callers_task(places: Places) -> None:
+    async def which() -> bool:
+        return asyncio.current_task() is caller
 
-    assert await attempt(where).run(threads, deaf) == Returned(b"false")
+    caller = asyncio.current_task()
+    assert await attempt(which).run(places) == Returned(b"true")
 
 
-async def test_what_it_raises_is_kept(threads: ThreadPoolExecutor) -> None:
+def in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+async def test_a_sync_function_runs_in_a_thread(places: Places) -> None:
+    assert await attempt(in_main_thread).run(places) == Returned(b"false")
+
+
+async def test_a_short_one_may_run_on_the_loop(places: Places) -> None:
+    assert await attempt(in_main_thread, run_in="loop").run(places) == Returned(b"true")
+
+
+async def test_a_long_one_may_run_in_a_process(places: Places) -> None:
+    assert await attempt(math.factorial, 5, run_in="process").run(places) == Returned(b"120")
+
+
+async def test_what_it_raises_is_kept(places: Places) -> None:
     async def broken() -> None:
         raise KeyError("x")
 
-    ending = await attempt(broken).run(threads, deaf)
+    ending = await attempt(broken).run(places)
     assert isinstance(ending, Raised)
     assert isinstance(ending.error, KeyError)
 
 
-async def test_a_result_that_cannot_travel_is_a_failure(threads: ThreadPoolExecutor) -> None:
-    ending = await attempt(object).run(threads, deaf)
+async def test_an_exception_of_any_kind_is_a_failure(places: Places) -> None:
+    class Odd(BaseException):
+        pass
+
+    async def broken() -> None:
+        raise Odd
+
+    try:
+        ending = await attempt(broken).run(places)
+    except Odd:
+        pytest.fail("it left the attempt: nobody settles it, and its lease is renewed for ever")
+    assert isinstance(ending, Raised)
+
+
+async def leaves() -> None:
+    raise SystemExit(3)
+
+
+def leaves_at_once() -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("function", "place"), [(leaves, None), (leaves_at_once, None), (leaves_at_once, "loop")], ids=str
+)
+async def test_sys_exit_ends_the_task_and_not_the_worker(
+    places: Places, function: Callable[..., Any], place: str | None
+) -> None:
+    ending = await attempt(function, run_in=place).run(places)
+    assert isinstance(ending, Raised)
+    assert str(ending.error) == "the task called sys.exit(3)"
+
+
+async def test_a_result_that_cannot_travel_is_a_failure(places: Places) -> None:
+    ending = await attempt(object).run(places)
     assert isinstance(ending, Raised)
     assert "can't travel as JSON" in str(ending.error)
 
 
-async def test_arguments_that_cannot_be_read_are_a_failure(threads: ThreadPoolExecutor) -> None:
+async def test_arguments_that_cannot_be_read_are_a_failure(places: Places) -> None:
     broken = attempt(endless)
     broken.envelope = Envelope(id="shop/1", task="shop.f", queue="shop", created_at=1.0, payload=b"[")
-    assert isinstance(await broken.run(threads, deaf), Raised)
+    assert isinstance(await broken.run(places), Raised)
 
 
-@pytest.mark.parametrize("deadline", [False, True])
-async def test_its_time_runs_out(threads: ThreadPoolExecutor, deadline: bool) -> None:
-    expected = TimedOut(0.0, deadline=True) if deadline else TimedOut(0.01)
-    assert await attempt(endless, limit=Limit(0.01, deadline)).run(threads, deaf) == expected
+class TestTime:
+    @pytest.mark.parametrize("deadline", [False, True])
+    async def test_runs_out(self, places: Places, deadline: bool) -> None:
+        expected = TimedOut(0.0, deadline=True) if deadline else TimedOut(0.01)
+        assert await attempt(endless, limit=Limit(0.01, deadline)).run(places) == expected
+
+    async def test_leaves_the_callers_task_as_it_was(self, places: Places) -> None:
+        await attempt(endless, limit=Limit(0.01)).run(places)
+        caller = asyncio.current_task()
+        assert caller is not None
+        assert caller.cancelling() == 0
+        async with asyncio.timeout(5):  # which looks at that
+            await asyncio.sleep(0)
+
+    async def test_of_an_ended_one_harms_nobody(self, places: Places) -> None:
+        async def quick() -> None: ...
+
+        await attempt(quick, limit=Limit(0.001)).run(places)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await endless()
+
+    async def test_a_timeout_error_of_its_own_is_a_failure(self, places: Places) -> None:
+        async def slow_peer() -> None:
+            raise TimeoutError("the peer was slow")
+
+        ending = await attempt(slow_peer, limit=LONG).run(places)
+        assert isinstance(ending, Raised)
+        assert str(ending.error) == "the peer was slow"
+
+    async def test_a_timeout_inside_is_its_own_affair(self, places: Places) -> None:
+        async def careful() -> str:
+            try:
+                async with asyncio.timeout(0.001):
+                    await endless()
+            except TimeoutError:
+                return "went on"
+            return "never"
+
+        assert await attempt(careful, limit=LONG).run(places) == Returned(b'"went on"')
+
+    async def test_a_timeout_inside_that_nobody_catches_is_a_failure(self, places: Places) -> None:
+        async def careless() -> None:
+            async with asyncio.timeout(0.001):
+                await endless()
+
+        ending = await attempt(careless, limit=LONG).run(places)
+        assert isinstance(ending, Raised)
+        assert isinstance(ending.error, TimeoutError)
+
+    async def test_runs_out_inside_a_longer_timeout(self, places: Places) -> None:
+        async def patient() -> None:
+            async with asyncio.timeout(60):
+                await endless()
+
+        assert await attempt(patient, limit=Limit(0.01)).run(places) == TimedOut(0.01)
+
+    async def test_a_function_that_ignores_its_end_still_has_its_result(self, places: Places) -> None:
+        async def late() -> str:
+            try:
+                await endless()
+            except asyncio.CancelledError:
+                return "late"
+            return "never"
+
+        assert await attempt(late, limit=Limit(0.01)).run(places) == Returned(b'"late"')
+
+    async def test_a_deadline_that_passes_while_it_runs_is_told_as_it_was(self, places: Places) -> None:
+        ending = await attempt(endless, limit=Limit(0.01, deadline=True)).run(places)
+        failure = rule(ending, Standards(1, RetryPolicy()), lambda: 0.5).failure
+        assert failure is not None
+        assert failure.message == "the deadline passed while it ran"
 
 
-async def test_a_timeout_error_of_its_own_is_no_timeout(threads: ThreadPoolExecutor) -> None:
-    async def slow_peer() -> None:
-        raise TimeoutError("the peer was slow")
+class TestStopping:
+    async def test_a_cancelled_one_ends_as_cancelled(self, places: Places) -> None:
+        one = attempt(endless)
+        running = await begin(one, places)
+        one.stop(Phase.CANCELLED, "why not")
+        assert await running == Stopped(Phase.CANCELLED, "why not")
 
-    assert isinstance(await attempt(slow_peer, limit=Limit(60.0)).run(threads, deaf), Raised)
+    async def test_one_that_was_not_begun_never_is(self, places: Places) -> None:
+        one = attempt(endless)
+        one.stop(Phase.CANCELLED, "early")
+        assert await one.run(places) == Stopped(Phase.CANCELLED, "early")
+        assert not one.started
+
+    async def test_the_first_reason_counts(self, places: Places) -> None:
+        one = attempt(endless)
+        running = await begin(one, places)
+        one.stop(Phase.CANCELLED, "first")
+        one.stop(None, "second")
+        assert await running == Stopped(Phase.CANCELLED, "first")
+
+    async def test_a_stop_goes_before_a_limit_that_passes_with_it(self, places: Places) -> None:
+        async def lingering() -> None:
+            try:
+                await endless()
+            finally:
+                await asyncio.wait([asyncio.create_task(asyncio.sleep(0.02))])
+
+        one = attempt(lingering, limit=Limit(0.01))
+        running = await begin(one, places)
+        one.stop(Phase.CANCELLED, "why not")
+        assert await running == Stopped(Phase.CANCELLED, "why not")
+
+    async def test_a_lost_one_stops_and_says_so(self, places: Places) -> None:
+        one = attempt(endless)
+        running = await begin(one, places)
+        one.lose()
+        assert isinstance(await running, Stopped)
+        assert one.lost
+
+    async def test_reaches_through_a_timeout_and_a_task_group(self, places: Places) -> None:
+        async def nested() -> None:
+            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+                group.create_task(endless())
+
+        one = attempt(nested)
+        running = await begin(one, places)
+        one.stop(Phase.CANCELLED, "why not")
+        assert await running == Stopped(Phase.CANCELLED, "why not")
+
+    async def test_one_that_swallows_it_ends_with_its_result(self, places: Places) -> None:
+        async def deaf() -> str:
+            try:
+                await endless()
+            except asyncio.CancelledError:
+                await asyncio.sleep(0)
+            return "anyway"
+
+        one = attempt(deaf)
+        running = await begin(one, places)
+        one.stop(Phase.CANCELLED, "why not")
+        assert await running == Returned(b'"anyway"')
+
+    async def test_one_that_swallows_it_and_goes_on_is_stopped_by_the_next(self, places: Places) -> None:
+        heard = asyncio.Event()
+
+        async def stubborn() -> None:
+            try:
+                await endless()
+            except asyncio.CancelledError:
+                heard.set()
+            await endless()
+
+        one = attempt(stubborn)
+        running = await begin(one, places)
+        one.stop(None, "drain")
+        await asyncio.wait_for(heard.wait(), 5)
+        one.stop(None, "drain")
+        assert await running == Stopped(None, "drain")
+
+    async def test_a_cancelled_error_of_its_own_is_a_failure(self, places: Places) -> None:
+        async def waits_for_a_cancelled_one() -> None:
+            inner = asyncio.create_task(endless())
+            inner.cancel()
+            await inner
+
+        ending = await attempt(waits_for_a_cancelled_one).run(places)
+        assert isinstance(ending, Raised)
+        assert isinstance(ending.error, asyncio.CancelledError)
+
+    async def test_a_worker_that_is_torn_down_is_no_end_of_the_task(self, places: Places) -> None:
+        running = await begin(attempt(endless), places)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    async def test_not_even_of_one_that_was_cancelled_at_the_same_time(self, places: Places) -> None:
+        one = attempt(endless)
+        running = await begin(one, places)
+        one.stop(Phase.CANCELLED, "why not")
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    async def test_a_thread_is_told_and_keeps_its_place_until_it_ends(self, places: Places) -> None:
+        noticed, release = threading.Event(), threading.Event()
+
+        def stubborn(context: TaskContext = TaskContext()) -> None:
+            while not context.cancelled:
+                release.wait(0.001)
+            noticed.set()
+            release.wait(5)
+
+        one = attempt(stubborn, limit=Limit(0.01))
+        assert isinstance(await one.run(places), TimedOut)
+        assert await asyncio.to_thread(noticed.wait, 5)
+        vacated = asyncio.create_task(one.vacated())
+        await asyncio.sleep(0)
+        assert not vacated.done()
+        release.set()
+        await asyncio.wait_for(vacated, 5)
 
 
-async def test_a_cancelled_one_ends_as_cancelled(threads: ThreadPoolExecutor) -> None:
-    one = attempt(endless)
-    running = asyncio.create_task(one.run(threads, deaf))
-    await asyncio.sleep(0)
-    one.stop(Phase.CANCELLED, "why not")
-    assert await running == Stopped(Phase.CANCELLED, "why not")
+class TestContext:
+    async def test_knows_the_attempt_and_keeps_its_last_word(self, places: Places) -> None:
+        async def telling(name: str, context: TaskContext = TaskContext()) -> list[object]:
+            context.progress(10, "first")
+            context.progress(50, name)
+            return [context.id, context.task, context.attempt, context.cancelled]
 
+        one = attempt(telling, "Ada")
+        assert await one.run(places) == Returned(b'["shop/1","shop.f",2,false]')
+        assert (one.said, one.news) == ((50, "Ada"), True)
 
-async def test_the_first_reason_to_stop_counts(threads: ThreadPoolExecutor) -> None:
-    one = attempt(endless)
-    one.stop(Phase.CANCELLED, "first")
-    one.stop(None, "second")
-    assert await one.run(threads, deaf) == Stopped(Phase.CANCELLED, "first")
+    @pytest.mark.parametrize("percent", [-0.1, 100.1])
+    def test_progress_has_its_bounds(self, percent: float) -> None:
+        with pytest.raises(ValueError, match="between 0 and 100"):
+            TaskContext().progress(percent)
 
+    async def test_may_be_the_first_parameter(self, places: Places) -> None:
+        async def greet(context: TaskContext, name: str) -> str:
+            return f"{name} {context.attempt}"
 
-async def test_a_lost_one_stops_and_says_so(threads: ThreadPoolExecutor) -> None:
-    one = attempt(endless)
-    running = asyncio.create_task(one.run(threads, deaf))
-    await asyncio.sleep(0)
-    one.lose()
-    assert isinstance(await running, Stopped)
-    assert one.lost
+        one = attempt(greet, "Ada")
+        assert one.definition is not None
+        one.definition.check(("Ada",), {})  # so enqueue("Ada") is accepted
+        assert await one.run(places) == Returned(b'"Ada 2"')
 
+    async def test_tells_of_a_stop(self, places: Places) -> None:
+        seen: list[bool] = []
 
-async def test_a_thread_is_told_and_keeps_its_place_until_it_ends(threads: ThreadPoolExecutor) -> None:
-    noticed, release = threading.Event(), threading.Event()
+        async def asking(context: TaskContext = TaskContext()) -> None:
+            try:
+                await endless()
+            finally:
+                seen.append(context.cancelled)
 
-    def stubborn(context: TaskContext = TaskContext()) -> None:
-        while not context.cancelled:
-            release.wait(0.001)
-        noticed.set()
-        release.wait(5)
-
-    one = attempt(stubborn, limit=Limit(0.01))
-    assert isinstance(await one.run(threads, deaf), TimedOut)
-    assert await asyncio.to_thread(noticed.wait, 5)
-    vacated = asyncio.create_task(one.vacated())
-    await asyncio.sleep(0)
-    assert not vacated.done()
-    release.set()
-    await asyncio.wait_for(vacated, 5)
-
-
-async def test_the_context_knows_the_attempt_and_passes_progress_on(threads: ThreadPoolExecutor) -> None:
-    said: list[tuple[float | None, str]] = []
-
-    async def telling(name: str, context: TaskContext = TaskContext()) -> list[object]:
-        context.progress(50, name)
-        return [context.id, context.task, context.attempt, context.cancelled]
-
-    ending = await attempt(telling, "Ada").run(threads, lambda percent, message: said.append((percent, message)))
-    assert ending == Returned(b'["shop/1","shop.f",2,false]')
-    assert said == [(50, "Ada")]
-
-
-@pytest.mark.parametrize("percent", [-0.1, 100.1])
-def test_progress_has_its_bounds(percent: float) -> None:
-    with pytest.raises(ValueError, match="between 0 and 100"):
-        TaskContext().progress(percent)
-
-
-async def test_the_context_may_be_the_first_parameter(threads: ThreadPoolExecutor) -> None:
-    async def greet(context: TaskContext, name: str) -> str:
-        return f"{name} {context.attempt}"
-
-    one = attempt(greet, "Ada")
-    assert one.definition is not None
-    one.definition.check(("Ada",), {})  # so enqueue("Ada") is accepted
-    assert await one.run(threads, deaf) == Returned(b'"Ada 2"')
-
-
-async def test_a_deadline_that_passes_while_it_runs_is_told_as_it_was(threads: ThreadPoolExecutor) -> None:
-    ending = await attempt(endless, limit=Limit(0.01, deadline=True)).run(threads, deaf)
-    failure = rule(ending, 1, RetryPolicy(), lambda: 0.5).failure
-    assert failure is not None
-    assert failure.message == "the deadline passed while it ran"
+        one = attempt(asking)
+        running = await begin(one, places)
+        one.stop(None, "drain")
+        await running
+        assert seen == [True]

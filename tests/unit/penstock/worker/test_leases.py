@@ -3,16 +3,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
-from penstock.broker.protocol import Lease, Renewal
+from penstock.broker.messages import Claimer, Lease, Renewal
 from penstock.outcome import Outcome
 from penstock.status import Phase
 from penstock.worker.leases import Leases
-from tests.unit.penstock.worker.brokers import FlakyBroker, begun
+from tests.unit.penstock.worker.brokers import ME, OTHER, FlakyBroker, begun, taken
 from tests.waiting import wait_for, wait_sync
 
 SECONDS = 0.03
@@ -22,7 +22,7 @@ SECONDS = 0.03
 async def keeping(
     broker: FlakyBroker, on_change: Callable[[Lease, Renewal], None] = lambda _lease, _renewal: None
 ) -> AsyncIterator[Leases]:
-    leases = Leases(broker, "a", SECONDS, on_change)
+    leases = Leases(broker, ME, SECONDS, on_change)
     leases.start()
     try:
         yield leases
@@ -72,8 +72,8 @@ async def test_a_busy_event_loop_loses_no_lease(broker: FlakyBroker) -> None:
 
 async def test_who_lost_a_lease_is_told_on_the_loop(broker: FlakyBroker) -> None:
     lease = (await begun(broker)).lease
-    [taken] = await broker.reclaim("mail", "b", 1, lease=0.0)
-    await broker.begin([taken], "b", "other", max_crashes=3)
+    await broker.reclaim("mail", OTHER, lease=0.0)
+    await taken(broker)
     told: asyncio.Queue[tuple[str, Renewal, str]] = asyncio.Queue()
 
     def note(lost: Lease, renewal: Renewal) -> None:
@@ -112,9 +112,9 @@ async def test_stopping_ends_the_thread(broker: FlakyBroker) -> None:
 
 async def test_dropping_an_old_lease_keeps_the_new_one_of_the_same_task(broker: FlakyBroker) -> None:
     first = (await begun(broker)).lease
-    [taken] = await broker.reclaim("mail", "a", 1, lease=0.0)  # this worker takes over its own, after an outage
-    [second] = await broker.begin([taken], "a", "worker", max_crashes=3)
-    leases = Leases(broker, "a", SECONDS, lambda _lease, _renewal: None)
+    await broker.reclaim("mail", OTHER, lease=0.0)
+    second = await taken(broker, ME)  # this worker takes over its own, after an outage
+    leases = Leases(broker, ME, SECONDS, lambda _lease, _renewal: None)
     leases.hold(first)
     leases.hold(second.lease)
     leases.drop(first)
@@ -129,3 +129,20 @@ async def test_dropping_an_old_lease_keeps_the_new_one_of_the_same_task(broker: 
         assert broker.renewed
     finally:
         await leases.stop()
+
+
+async def test_an_error_that_is_no_outage_does_not_end_renewing(
+    broker: FlakyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = (await begun(broker)).lease
+    renew, bugs = broker.renew, ["one", "two"]
+
+    def buggy(leases: Sequence[Lease], claimer: Claimer) -> list[Renewal]:
+        if bugs:
+            raise ValueError(bugs.pop())
+        return renew(leases, claimer)
+
+    monkeypatch.setattr(broker, "renew", buggy)
+    async with keeping(broker) as leases:
+        leases.hold(lease)
+        await renewed(broker, lease)

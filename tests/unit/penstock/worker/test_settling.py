@@ -5,12 +5,13 @@ import time
 
 import pytest
 
-from penstock.broker.protocol import Begun, Settlement, Verb
+from penstock.broker.messages import Begun, Settlement, Verb
 from penstock.outcome import Outcome
 from penstock.status import Phase
 from penstock.worker import settling as module
 from penstock.worker.settling import Settling
-from tests.unit.penstock.worker.brokers import FlakyBroker, begun
+from tests.unit.penstock.worker.brokers import ME, FlakyBroker, begun, message
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -22,42 +23,152 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> FlakyBroker:
 
 def success(start: Begun) -> Settlement:
     outcome = Outcome(id=start.lease.id, task="shop.send", phase=Phase.SUCCEEDED, finished_at=time.time())
-    return Settlement(lease=start.lease, verb=Verb.END, message=b"", phase=Phase.SUCCEEDED, outcome=outcome, life=60.0)
+    return Settlement(lease=start.lease, verb=Verb.END, phase=Phase.SUCCEEDED, outcome=outcome, life=60.0)
 
 
-async def test_an_outcome_is_settled(broker: FlakyBroker) -> None:
-    assert await Settling(broker).settle(success(await begun(broker)))
+class Answers:
+    """What those hear who wait for a settlement."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, bool] = {}
+
+    def of(self, settling: Settling, start: Begun) -> None:
+        """Settle it."""
+        settling.add(success(start), lambda settled: self.heard.update({start.lease.id: settled}))
+
+    async def reach(self, count: int) -> None:
+        async def heard() -> bool:
+            return len(self.heard) >= count
+
+        await wait_for(heard, f"{count} answers", patience=5)
 
 
-async def test_a_lost_lease_is_told(broker: FlakyBroker) -> None:
-    settling, settlement = Settling(broker), success(await begun(broker))
-    await settling.settle(settlement)
-    assert not await settling.settle(settlement)
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
 
 
-async def test_it_goes_on_trying_while_the_broker_is_away(broker: FlakyBroker) -> None:
-    settlement = success(await begun(broker))
+async def test_an_outcome_is_settled(broker: FlakyBroker, answers: Answers) -> None:
+    answers.of(Settling(broker), await begun(broker))
+    await answers.reach(1)
+    assert answers.heard == {"mail/1": True}
+    [found] = await broker.snapshots(["mail/1"])
+    assert found is not None
+    assert found.phase is Phase.SUCCEEDED
+
+
+async def test_a_lost_lease_is_told(broker: FlakyBroker, answers: Answers) -> None:
+    settling, start = Settling(broker), await begun(broker)
+    for expected in (True, False):
+        answers.heard.clear()
+        answers.of(settling, start)
+        await answers.reach(1)
+        assert answers.heard == {"mail/1": expected}
+
+
+async def test_everybody_hears_of_his_own(broker: FlakyBroker, answers: Answers) -> None:
+    lost, held = await begun(broker, "1"), await begun(broker, "2")
+    await broker.settle([success(lost)])
+    settling = Settling(broker)
+    answers.of(settling, lost)
+    answers.of(settling, held)
+    await answers.reach(2)
+    assert answers.heard == {"mail/1": False, "mail/2": True}
+
+
+async def test_it_goes_on_trying_while_the_broker_is_away(broker: FlakyBroker, answers: Answers) -> None:
     broker.outages["settle"] = 5
-    assert await asyncio.wait_for(Settling(broker).settle(settlement), 5)
+    answers.of(Settling(broker), await begun(broker))
+    await answers.reach(1)
     assert broker.calls["settle"] == 6
 
 
-async def test_what_ends_during_an_outage_is_settled_together(broker: FlakyBroker) -> None:
+async def test_what_ends_together_is_settled_together(broker: FlakyBroker, answers: Answers) -> None:
     starts = [await begun(broker, str(n)) for n in range(4)]
-    broker.outages["settle"] = 3
     settling = Settling(broker)
-    assert await asyncio.gather(*(settling.settle(success(start)) for start in starts)) == [True] * 4
+    for start in starts:
+        answers.of(settling, start)
+    await answers.reach(4)
     assert [len(batch) for batch in broker.settled] == [4]
 
 
-async def test_one_that_is_cancelled_waiting_takes_nobody_with_it(broker: FlakyBroker) -> None:
-    one, other = await begun(broker, "1"), await begun(broker, "2")
+async def test_what_ends_during_an_outage_is_the_next_batch(broker: FlakyBroker, answers: Answers) -> None:
+    first, *others = [await begun(broker, str(n)) for n in range(4)]
     broker.outages["settle"] = 3
     settling = Settling(broker)
-    first, second = (
-        asyncio.create_task(settling.settle(success(one))),
-        asyncio.create_task(settling.settle(success(other))),
-    )
-    await asyncio.sleep(0)
-    first.cancel()
-    assert await asyncio.wait_for(second, 5)
+    answers.of(settling, first)
+
+    async def tried() -> bool:
+        return broker.calls["settle"] > 0
+
+    await wait_for(tried, "the first try", patience=5)
+    for start in others:
+        answers.of(settling, start)
+    await answers.reach(4)
+    assert [len(batch) for batch in broker.settled] == [1, 3]
+
+
+async def test_a_batch_is_of_one_queue_and_of_a_bounded_size(
+    broker: FlakyBroker, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    starts = []
+    for queue in ("mail", "reports"):
+        await broker.send([message(str(n), queue) for n in range(3)])
+        starts += (await broker.claim(queue, ME, 3)).begun
+    settling = Settling(broker)
+    for start in starts:
+        answers.of(settling, start)
+    await answers.reach(6)
+    assert all(len({settlement.lease.queue for settlement in batch}) == 1 for batch in broker.settled)
+    assert sorted(len(batch) for batch in broker.settled) == [1, 1, 2, 2]
+
+
+async def test_an_outage_of_one_queue_holds_up_no_other(
+    broker: FlakyBroker, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 3600)
+    mail = await begun(broker)
+    await broker.send([message("1", "reports")])
+    [report] = (await broker.claim("reports", ME, 1)).begun
+    broker.outages["settle"] = 1
+    settling = Settling(broker)
+    answers.of(settling, mail)
+    answers.of(settling, report)
+    await answers.reach(1)
+    assert answers.heard == {"reports/1": True}
+    await settling.drain(0.0)
+
+
+async def test_draining_waits_for_what_is_under_way(broker: FlakyBroker, answers: Answers) -> None:
+    broker.outages["settle"] = 3
+    settling = Settling(broker)
+    answers.of(settling, await begun(broker))
+    await settling.drain(5.0)
+    assert answers.heard == {"mail/1": True}
+
+
+async def test_draining_has_its_time(broker: FlakyBroker, answers: Answers) -> None:
+    broker.outages["settle"] = 1_000_000
+    settling = Settling(broker)
+    answers.of(settling, await begun(broker))
+    await asyncio.wait_for(settling.drain(0.02), 5)
+    assert answers.heard == {}
+
+
+async def test_an_error_that_is_no_outage_is_told_and_holds_up_nothing(
+    broker: FlakyBroker, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await begun(broker, "1"), await begun(broker, "2")
+    settling = Settling(broker)
+    with monkeypatch.context() as broken:
+
+        async def refuse(settlements: object) -> list[bool]:
+            raise ValueError("a bug")
+
+        broken.setattr(broker, "settle", refuse)
+        answers.of(settling, one)
+        await answers.reach(1)  # so that its lease is given up, and another worker gets the task
+    answers.of(settling, other)
+    await answers.reach(2)
+    assert answers.heard == {"mail/1": False, "mail/2": True}

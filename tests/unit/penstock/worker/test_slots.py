@@ -114,3 +114,90 @@ def test_no_place_is_ever_lost_or_doubled(total: int, steps: list[tuple[int, str
         await asyncio.gather(*takers)
 
     asyncio.run(check())
+
+
+# --- room for a suspect -----------------------------------------------------------------------------------------------
+
+PATIENCE = 60.0
+
+
+async def test_a_suspect_waits_until_all_places_are_free_and_gets_them_all() -> None:
+    slots = Slots(3)
+    assert slots.take_now(2) == 2
+    slots.gather(PATIENCE)
+    assert slots.take_now(1) == 0
+    suspect = await waiting(slots, 0)
+    slots.give_back()
+    await asyncio.sleep(0)
+    assert not suspect.done()
+    slots.give_back()
+    assert await suspect == 3
+
+
+async def test_gathering_ends_with_its_patience() -> None:
+    slots = Slots(2)
+    assert slots.take_now(1) == 1
+    slots.gather(0.01)
+    assert await asyncio.wait_for(slots.take(0), 5) == 1
+    assert slots.overdue
+
+
+async def test_what_was_gathered_in_time_is_not_overdue() -> None:
+    slots = Slots(2)
+    assert slots.take_now(1) == 1
+    slots.gather(0.01)
+    suspect = await waiting(slots, 0)
+    slots.give_back()
+    assert await suspect == 2
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(slots.take(0), 0.05)
+    assert not slots.overdue
+
+
+async def test_once_all_places_were_handed_out_gathering_is_over() -> None:
+    slots = Slots(2)
+    assert slots.take_now(1) == 1
+    slots.gather(PATIENCE)
+    suspect = await waiting(slots, 0)
+    slots.give_back()
+    assert await suspect == 2
+    slots.give_back()
+    assert slots.take_now(1) == 1
+
+
+async def test_it_is_over_too_where_nobody_waited_for_them() -> None:
+    slots = Slots(2)
+    assert slots.take_now(1) == 1
+    slots.gather(PATIENCE)
+    slots.give_back()
+    assert await slots.take(0) == 2
+    slots.give_back()
+    assert slots.take_now(1) == 1
+
+
+async def test_where_all_is_free_there_is_nothing_to_gather() -> None:
+    slots = Slots(2)
+    slots.gather(PATIENCE)
+    assert slots.take_now(1) == 1
+    assert slots.take_now(1) == 1
+
+
+async def test_closing_while_it_gathers_sends_everybody_home() -> None:
+    slots = Slots(2)
+    slots.take_now(1)
+    slots.gather(PATIENCE)
+    suspect = await waiting(slots, 0)
+    slots.close()
+    assert await suspect == 0
+
+
+async def test_places_that_end_together_are_one_grant() -> None:
+    slots = Slots(3)
+    await slots.take(0)
+    first, second = [await waiting(slots, order) for order in (0, 1)]
+    for _ in range(3):
+        slots.give_back()
+    assert await first == 3
+    assert not second.done()
+    slots.close()
+    assert await second == 0

@@ -4,51 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from penstock.broker.protocol import Snapshot
+from penstock import TaskContext
+from penstock.broker.messages import Lease, QueueConfig, Settlement, Snapshot, Verb
+from penstock.broker.messages import Limits as QueueLimits
 from penstock.definition import Definition, Options
-from penstock.envelope import VERSION, Envelope, ResourceRef
+from penstock.envelope import VERSION, ResourceRef
+from penstock.errors import ConfigurationError
 from penstock.outcome import Outcome
 from penstock.retry import Retry
-from penstock.standing import Standing
 from penstock.status import Phase
-from penstock.worker import Settings, Worker
+from penstock.worker import Limits, Settings, Worker
 from penstock.worker import intake as intake_module
+from penstock.worker import upkeep as upkeep_module
+from penstock.worker import worker as module
 from penstock.worker.reporter import Reporter
-from tests.unit.penstock.worker.brokers import FlakyBroker, message
+from tests.unit.penstock.worker.bench import LEASE, Reports
+from tests.unit.penstock.worker.brokers import DEAD, OTHER, FlakyBroker, abandoned, begun, message, taken
 from tests.waiting import wait_for
-
-LEASE = 0.2
-
-
-class Reports:
-    """A reporter that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
-        self.news: list[tuple[str, Standing]] = []
-        self.drained = False
-
-    def standing(self, envelope: Envelope, standing: Standing) -> None:
-        self.news.append((envelope.id, standing))
-
-    def ended(self, outcomes: Sequence[Outcome]) -> None:
-        self.outcomes += outcomes
-
-    async def drain(self, seconds: float) -> None:
-        self.drained = True
 
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> FlakyBroker:
     monkeypatch.setattr(intake_module, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(intake_module, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "PULSE_SECONDS", 0.01)
     return FlakyBroker()
 
 
@@ -60,8 +47,10 @@ async def working(
     *,
     concurrency: int = 1,
     name: str = "shop.send",
+    max_tasks: int | None = None,
+    drain_seconds: float = 1.0,
 ) -> AsyncIterator[Worker]:
-    settings = Settings(["mail"], concurrency, LEASE, drain_seconds=1.0, name="pod-1")
+    settings = Settings(["mail"], concurrency, LEASE, drain_seconds, name="pod-1", limits=Limits(max_tasks))
     definition = Definition(name, function, Options("mail"))
     async with Worker({name: definition}, broker, settings, reporter) as worker:
         yield worker
@@ -135,8 +124,7 @@ async def test_what_cannot_be_understood_is_dead_lettered_and_its_place_is_free_
 
 
 async def test_what_a_dead_worker_left_is_taken_over(broker: FlakyBroker) -> None:
-    await broker.send([message("1")])
-    await broker.begin(await broker.claim("mail", "dead", 1), "dead", "pod-0", max_crashes=3)
+    await begun(broker, claimer=DEAD)
     async with working(broker, fine):
         outcome = await ended(broker)
     assert (outcome.phase, outcome.attempts, outcome.worker) == (Phase.SUCCEEDED, 2, "pod-1")
@@ -170,18 +158,19 @@ async def test_an_outage_at_the_end_loses_no_outcome(broker: FlakyBroker) -> Non
 
 
 async def test_an_outage_at_the_start_costs_no_place(broker: FlakyBroker) -> None:
-    broker.outages["begin"] = 1
+    broker.outages["claim"] = 1
     await broker.send([message("1")])
     async with working(broker, fine):
         assert (await ended(broker, patience=5 * LEASE)).phase is Phase.SUCCEEDED
 
 
 async def test_an_outage_while_taking_over_does_not_end_taking_over(broker: FlakyBroker) -> None:
-    await broker.send([message("1"), message("2")])
-    await broker.begin(await broker.claim("mail", "dead", 2), "dead", "pod-0", max_crashes=3)
-    broker.outages["begin"] = 1
+    await begun(broker, "1", DEAD)
+    await begun(broker, "2", DEAD)
+    broker.outages["reclaim"] = 1
     async with working(broker, fine, concurrency=8):
-        assert (await ended(broker, patience=8 * LEASE)).phase is Phase.SUCCEEDED
+        for id in ("mail/1", "mail/2"):
+            assert (await ended(broker, id, patience=16 * LEASE)).phase is Phase.SUCCEEDED
 
 
 async def test_a_function_that_raises_cancelled_error_has_failed(broker: FlakyBroker) -> None:
@@ -232,8 +221,7 @@ async def test_a_running_task_is_cancelled(broker: FlakyBroker) -> None:
 
 
 async def test_a_task_that_is_cancelled_between_two_workers_is_not_begun(broker: FlakyBroker) -> None:
-    await broker.send([message("1")])
-    await broker.begin(await broker.claim("mail", "dead", 1), "dead", "pod-0", max_crashes=3)
+    await begun(broker, claimer=DEAD)
     asked = Outcome(id="mail/1", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
     await broker.cancel(asked, reason="user", life=60.0)
     async with working(broker, fine):
@@ -241,10 +229,7 @@ async def test_a_task_that_is_cancelled_between_two_workers_is_not_begun(broker:
 
 
 async def test_a_task_that_killed_its_workers_is_dead_lettered(broker: FlakyBroker) -> None:
-    await broker.send([message("1")])
-    deliveries = await broker.claim("mail", "dead", 1)
-    for number in range(4):
-        await broker.begin(deliveries, "dead", f"pod-{number}", max_crashes=9)
+    await abandoned(broker, times=3)
     async with working(broker, fine):
         outcome = await ended(broker)
     assert (outcome.phase, outcome.failure and outcome.failure.type) == (Phase.DEAD_LETTERED, "WorkerCrashed")
@@ -288,13 +273,191 @@ async def test_a_worker_that_lost_its_lease_settles_nothing(broker: FlakyBroker)
     await broker.send([structs.replace(message("1"), resource=ref)])
     async with working(broker, long, reports) as worker:
         await asyncio.wait_for(begun.wait(), 5)
-        [taken] = await broker.reclaim("mail", "other", 1, lease=0.0)
-        await broker.begin([taken], "other", "pod-2", max_crashes=9)
+        await broker.reclaim("mail", OTHER, lease=0.0)
+        await taken(broker)
 
         async def stopped() -> bool:
             return worker.busy == 0
 
         await wait_for(stopped, "the fenced attempt to be stopped", patience=5)
     found = await snapshot(broker)
-    assert (found.phase, found.worker) == (Phase.RUNNING, "pod-2")
+    assert (found.phase, found.worker) == (Phase.RUNNING, "other")
     assert reports.outcomes == []
+
+
+async def test_a_suspect_runs_alone(broker: FlakyBroker) -> None:
+    together: dict[str, int] = {}
+
+    async def count(context: TaskContext = TaskContext()) -> None:
+        together[context.id] = worker.busy
+        await asyncio.sleep(0)
+
+    await abandoned(broker, "suspect")
+    await broker.send([message(str(n)) for n in range(4)])
+    async with working(broker, count, concurrency=4) as worker:
+        assert (await ended(broker, "mail/suspect")).phase is Phase.SUCCEEDED
+        for n in range(4):
+            await ended(broker, f"mail/{n}")
+    assert together["mail/suspect"] == 1
+    assert max(together.values()) > 1
+
+
+async def test_a_broker_that_is_away_at_the_start_is_waited_for(broker: FlakyBroker) -> None:
+    broker.outages["check"] = 1
+    await broker.send([message("1")])
+    async with working(broker, fine):
+        assert (await ended(broker)).phase is Phase.SUCCEEDED
+
+
+async def test_a_broker_that_cannot_be_relied_on_is_refused(
+    broker: FlakyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unfit() -> None:
+        raise ConfigurationError("it forgets")
+
+    monkeypatch.setattr(broker, "check", unfit)
+    with pytest.raises(ConfigurationError, match="it forgets"):
+        async with working(broker, fine):
+            pytest.fail("it works")
+
+
+class TestSignals:
+    """Each has a slower way beside it, which is out of the way here."""
+
+    @pytest.fixture(autouse=True)
+    def slow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(intake_module, "WAIT_SECONDS", 3600)
+        monkeypatch.setattr(upkeep_module, "BROADCAST_SECONDS", 3600)
+
+    async def test_a_queue_that_goes_on_is_heard_of(self, broker: FlakyBroker) -> None:
+        await broker.pause("mail", True)
+        await broker.send([message("1"), message("2")])
+        release = asyncio.Event()
+        async with working(broker, release.wait):
+
+            async def waits() -> bool:
+                return broker.calls["claim"] > 0 and broker.listening == 1
+
+            await wait_for(waits, "the worker to find the queue paused", patience=5)
+            await broker.pause("mail", False)
+
+            async def runs() -> bool:
+                return (await snapshot(broker)).phase is Phase.RUNNING
+
+            await wait_for(runs, "the task to run", patience=5)
+            await broker.pause("mail", True)  # what runs isn't touched
+            release.set()
+            await ended(broker)
+            assert (await snapshot(broker, "mail/2")).phase is Phase.QUEUED
+
+    async def test_room_is_heard_of(self, broker: FlakyBroker) -> None:
+        await broker.configure("mail", QueueConfig(limits=QueueLimits(concurrency=1)))
+        elsewhere = await begun(broker, "elsewhere", OTHER)
+        await broker.send([message("1")])
+        release = asyncio.Event()
+        async with working(broker, release.wait):
+
+            async def waits() -> bool:
+                return broker.calls["claim"] > 0 and broker.listening == 1
+
+            await wait_for(waits, "the worker to find the queue full", patience=5)
+            await broker.settle([structs.replace(release_of(elsewhere.lease.id), lease=elsewhere.lease)])
+
+            async def runs() -> bool:
+                return (await snapshot(broker)).phase is Phase.RUNNING
+
+            await wait_for(runs, "the task to run", patience=5)
+            release.set()
+            await ended(broker)
+            await broker.send([message("2")])  # which ends the reader's long wait
+
+    async def test_a_broadcast_reaches_every_worker(self, broker: FlakyBroker) -> None:
+        runs: list[str] = []
+
+        async def refresh() -> None:
+            runs.append("run")
+
+        async with working(broker, refresh), working(broker, refresh):
+
+            async def listening() -> bool:
+                return broker.listening == 2
+
+            await wait_for(listening, "both workers to listen", patience=5)
+            await broker.broadcast(message("1"))
+
+            async def both() -> bool:
+                return len(runs) == 2
+
+            await wait_for(both, "both workers to run it", patience=5)
+            await broker.send([message("2"), message("3")])  # which ends the readers' long wait
+        assert (await broker.snapshots(["mail/1"])) == [None]
+
+
+async def test_a_broadcast_reaches_a_worker_that_has_just_been_started(broker: FlakyBroker) -> None:
+    runs: list[int] = []
+
+    async def refresh() -> None:
+        runs.append(1)
+
+    async with working(broker, refresh):
+        await broker.broadcast(message("1"))
+
+        async def ran() -> bool:
+            return runs == [1]
+
+        await wait_for(ran, "the broadcast to run", patience=2)
+
+
+def release_of(id: str) -> Settlement:
+    outcome = Outcome(id=id, task="shop.send", phase=Phase.SUCCEEDED, finished_at=time.time())
+    return Settlement(lease=Lease("mail", id, ""), verb=Verb.END, phase=Phase.SUCCEEDED, outcome=outcome, life=60.0)
+
+
+async def test_a_worker_that_has_done_its_share_is_spent(broker: FlakyBroker) -> None:
+    await broker.send([message("1"), message("2")])
+    async with working(broker, fine, max_tasks=2) as worker:
+        await asyncio.wait_for(worker.until(asyncio.Event()), 5)
+        assert worker.spent.is_set()
+    assert (await snapshot(broker, "mail/2")).phase is Phase.SUCCEEDED
+
+
+async def test_a_worker_that_is_asked_to_stop_is_not_spent(broker: FlakyBroker) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    async with working(broker, fine) as worker:
+        await asyncio.wait_for(worker.until(stop), 5)
+        assert not worker.spent.is_set()
+
+
+async def test_a_bug_in_one_of_its_timers_does_not_silence_it(
+    broker: FlakyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bugs = ["one", "two"]
+    promote = broker.promote
+
+    async def buggy(queue: str) -> float | None:
+        if bugs:
+            raise ValueError(bugs.pop())
+        return await promote(queue)
+
+    monkeypatch.setattr(broker, "promote", buggy)
+    await broker.send([structs.replace(message("1"), not_before=time.time() + 0.01)])
+    async with working(broker, fine):
+        assert (await ended(broker)).phase is Phase.SUCCEEDED
+
+
+async def test_a_drained_worker_leaves_nothing_behind(broker: FlakyBroker) -> None:
+    begin = asyncio.Event()
+
+    async def endless() -> None:
+        begin.set()
+        await asyncio.Event().wait()
+
+    await broker.send([message("1")])
+    async with working(broker, endless, drain_seconds=0.01) as worker:
+        await asyncio.wait_for(begin.wait(), 5)
+        assert (worker.busy, worker.working) == (1, True)
+    assert (worker.busy, worker.working) == (0, False)
+    found = await snapshot(broker)
+    assert (found.phase, found.attempts) == (Phase.QUEUED, 0)
+    assert broker.listening == 0

@@ -2,34 +2,47 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 
-from penstock import codec, telemetry
+from penstock import codec, telemetry, tracing
+from penstock.broker.messages import Claimer, Limits, QueueConfig, Receipt, Sent
 from penstock.envelope import decode
 from penstock.resources.retry import RetryPolicy as RetrySpec
 from penstock.retry import RetryPolicy
-from penstock.telemetry import ANNOTATION
+from penstock.telemetry import ANNOTATION, Step
 from penstock_operator.admission.admit import Admission, admit_identity, envelope_of, retry_policy
 from penstock_operator.admission.view import TaskView
 from penstock_operator.brokers import Brokers
 from tests.unit.penstock_operator.admission.views import CREATED, body, view, views
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+WORKER = Claimer("w", "pod-1")
 
 
 async def test_an_admitted_task_is_on_its_queue() -> None:
     brokers = Brokers("memory://")
     task = view()
-    traceparent = await Admission(brokers).admit(task)
-    [delivery] = await brokers.of("shop").claim("mail", "w", 10)
-    assert decode(delivery.message) == envelope_of(task, traceparent)
+    assert await Admission(brokers).admit(task) == Receipt(Sent.QUEUED, task.id)
+    [begun] = (await brokers.of("shop").claim("mail", WORKER, 10)).begun
+    assert decode(begun.message) == envelope_of(task, admit_identity(task))
 
 
 async def test_admitting_again_changes_nothing_even_for_a_new_process() -> None:
     brokers = Brokers("memory://")
-    first = [await Admission(brokers).admit(view()) for _ in range(2)]
-    assert first[0] == first[1]
+    receipts = [await Admission(brokers).admit(view()) for _ in range(2)]
+    assert [receipt.sent for receipt in receipts] == [Sent.QUEUED, Sent.KNOWN]
     assert (await brokers.of("shop").depth(["mail"]))["mail"].ready == 1
+
+
+async def test_what_a_full_queue_refuses_is_told_and_leaves_no_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[Step] = []
+    monkeypatch.setattr(tracing, "record_derived", lambda step, *_, **__: spans.append(step))
+    brokers = Brokers("memory://")
+    await brokers.of("shop").configure("mail", QueueConfig(limits=Limits(depth=1)))
+    receipts = [await Admission(brokers).admit(view({"run": run})) for run in (1, 2)]
+    assert [receipt.sent for receipt in receipts] == [Sent.QUEUED, Sent.FULL]
+    assert spans == [Step.SUBMIT, Step.ADMIT]
 
 
 async def test_another_run_is_queued_beside() -> None:
@@ -81,6 +94,7 @@ def test_the_message_says_what_the_spec_does() -> None:
             "args": [42, None],
             "kwargs": {"locale": "en"},
             "priority": "high",
+            "concurrencyKey": "customer-7",
             "delaySeconds": 5,
             "timeoutSeconds": 1.5,
             "deadlineSeconds": 60,
@@ -93,6 +107,7 @@ def test_the_message_says_what_the_spec_does() -> None:
     assert (envelope.not_before, envelope.deadline, envelope.timeout) == (CREATED + 5, CREATED + 60, 1.5)
     assert envelope.retry == RetryPolicy(5, 2.0, 2.0, 300.0, False)
     assert (envelope.traceparent, envelope.resource, envelope.created_at) == ("trace", task.ref, CREATED)
+    assert envelope.key == "customer-7"
 
 
 def test_without_a_policy_the_worker_decides() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from penstock.broker.memory import MemoryBroker
-from penstock.broker.protocol import Depth
+from penstock.broker.messages import Depth
 from penstock.envelope import Envelope
 from penstock.errors import NotConnected
 from penstock_operator.autoscale import loop as module

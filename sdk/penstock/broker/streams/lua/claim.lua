@@ -1,46 +1,167 @@
--- Takes up to `budget` ready messages without blocking. Each priority first gets its share of the budget (8:4:2:1),
--- so that nothing starves; what a share leaves over goes to the most urgent.
--- ARGV: consumer, budget
--- Returns a list of {stream index, entry, id, message}.
+-- Takes up to `budget` ready messages and the lease on each, in one step: what a worker claims it starts at once, so it
+-- never holds more than it runs. Each priority first gets its share of the budget (8:4:2:1), so that nothing starves;
+-- what a share leaves over goes to the most urgent. A lease is a nonce in the task's state: the last one given holds.
+-- ARGV: consumer, worker, nonce (each task's is this and its number), budget, alone (1: the worker runs nothing else, so
+--   it may take a suspect), then what the consumer has read already: per message  stream, entry, id
+-- Returns {now ms, ms until it is worth asking again, suspects that wait, task, task, …}; a task is
+--   {verdict, id, message, nonce, attempts, crashes, queued ms}, its verdict
+--   run · cancelled (while it waited: settle it so) · crashed (too often: settle it so)
 local SHARES = { 8, 4, 2, 1 }
 
-local function claim(keys, args)
-  local consumer, left = args[1], tonumber(args[2])
-  local taken = {}
-
-  local function take(stream_index, count)
-    if count < 1 then return 0 end
-    local reply = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', count, 'STREAMS', keys[stream_index], '>')
-    if not reply or not reply[1] then return 0 end
-    for _, item in ipairs(reply[1][2]) do
-      taken[#taken + 1] = { stream_index, item[1], item[2][2], item[2][4] }
-    end
-    return #reply[1][2]
+-- Gives the lease on a claimed message, unless it has to wait or is another's by now. `work` collects.
+local function begin(keys, gate, work, state, stream, entry, id, message)
+  state = state or { stream = stream, entry = entry }
+  if state.entry ~= entry or state.nonce then return end
+  if state.crashes and state.crashes >= gate.max_crashes then
+    work.verdict = 'crashed'
+  elseif state.cancel then
+    work.verdict = 'cancelled'
+  else
+    work.verdict = 'run'
+    if held_by_key(keys, gate, id, state, message, work.now) then return end
+    gate.started = gate.started + 1
+    state.attempts = (state.attempts or 0) + 1
+    if state.scope == 'started' then free_unique(keys, id, state) end
   end
-
-  local budget = left
-  for stream_index = 1, 4 do
-    local share = math.max(1, math.floor(budget * SHARES[stream_index] / 15))
-    left = left - take(stream_index, math.min(left, share))
-  end
-  for stream_index = 1, 4 do
-    left = left - take(stream_index, left)
-  end
-  return taken
+  local number = #work.taken + 1
+  state.queued = state.queued or tonumber(string.match(entry, '^%d+'))
+  state.nonce, state.worker, state.started = work.nonce .. number, work.worker, work.now
+  state.retrying, state.progress = nil, nil
+  work.saves[number * 2 - 1], work.saves[number * 2] = id, cmsgpack.pack(state)
+  work.taken[number] = { work.verdict, id, message, state.nonce, state.attempts or 0, state.crashes or 0, state.queued }
 end
 
--- Takes over messages whose worker hasn't renewed its lease for `min_idle` ms.
--- ARGV: consumer, min_idle, budget. Returns as claim does.
-local function reclaim(keys, args)
-  local taken, left = {}, tonumber(args[3])
-  for stream_index = 1, 4 do
-    if left > 0 and redis.call('EXISTS', keys[stream_index]) == 1 then
-      local reply = redis.call('XAUTOCLAIM', keys[stream_index], GROUP, args[1], args[2], '0-0', 'COUNT', left)
-      for _, item in ipairs(reply[2]) do
-        taken[#taken + 1] = { stream_index, item[1], item[2][2], item[2][4] }
-        left = left - 1
+local function make_groups(keys)
+  for stream = 1, STREAMS do
+    -- From 0: what was queued before the first worker came is theirs.
+    redis.pcall('XGROUP', 'CREATE', keys[stream], GROUP, '0', 'MKSTREAM')
+  end
+end
+
+-- Reads up to `count` new messages of one stream and begins them. Returns how many it read.
+local function take(keys, gate, work, stream, count)
+  if count < 1 then return 0 end
+  local read = { 'XREADGROUP', 'GROUP', GROUP, work.consumer, 'COUNT', count, 'STREAMS', keys[stream], '>' }
+  local reply = redis.pcall(unpack(read))
+  if reply and reply.err then
+    make_groups(keys)
+    reply = redis.call(unpack(read))
+  end
+  if not reply or not reply[1] then return 0 end
+  local items, ids = reply[1][2], {}
+  for i, item in ipairs(items) do ids[i] = item[2][2] end
+  local states = load_all(keys, ids)
+  for i, item in ipairs(items) do
+    begin(keys, gate, work, states[i], stream, item[1], item[2][2], item[2][4])
+  end
+  return #items
+end
+
+-- Begins what a blocking read has claimed before; without room it goes back.
+local function take_read(keys, gate, work, args)
+  for at = 6, #args, 3 do
+    local stream, entry, id = tonumber(args[at]), args[at + 1], args[at + 2]
+    local found = redis.call('XRANGE', keys[stream], entry, entry)
+    if found[1] and gate.room < 1 then
+      local state = load(keys, id) or {}
+      state.stream, state.entry = stream, entry
+      drop(keys, state)
+      push(keys, stream, id, state, found[1][2][4])
+      save(keys, id, state)
+    elseif found[1] then
+      gate.room = gate.room - 1
+      begin(keys, gate, work, load(keys, id), stream, entry, id, found[1][2][4])
+    end
+  end
+end
+
+local function claim(keys, args)
+  local now = now_ms()
+  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, taken = {}, saves = {} }
+  local gate = open_gate(keys, now, (#args - 5) / 3)
+  apply_rate(keys, gate, now)
+  take_read(keys, gate, work, args)
+  local budget = math.min(tonumber(args[4]), gate.room)
+  local suspects = redis.call('XLEN', keys[SUSPECT]) > 0 and waiting(keys, SUSPECT) or 0
+  if args[5] == '1' and suspects > 0 and budget > 0 and take(keys, gate, work, SUSPECT, 1) > 0 then budget = 0 end
+  local left = budget - take(keys, gate, work, RELEASED, budget)
+  budget = left
+  for stream = 1, 4 do
+    local share = math.max(1, math.floor(budget * SHARES[stream] / 15))
+    left = left - take(keys, gate, work, stream, math.min(left, share))
+  end
+  for stream = 1, 4 do
+    left = left - take(keys, gate, work, stream, left)
+  end
+  if #work.saves > 0 then redis.call('HSET', keys[TASKS], unpack(work.saves)) end
+  count_rate(keys, gate)
+  return { now, gate.wait, suspects, unpack(work.taken) }
+end
+
+-- Puts what a consumer has read and not begun back. ARGV: per message  stream, entry, id
+local function unclaim(keys, args)
+  for at = 1, #args, 3 do
+    local id = args[at + 2]
+    local state = load(keys, id) or { stream = tonumber(args[at]), entry = args[at + 1] }
+    if state.entry == args[at + 1] and not state.nonce then
+      local message = message_of(keys, id, state)
+      if message then
+        local stream = state.stream
+        drop(keys, state)
+        push(keys, stream, id, state, message)
+        save(keys, id, state)
       end
     end
   end
-  return taken
+  return 1
+end
+
+-- Puts back what no worker has renewed for `min_idle` ms. What ran is a suspect from now on: it may have taken its
+-- worker down, so it runs alone next. Waits for nobody's room: it is only made ready again.
+-- ARGV: consumer, min_idle, most. Returns {how many, suspects that wait}.
+local function reclaim(keys, args)
+  local moved = 0
+  for stream = 1, STREAMS do
+    local reply = redis.pcall('XAUTOCLAIM', keys[stream], GROUP, args[1], args[2], '0-0', 'COUNT', args[3])
+    for _, item in ipairs(reply.err and {} or reply[2]) do
+      local entry, id, message = item[1], item[2][2], item[2][4]
+      local state = load(keys, id) or {}
+      local ran = state.nonce and state.entry == entry
+      state.stream, state.entry = stream, entry
+      drop(keys, state)
+      if ran then
+        state.crashes, state.nonce = (state.crashes or 0) + 1, nil
+        free_key(keys, state)
+      end
+      push(keys, ran and SUSPECT or priority_of(state), id, state, message)
+      save(keys, id, state)
+      moved = moved + 1
+    end
+  end
+  return { moved, waiting(keys, SUSPECT) }
+end
+
+-- Renews leases, and tells of cancellations that the control channel may have missed.
+-- ARGV: consumer, then per task  id, nonce. Returns per task  1 held · 0 lost · 2 held, cancellation asked for
+local function renew(keys, args)
+  local answers = {}
+  for at = 2, #args, 2 do
+    local state = load(keys, args[at])
+    if state and state.nonce == args[at + 1] then
+      redis.call('XCLAIM', keys[state.stream], GROUP, args[1], 0, state.entry, 'JUSTID')
+      answers[#answers + 1] = state.cancel and 2 or 1
+    else
+      answers[#answers + 1] = 0
+    end
+  end
+  return answers
+end
+
+-- Notes progress on a running task. ARGV: id, nonce, progress as JSON. Returns 1, or 0 if the lease is lost.
+local function note(keys, args)
+  local state = load(keys, args[1])
+  if not state or state.nonce ~= args[2] then return 0 end
+  state.progress = args[3]
+  save(keys, args[1], state)
+  return 1
 end

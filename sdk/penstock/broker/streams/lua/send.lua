@@ -1,27 +1,76 @@
--- Queues messages, each at most once for the life of its record.
--- ARGV: per task  id, stream index (1–4), delay in ms (0: now), life of the record in ms, message
--- Returns per task 1 (queued) or 0 (known already).
+-- Queues messages, each id at most once for the life of its record and each idempotency key while it holds.
+-- KEYS: the fixed set, then a record per message.
+-- ARGV: per message  id, priority (1–4), delay in ms (0: now), message, options
+--   options: '' or a msgpack map: key (concurrency), unique, scope (started | finished | expired), unique_ms, keep
+-- Returns per message  1 queued · 0 known already · -1 the queue is full · the id that holds the idempotency key
+
+-- Drops idempotency keys whose time is over.
+local function expire_unique(keys, now)
+  local over = redis.call('ZRANGEBYSCORE', keys[EXPIRING], '-inf', now, 'LIMIT', 0, 100)
+  for _, unique in ipairs(over) do
+    redis.call('HDEL', keys[UNIQUE], unique)
+    redis.call('ZREM', keys[EXPIRING], unique)
+  end
+end
+
+-- Frees a task's idempotency key, if the task still holds it.
+local function free_unique(keys, id, state)
+  if not state.unique or redis.call('HGET', keys[UNIQUE], state.unique) ~= id then return end
+  redis.call('HDEL', keys[UNIQUE], state.unique)
+  redis.call('ZREM', keys[EXPIRING], state.unique)
+end
+
+-- How many more may wait, or huge without a limit.
+local function depth_room(keys)
+  local limit = redis.call('HGET', keys[SETTINGS], 'max_depth')
+  if not limit then return math.huge end
+  return tonumber(limit) - (redis.call('HLEN', keys[TASKS]) - pending(keys))
+end
+
+local function take_unique(keys, id, state, options, now)
+  expire_unique(keys, now)
+  local holder = redis.call('HGET', keys[UNIQUE], options.unique)
+  if holder then return holder end
+  redis.call('HSET', keys[UNIQUE], options.unique, id)
+  redis.call('ZADD', keys[EXPIRING], now + options.unique_ms, options.unique)
+  state.unique, state.scope, state.keep = options.unique, options.scope, options.keep
+end
+
+local function send_one(keys, record, room, now, id, priority, delay, message, packed)
+  if redis.call('HEXISTS', keys[TASKS], id) == 1 or redis.call('EXISTS', record) == 1 then return 0 end
+  if room < 1 then return -1 end
+  local state = { priority = priority }
+  if packed ~= '' then
+    local options = cmsgpack.unpack(packed)
+    state.key = options.key
+    local holder = options.unique and take_unique(keys, id, state, options, now)
+    if holder then return holder end
+  end
+  if delay > 0 then
+    state.queued = now + delay
+    delay_until(keys, id, state, message, now + delay)
+  else
+    push(keys, priority, id, state, message)
+  end
+  save(keys, id, state)
+  return 1
+end
+
 local function send(keys, args)
-  local answers = {}
-  local now = now_ms()
+  local answers, now, room = {}, now_ms(), depth_room(keys)
   for i = 0, #args / 5 - 1 do
-    local record = keys[FIRST_TASK + i]
-    local id, stream_index, delay = args[i * 5 + 1], tonumber(args[i * 5 + 2]), tonumber(args[i * 5 + 3])
-    local message = args[i * 5 + 5]
-    if redis.call('EXISTS', record) == 1 then
-      answers[i + 1] = 0
-    else
-      redis.call('HSET', record, 'phase', 'Queued', 'queued', now + delay)
-      if delay > 0 then
-        redis.call('ZADD', keys[DELAYED], now + delay, id)
-        redis.call('HSET', keys[HELD], id, message)
-        redis.call('HSET', record, 'stream', stream_index)
-      else
-        push(keys[stream_index], stream_index, record, id, message)
-      end
-      redis.call('PEXPIRE', record, args[i * 5 + 4])
-      answers[i + 1] = 1
-    end
+    local at = i * 5
+    local answer = send_one(keys, keys[FIRST_RECORD + i], room, now,
+      args[at + 1], tonumber(args[at + 2]), tonumber(args[at + 3]), args[at + 4], args[at + 5])
+    if answer == 1 then room = room - 1 end
+    answers[i + 1] = answer
   end
   return answers
+end
+
+-- Hands a message to every worker that lives now. ARGV: message, control channel, how long it stays in ms
+local function broadcast(keys, args)
+  redis.call('XADD', keys[BROADCAST], 'MINID', '~', now_ms() - tonumber(args[3]), '*', 'm', args[1])
+  redis.call('PUBLISH', args[2], 'broadcast ' .. queue_name(keys))
+  return 1
 end

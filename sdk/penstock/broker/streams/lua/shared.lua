@@ -1,8 +1,9 @@
--- What every function starts from. KEYS 1–4 are the streams, most urgent first; then the rest of the queue's fixed
--- set; from 10 on one record per task of the call. Only declared keys are touched, so a Cluster accepts it all.
-local DELAYED, HELD, OUTBOX, DEAD, PARKED, FIRST_TASK = 5, 6, 7, 8, 9, 10
+-- What every function starts from. Only declared keys are touched, so a Cluster accepts it all: first the queue's fixed
+-- set in the order of `QueueKeys.fixed`, then, where a function needs them, one record per task of the call.
+local RELEASED, SUSPECT, STREAMS = 5, 6, 6 -- 1–4 are the priorities, most urgent first
+local TASKS, DELAYED, HELD, GATED, PARKED, DEAD, OUTBOX = 7, 8, 9, 10, 11, 12, 13
+local SETTINGS, RUNNING, RATE, UNIQUE, EXPIRING, BROADCAST, FIRST_RECORD = 14, 15, 16, 17, 18, 19, 20
 local GROUP = 'workers'
-local TERMINAL = { Succeeded = true, Failed = true, Cancelled = true, DeadLettered = true }
 
 -- Milliseconds since the epoch by Redis' clock: the only clock that leases and due times know, so that skewed
 -- pods can't disagree.
@@ -11,28 +12,108 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- Makes a message claimable and remembers where it stands, so that a cancellation finds it.
-local function push(stream, stream_index, record, id, message)
-  local entry = redis.call('XADD', stream, '*', 'id', id, 'm', message)
-  redis.call('HSET', record, 'entry', entry, 'stream', stream_index)
+-- An unfinished task's state: one msgpack map in the hash `tasks`, absent fields cost nothing.
+--   stream, entry   where its message lies, while it is ready or claimed
+--   priority        1–4, where `stream` isn't it
+--   nonce           its lease; there while it runs, void once another is given
+--   worker, started (ms), attempts, crashes, progress (JSON)
+--   queued          ms; without it the entry's own time
+--   retrying        it waits for its next attempt
+--   cancel          the reason why it is to be cancelled
+--   watched         somebody waits for its outcome
+--   key             its concurrency key; gated: its member in the set of those that wait for their key
+--   paced           the moment of its start was reserved with the rate limit
+--   unique, scope, keep: its idempotency key, until when it holds, and whether a failure keeps it
+local function load(keys, id)
+  local packed = redis.call('HGET', keys[TASKS], id)
+  return packed and cmsgpack.unpack(packed) or nil
+end
+
+local function save(keys, id, state)
+  redis.call('HSET', keys[TASKS], id, cmsgpack.pack(state))
+end
+
+-- The states of several tasks in one command: nil where there is none.
+local function load_all(keys, ids)
+  if #ids == 0 then return {} end
+  local states = redis.call('HMGET', keys[TASKS], unpack(ids))
+  for i, packed in ipairs(states) do
+    states[i] = packed and cmsgpack.unpack(packed) or nil
+  end
+  return states
+end
+
+local function priority_of(state)
+  return state.priority or (state.stream and state.stream <= 4 and state.stream) or 3
+end
+
+-- Makes a message claimable. The caller saves the state.
+local function push(keys, stream, id, state, message)
+  state.priority = stream > 4 and priority_of(state) or nil
+  state.stream, state.entry = stream, redis.call('XADD', keys[stream], '*', 'id', id, 'm', message)
 end
 
 -- Acknowledgement and deletion always go together: the depth is XLEN − XPENDING.
-local function drop(stream, entry)
-  redis.call('XACK', stream, GROUP, entry)
-  redis.call('XDEL', stream, entry)
+local function drop(keys, state)
+  if not state.entry then return end
+  redis.call('XACK', keys[state.stream], GROUP, state.entry)
+  redis.call('XDEL', keys[state.stream], state.entry)
+  state.entry = nil
 end
 
--- Takes a task that waits for its time or for a worker that knows it out of where it waits.
-local function unhold(keys, id)
+-- The same for many: `entries` lists them by stream.
+local function drop_all(keys, entries)
+  for stream, list in pairs(entries) do
+    redis.call('XACK', keys[stream], GROUP, unpack(list))
+    redis.call('XDEL', keys[stream], unpack(list))
+  end
+end
+
+local function message_of(keys, id, state)
+  if not state.entry then return redis.call('HGET', keys[HELD], id) end
+  local found = redis.call('XRANGE', keys[state.stream], state.entry, state.entry)
+  return found[1] and found[1][2][4]
+end
+
+-- Lays a message aside until `due` (ms). The caller saves the state.
+local function delay_until(keys, id, state, message, due)
+  state.priority, state.stream = priority_of(state), nil
+  redis.call('ZADD', keys[DELAYED], due, id)
+  redis.call('HSET', keys[HELD], id, message)
+end
+
+-- Takes a task out of wherever it waits beside the streams. Returns its message.
+local function unhold(keys, id, state)
+  local message = redis.call('HGET', keys[HELD], id)
   redis.call('ZREM', keys[DELAYED], id)
   redis.call('ZREM', keys[PARKED], id)
+  if state.gated then redis.call('ZREM', keys[GATED], state.gated) end
   redis.call('HDEL', keys[HELD], id)
+  state.gated = nil
+  return message
 end
 
--- Whoever waits for the outcome has marked the record; nobody else costs a message.
-local function announce(record, channel, id)
-  if redis.call('HEXISTS', record, 'watched') == 1 then
-    redis.call('PUBLISH', channel, id)
+-- How many messages the group's consumers hold: as many leases are alive.
+local function pending(keys)
+  local sum = 0
+  for stream = 1, STREAMS do
+    local reply = redis.pcall('XPENDING', keys[stream], GROUP)
+    sum = sum + (reply.err and 0 or reply[1])
   end
+  return sum
+end
+
+local function waiting(keys, stream)
+  local reply = redis.pcall('XPENDING', keys[stream], GROUP)
+  return redis.call('XLEN', keys[stream]) - (reply.err and 0 or reply[1])
+end
+
+-- The queue that these keys are of, as signals name it.
+local function queue_name(keys)
+  return string.match(keys[1], '/([^/}]+)}')
+end
+
+-- Whoever waits for the outcome has marked the task; nobody else costs a message.
+local function announce(channel, id, state, outcome)
+  if state.watched then redis.call('PUBLISH', channel, id .. '\n' .. outcome) end
 end

@@ -1,85 +1,84 @@
--- What happens to tasks from outside a worker: becoming due, being cancelled, being waited for.
+-- What happens to tasks from outside a worker: becoming due, being cancelled, being waited for, being replayed.
 
--- Puts a held message onto its stream.
-local function ready(keys, record, id)
-  local message = redis.call('HGET', keys[HELD], id)
-  unhold(keys, id)
+-- Puts a held message onto its stream. Returns 1, or 0 where nothing is known of it any more.
+local function ready(keys, id)
+  local state = load(keys, id) or {}
+  local message = unhold(keys, id, state)
   if not message then return 0 end
-  local stream_index = tonumber(redis.call('HGET', record, 'stream') or 3)
-  push(keys[stream_index], stream_index, record, id, message)
-  if redis.call('PTTL', record) < 0 then redis.call('PEXPIRE', record, 604800000) end
+  push(keys, priority_of(state), id, state, message)
+  save(keys, id, state)
   return 1
 end
 
--- Makes due messages ready. The caller looked the ids up; the score is checked again here.
--- ARGV: the ids. Returns how many moved.
+-- Makes due messages ready. ARGV: most. Returns {how many, ms until the next is due (-1: none waits)}.
 local function promote(keys, args)
   local moved, now = 0, now_ms()
-  for i, id in ipairs(args) do
-    local due = redis.call('ZSCORE', keys[DELAYED], id)
-    if due and tonumber(due) <= now then moved = moved + ready(keys, keys[FIRST_TASK + i - 1], id) end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys[DELAYED], '-inf', now, 'LIMIT', 0, args[1])) do
+    moved = moved + ready(keys, id)
   end
-  return moved
+  local nearest = redis.call('ZRANGE', keys[DELAYED], 0, 0, 'WITHSCORES')[2]
+  return { moved, nearest and math.max(0, tonumber(nearest) - now) or -1 }
 end
 
 -- Makes parked messages ready again. ARGV: the ids. Returns how many moved.
 local function unpark(keys, args)
   local moved = 0
-  for i, id in ipairs(args) do
-    if redis.call('ZSCORE', keys[PARKED], id) then moved = moved + ready(keys, keys[FIRST_TASK + i - 1], id) end
+  for _, id in ipairs(args) do
+    if redis.call('ZSCORE', keys[PARKED], id) then moved = moved + ready(keys, id) end
   end
   return moved
 end
 
--- Cancels one task: at once if it waits, through its worker if it runs.
--- ARGV: id, control channel, outcome channel, phase, outcome, outbox, life ms, reason
--- Returns {unknown | finished | cancelled | requested, attempts}.
-local function cancel(keys, args)
-  local record, id = keys[FIRST_TASK], args[1]
-  local state = redis.call('HMGET', record, 'phase', 'entry', 'stream', 'attempts', 'lease')
-  local phase, attempts = state[1], tonumber(state[4] or 0)
-  if not phase then return { 'unknown', 0 } end
-  if TERMINAL[phase] then return { 'finished', attempts } end
-  if phase == 'Running' then
-    redis.call('HSET', record, 'cancel', args[8])
-    redis.call('PUBLISH', args[2], id)
-    return { 'requested', attempts }
-  end
-  unhold(keys, id)
-  -- A worker that has claimed but not begun it finds the record terminal and drops it.
-  if state[2] then drop(keys[tonumber(state[3])], state[2]) end
-  redis.call('HSET', record, 'phase', args[4], 'outcome', args[5])
-  redis.call('HDEL', record, 'entry', 'lease')
-  redis.call('PEXPIRE', record, args[7])
-  if args[6] == '1' then redis.call('HSET', keys[OUTBOX], id, args[5]) end
-  announce(record, args[3], id)
-  return { 'cancelled', attempts }
+-- Takes a task that doesn't run off the queue.
+local function remove(keys, id, state)
+  unhold(keys, id, state)
+  drop(keys, state)
 end
 
--- Takes a waiting task off its queue as if it had never been sent. What runs goes on.
+-- Cancels one task: at once if it waits, through its worker if it runs.
+-- ARGV: id, control channel, outcome channel, phase, outcome, outbox, life ms, reason. KEYS: its record.
+-- Returns {unknown | finished | cancelled | requested, attempts}.
+local function cancel(keys, args)
+  local record, id = keys[FIRST_RECORD], args[1]
+  local state = load(keys, id)
+  if not state then return { redis.call('EXISTS', record) == 1 and 'finished' or 'unknown', 0 } end
+  if state.nonce then
+    state.cancel = args[8]
+    save(keys, id, state)
+    redis.call('PUBLISH', args[2], 'cancel ' .. id)
+    return { 'requested', state.attempts or 0 }
+  end
+  remove(keys, id, state)
+  redis.call('HDEL', keys[TASKS], id)
+  finish(keys, record, args[3], id, state, args[4], args[5], args[6], args[7])
+  return { 'cancelled', state.attempts or 0 }
+end
+
+-- Takes a waiting task off its queue as if it had never been sent. What runs goes on. KEYS: its record.
 -- ARGV: id. Returns unknown | finished | cancelled (withdrawn) | requested (it runs, and nothing was done).
 local function withdraw(keys, args)
-  local record, id = keys[FIRST_TASK], args[1]
-  local state = redis.call('HMGET', record, 'phase', 'entry', 'stream')
-  if not state[1] then return 'unknown' end
-  if TERMINAL[state[1]] then return 'finished' end
-  if state[1] == 'Running' then return 'requested' end
-  unhold(keys, id)
-  if state[2] then drop(keys[tonumber(state[3])], state[2]) end
-  redis.call('DEL', record)
+  local state = load(keys, args[1])
+  if not state then return redis.call('EXISTS', keys[FIRST_RECORD]) == 1 and 'finished' or 'unknown' end
+  if state.nonce then return 'requested' end
+  remove(keys, args[1], state)
+  free_unique(keys, args[1], state)
+  redis.call('HDEL', keys[TASKS], args[1])
   return 'cancelled'
 end
 
--- Marks tasks as waited for and says how they stand, in one step, so that no outcome slips through between.
--- Returns per task {phase, outcome} (empty strings where there is none).
+-- Marks a task as waited for and says whether it has ended, in one step, so that no outcome slips through between.
+-- ARGV: id. KEYS: its record. Returns {known, outcome or ''}.
 local function watch(keys, args)
-  local answers = {}
-  for i = FIRST_TASK, #keys do
-    local state = redis.call('HMGET', keys[i], 'phase', 'outcome')
-    if state[1] and not state[2] then redis.call('HSET', keys[i], 'watched', 1) end
-    answers[#answers + 1] = { state[1] or '', state[2] or '' }
+  local state = load(keys, args[1])
+  if not state then
+    local outcome = redis.call('GET', keys[FIRST_RECORD])
+    return { outcome and 1 or 0, outcome or '' }
   end
-  return answers
+  if not state.watched then
+    state.watched = 1
+    save(keys, args[1], state)
+  end
+  return { 1, '' }
 end
 
 -- Clears reported outcomes, unless a newer one stands there by now. ARGV: id, outcome, id, outcome, …
@@ -91,4 +90,57 @@ local function clear(keys, args)
     end
   end
   return cleared
+end
+
+-- Takes dead letters off: to be run again from the start (replay 1), or for good. KEYS: a record per id.
+-- ARGV: replay, then per letter  id, priority. Returns how many there were.
+local function exhume(keys, args)
+  local found = 0
+  for i = 0, (#args - 1) / 2 - 1 do
+    local id, priority = args[2 + i * 2], tonumber(args[3 + i * 2])
+    if redis.call('ZREM', keys[DEAD], id) == 1 then
+      local message = redis.call('HGET', keys[HELD], id)
+      redis.call('HDEL', keys[HELD], id)
+      if args[1] == '1' and message then
+        redis.call('DEL', keys[FIRST_RECORD + i])
+        local state = {}
+        push(keys, priority, id, state, message)
+        save(keys, id, state)
+      end
+      found = found + 1
+    end
+  end
+  return found
+end
+
+-- Forgets what time has made useless: old dead letters, idempotency keys, rates, and consumers of workers long gone.
+-- ARGV: ms after which a consumer that holds nothing is forgotten.
+local function tidy(keys, args)
+  local now = now_ms()
+  trim_dead(keys, now)
+  expire_unique(keys, now)
+  redis.call('ZREMRANGEBYSCORE', keys[RATE], '-inf', now)
+  for stream = 1, STREAMS do
+    local consumers = redis.pcall('XINFO', 'CONSUMERS', keys[stream], GROUP)
+    for _, consumer in ipairs(consumers.err and {} or consumers) do
+      -- A flat map: name, its value, pending, its value, idle, its value, …
+      if consumer[4] == 0 and consumer[6] > tonumber(args[1]) then
+        redis.call('XGROUP', 'DELCONSUMER', keys[stream], GROUP, consumer[2])
+      end
+    end
+  end
+  return 1
+end
+
+-- Writes the queue's settings. ARGV: control channel, then field, value, …; with a value '' the field is removed.
+local function configure(keys, args)
+  for i = 2, #args, 2 do
+    if args[i + 1] == '' then
+      redis.call('HDEL', keys[SETTINGS], args[i])
+    else
+      redis.call('HSET', keys[SETTINGS], args[i], args[i + 1])
+    end
+  end
+  redis.call('PUBLISH', args[1], 'settings ' .. queue_name(keys))
+  return 1
 end

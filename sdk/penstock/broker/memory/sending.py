@@ -1,0 +1,115 @@
+"""Sending and idempotency keys, as in `send.lua`; and what a submitter asks for afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock import envelope as envelopes
+from penstock.broker.memory.settling import finish, free_unique
+from penstock.broker.memory.state import Memory, QueueState, State
+from penstock.broker.messages import Cancellation, Receipt, Sent, Snapshot
+from penstock.envelope import Envelope
+from penstock.keys import PRIORITIES, queue_of
+from penstock.outcome import Outcome
+from penstock.status import Phase
+
+__all__ = ["MemorySubmitting"]
+
+
+class MemorySubmitting:
+    """See Submitting."""
+
+    _memory: Memory
+
+    async def send(self, messages: Sequence[Envelope]) -> list[Receipt]:
+        """See Submitting."""
+        return [self._send(message) for message in messages]
+
+    def _send(self, message: Envelope) -> Receipt:
+        id, memory, queue = message.id, self._memory, self._memory.queues[message.queue]
+        if id in memory.tasks or memory.outcome(id) is not None:
+            return Receipt(Sent.KNOWN, id)
+        if self._full(message.queue, queue):
+            return Receipt(Sent.FULL, id)
+        if (holder := self._take_unique(message, queue)) is not None:
+            return Receipt(Sent.DUPLICATE, holder)
+        now = memory.clock()
+        due = max(now, message.not_before or now)
+        state = State(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, queued_at=due)
+        state.key, state.unique = message.key, message.unique
+        memory.tasks[id] = state
+        if due > now:
+            queue.delayed[id] = due
+        else:
+            memory.push(id, state, state.priority)
+        return Receipt(Sent.QUEUED, id)
+
+    def _full(self, name: str, queue: QueueState) -> bool:
+        limit = queue.config.limits.depth
+        if limit is None:
+            return False
+        return sum(queue_of(id) == name for id in self._memory.tasks) - len(queue.claimed) >= limit
+
+    def _take_unique(self, message: Envelope, queue: QueueState) -> str | None:
+        """Take the message's key; the id of who has it already."""
+        unique, now = message.unique, self._memory.clock()
+        if unique is None:
+            return None
+        holder, until = queue.unique.get(unique.key, ("", 0.0))
+        if holder and until > now:
+            return holder
+        queue.unique[unique.key] = (message.id, now + unique.ttl)
+        return None
+
+    async def broadcast(self, message: Envelope) -> None:
+        """See Submitting."""
+        self._memory.queues[message.queue].broadcasts.append(envelopes.encode(message))
+        self._memory.signal("broadcast", message.queue)
+
+    async def wait(self, id: str) -> Outcome | None:
+        """See Submitting."""
+        while (state := self._memory.tasks.get(id)) is not None:
+            await state.ended.wait()
+        return self._memory.outcome(id)
+
+    async def snapshots(self, ids: Sequence[str]) -> list[Snapshot | None]:
+        """See Submitting."""
+        return [self._snapshot(id) for id in ids]
+
+    def _snapshot(self, id: str) -> Snapshot | None:
+        state = self._memory.tasks.get(id)
+        if state is not None:
+            waiting = Phase.RETRYING if state.retrying else Phase.QUEUED
+            phase = Phase.RUNNING if state.nonce else waiting
+            return Snapshot(phase, state.attempts, state.worker, None, state.progress)
+        ended = self._memory.outcome(id)
+        return Snapshot(ended.phase, ended.attempts, ended.worker, ended) if ended else None
+
+    async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
+        """See Submitting."""
+        id, memory = outcome.id, self._memory
+        state = memory.tasks.get(id)
+        if state is None:
+            return (Cancellation.FINISHED if memory.outcome(id) else Cancellation.UNKNOWN), 0
+        if state.nonce:
+            state.cancel = reason
+            memory.signal("cancel", id)
+            return Cancellation.REQUESTED, state.attempts
+        memory.unhold(id, state)
+        memory.drop(id, state)
+        finish(memory, outcome, state, life)
+        return Cancellation.CANCELLED, state.attempts
+
+    async def withdraw(self, id: str) -> Cancellation:
+        """See Submitting."""
+        memory, state = self._memory, self._memory.tasks.get(id)
+        if state is None:
+            return Cancellation.FINISHED if memory.outcome(id) else Cancellation.UNKNOWN
+        if state.nonce:
+            return Cancellation.REQUESTED
+        memory.unhold(id, state)
+        memory.drop(id, state)
+        del memory.tasks[id]
+        free_unique(memory, id, state)
+        state.ended.ring()
+        return Cancellation.CANCELLED

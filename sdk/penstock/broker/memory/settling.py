@@ -1,0 +1,89 @@
+"""Ends of attempts, as in `settle.lua`."""
+
+from __future__ import annotations
+
+from penstock.broker.memory.gate import free_key
+from penstock.broker.memory.state import SUSPECT, Memory, State
+from penstock.broker.messages import Settlement, Verb
+from penstock.keys import queue_of
+from penstock.outcome import Outcome
+from penstock.status import Phase
+
+__all__ = ["finish", "free_unique", "settle", "trim_dead"]
+
+
+def settle(memory: Memory, settlement: Settlement) -> bool:
+    """End one attempt, if its lease holds."""
+    id = settlement.lease.id
+    state = memory.tasks.get(id)
+    if state is None or state.nonce != settlement.lease.nonce:
+        return False
+    state.nonce = ""
+    memory.drop(id, state)
+    if settlement.verb is Verb.END and settlement.outcome is not None:
+        if settlement.phase is Phase.DEAD_LETTERED:
+            queue = memory.queues[queue_of(id)]
+            queue.dead[id] = (memory.clock(), state.message)
+            trim_dead(memory, queue_of(id))
+        finish(memory, settlement.outcome, state, settlement.life)
+    else:
+        _put_back(memory, id, state, settlement)
+    free_key(memory, id, state)
+    _tell_room(memory, queue_of(id))
+    return True
+
+
+def _put_back(memory: Memory, id: str, state: State, settlement: Settlement) -> None:
+    verb, queue, now = settlement.verb, memory.queues[queue_of(id)], memory.clock()
+    state.paced = False
+    state.retrying = state.retrying or verb is Verb.RETRY
+    state.crashes += verb is Verb.CRASH
+    if verb in (Verb.RELEASE, Verb.PARK):
+        state.attempts = max(0, state.attempts - 1)
+    if verb is Verb.PARK:
+        queue.parked[id] = now
+        return
+    state.queued_at = now + settlement.delay
+    if settlement.delay > 0:
+        queue.delayed[id] = state.queued_at
+    else:
+        memory.push(id, state, SUSPECT if verb is Verb.RELEASE and state.crashes else state.priority)
+
+
+def finish(memory: Memory, outcome: Outcome, state: State, life: float) -> None:
+    """Write the outcome in place of the state; frees the idempotency key as its scope says."""
+    id = outcome.id
+    memory.tasks.pop(id, None)
+    memory.record(outcome, life)
+    if outcome.resource is not None:
+        memory.queues[queue_of(id)].outbox[id] = outcome
+    if state.unique is not None:
+        failed = outcome.phase is not Phase.SUCCEEDED
+        over = not state.unique.keep_on_failure if failed else state.unique.until == "finished"
+        if over:
+            free_unique(memory, id, state)
+    state.ended.ring()
+
+
+def free_unique(memory: Memory, id: str, state: State) -> None:
+    """Free a task's idempotency key, if the task still holds it."""
+    unique = memory.queues[queue_of(id)].unique
+    if state.unique is not None and unique.get(state.unique.key, ("", 0.0))[0] == id:
+        del unique[state.unique.key]
+
+
+def trim_dead(memory: Memory, name: str) -> None:
+    """Forget dead letters that are too old or too many."""
+    queue = memory.queues[name]
+    oldest = memory.clock() - queue.config.dead_seconds
+    excess = len(queue.dead) - queue.config.dead_letters
+    for number, id in enumerate(sorted(queue.dead, key=lambda id: queue.dead[id][0])):
+        if number < excess or queue.dead[id][0] <= oldest:
+            del queue.dead[id]
+
+
+def _tell_room(memory: Memory, name: str) -> None:
+    queue = memory.queues[name]
+    if queue.somebody_waits:
+        queue.somebody_waits = False
+        memory.signal("open", name)

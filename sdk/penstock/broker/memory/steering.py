@@ -1,0 +1,92 @@
+"""The operator's and the command line's part of the broker in memory, as in `steer.lua`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from penstock.broker.memory.state import Memory, State
+from penstock.broker.messages import DeadLetter, Depth, QueueConfig
+from penstock.envelope import priority_of
+from penstock.keys import PRIORITIES, queue_of
+from penstock.outcome import Outcome
+
+__all__ = ["MemorySteering"]
+
+
+class MemorySteering:
+    """See Steering."""
+
+    _memory: Memory
+
+    async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
+        """See Steering."""
+        return {queue: self._depth(queue, horizon) for queue in queues}
+
+    def _depth(self, name: str, horizon: float) -> Depth:
+        queue, now = self._memory.queues[name], self._memory.clock()
+        waiting = [delivery.id for place in queue.ready.values() for delivery in place]
+        queued = [state.queued_at for id in waiting if (state := self._memory.tasks.get(id))]
+        due = sum(at <= now + horizon for at in queue.delayed.values())
+        return Depth(
+            len(waiting),
+            len(queue.delayed) - due,
+            due,
+            sum(map(len, queue.gated.values())),
+            len(queue.claimed),
+            len(queue.dead),
+            len(queue.parked),
+            max(0.0, now - min(queued)) if queued else 0.0,
+            frozenset(claim.consumer for claim in queue.claimed.values()),
+            queue.paused,
+        )
+
+    async def outbox(self, queue: str, limit: int) -> list[Outcome]:
+        """See Steering."""
+        return list(itertools.islice(self._memory.queues[queue].outbox.values(), limit))
+
+    async def clear(self, outcomes: Sequence[Outcome]) -> None:
+        """See Steering."""
+        for outcome in outcomes:
+            outbox = self._memory.queues[queue_of(outcome.id)].outbox
+            if outbox.get(outcome.id) == outcome:
+                del outbox[outcome.id]
+
+    async def configure(self, queue: str, config: QueueConfig | None) -> None:
+        """See Steering."""
+        self._memory.queues[queue].config = config or QueueConfig()
+        self._memory.signal("settings", queue)
+
+    async def config(self, queue: str) -> QueueConfig:
+        """See Steering."""
+        return self._memory.queues[queue].config
+
+    async def pause(self, queue: str, paused: bool) -> None:
+        """See Steering."""
+        self._memory.queues[queue].paused = paused
+        self._memory.signal("settings", queue)
+
+    async def dead_letters(self, queue: str, limit: int) -> list[DeadLetter]:
+        """See Steering."""
+        found = itertools.islice(self._memory.queues[queue].dead.items(), limit)
+        return [DeadLetter(id, since, message, self._memory.outcome(id)) for id, (since, message) in found]
+
+    async def replay(self, queue: str, ids: Sequence[str]) -> int:
+        """See Steering."""
+        return sum(self._exhume(queue, id, replay=True) for id in ids)
+
+    async def purge(self, queue: str, ids: Sequence[str]) -> int:
+        """See Steering."""
+        return sum(self._exhume(queue, id, replay=False) for id in ids)
+
+    def _exhume(self, queue: str, id: str, *, replay: bool) -> bool:
+        letter = self._memory.queues[queue].dead.pop(id, None)
+        if letter is None:
+            return False
+        if replay:
+            self._memory.forget(id)
+            priority = PRIORITIES.index(priority_of(letter[1])) + 1
+            state = State(letter[1], priority, queued_at=self._memory.clock())
+            self._memory.tasks[id] = state
+            self._memory.push(id, state, priority)
+        return True

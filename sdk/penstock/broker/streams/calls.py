@@ -1,0 +1,39 @@
+"""Calling the functions of the library for one namespace's queues."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from penstock.broker.streams.channels import Channels
+from penstock.broker.streams.connection import BlockingConnection, Connection, Reply
+from penstock.keys import QueueKeys
+
+__all__ = ["Calls"]
+
+
+class Calls:
+    """What the parts of the broker share: connections, keys and the way to call."""
+
+    def __init__(self, url: str, namespace: str, *, clock: Callable[[], float] = time.time) -> None:
+        self.namespace = namespace
+        self._clock = clock
+        self._redis = Connection(url)
+        self._renewals = BlockingConnection(url)
+        self._channels = Channels(self._redis)
+        self._keys: dict[str, QueueKeys] = {}
+
+    def keys(self, queue: str) -> QueueKeys:
+        """The queue's keys in this namespace."""
+        known = self._keys.get(queue)
+        if known is None:
+            known = self._keys[queue] = QueueKeys(self.namespace, queue)
+        return known
+
+    async def _call(
+        self, function: str, queue: str, args: Sequence[str | bytes | int], records: Sequence[str] = ()
+    ) -> Reply:
+        """Call `function` on a queue; `records` are the ids whose outcomes it may read or write."""
+        keys = self.keys(queue)
+        names = [*keys.fixed, *map(keys.task, records)] if records else keys.fixed
+        return await self._redis.call(function, names, args)

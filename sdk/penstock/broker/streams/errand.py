@@ -1,0 +1,43 @@
+"""Work that is done once for all who need it at the same time, and that none of them ends by being cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Generic, TypeVar
+
+__all__ = ["Errand"]
+
+R = TypeVar("R")
+
+
+class Errand(Generic[R]):
+    """Await `run()` for the result of the work that is under way, or of a new one."""
+
+    def __init__(self, work: Callable[[], Coroutine[object, object, R]]) -> None:
+        self._work = work
+        self._task: asyncio.Task[R] | None = None
+
+    async def run(self) -> R:
+        """What the work returns or raises."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._worked())
+            self._task.add_done_callback(self._done)
+        return await asyncio.shield(self._task)
+
+    async def _worked(self) -> R:
+        try:
+            return await self._work()
+        except asyncio.CancelledError:  # those who wait for it haven't been cancelled
+            raise ConnectionError("it was closed here") from None
+
+    def _done(self, task: asyncio.Task[R]) -> None:
+        self._task = None
+        if not task.cancelled():
+            task.exception()  # whoever still waits gets it; nobody else needs to hear of it
+
+    async def close(self) -> None:
+        """End what is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})

@@ -1,0 +1,67 @@
+"""One connection to one Redis, as redis-py makes it: TCP or Unix socket, TLS, login, database."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import redis.asyncio as aioredis
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from penstock.broker.streams.address import Address, Place
+
+__all__ = ["CONNECT_SECONDS", "Line", "line", "login", "opened"]
+
+Line = AbstractConnection
+CONNECT_SECONDS = 5.0
+# A connection whose other end has vanished (a NAT that forgot it) is noticed within 45 s, even if nobody uses it.
+_KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
+
+
+def login(address: Address) -> dict[str, Any]:
+    """What redis-py's connections are given beside the place.
+
+    RESP2: replies are plain lists, whatever the library's version makes of RESP3. No retries: a repeated command may
+    be a second task. No time-outs of its own, which cost as much as the rest of a call: a Wire watches its replies.
+    """
+    tls: dict[str, Any] = {name: text for name, text in address.options.items() if name.startswith("ssl_")}
+    if "ssl_check_hostname" in tls:
+        tls["ssl_check_hostname"] = tls["ssl_check_hostname"] == "true"
+    return {
+        "protocol": 2,
+        "username": address.username,
+        "password": address.password,
+        "db": address.db,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": None,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        **tls,
+    }
+
+
+def line(address: Address, place: Place) -> Line:
+    """A connection that isn't made yet."""
+    options = login(address)
+    if not place.port:
+        return aioredis.UnixDomainSocketConnection(path=place.host, **options)
+    kind = aioredis.SSLConnection if address.tls else aioredis.Connection
+    return kind(host=place.host, port=place.port, socket_keepalive=True, socket_keepalive_options=_KEEPALIVE, **options)
+
+
+async def opened(address: Address, place: Place) -> Line:
+    """A connection that is made. Raises RedisError or OSError (a TimeoutError is one)."""
+    made = line(address, place)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await made.connect()
+    except BaseException:
+        await made.disconnect(nowait=True)
+        raise
+    return made

@@ -1,0 +1,91 @@
+"""The way to the master that sentinels name."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import cast
+
+from redis.exceptions import ConnectionError, RedisError
+
+from penstock.broker.streams.address import Address, Place
+from penstock.broker.streams.errand import Errand
+from penstock.broker.streams.library import Command
+from penstock.broker.streams.line import Line, opened
+from penstock.broker.streams.node import Node
+from penstock.broker.streams.route import Route, first_answer
+from penstock.broker.streams.subscription import Subscription
+from penstock.errors import ConfigurationError
+from penstock.stopping import stopped
+
+__all__ = ["Watched"]
+
+_SWITCHED = "+switch-master"
+
+
+class Watched(Route):
+    """To the master of those that sentinels watch."""
+
+    def __init__(self, address: Address, patience: float) -> None:
+        super().__init__(address, patience)
+        user, password = address.options.get("sentinel_username"), address.options.get("sentinel_password")
+        self._login = replace(address, username=user, password=password, db=0)
+        self._sentinels = [Node(self._login, place, patience) for place in address.places]
+        self._master: Node | None = None
+        self._look_up = Errand(self._ask_sentinels)
+        self._watching: asyncio.Task[None] | None = None
+
+    async def node(self, command: Command) -> Node:
+        """See Route."""
+        return self._master or await self._look_up.run()
+
+    def doubt(self, node: Node) -> None:
+        """See Route. Another sentinel is asked next: this one may be cut off from the rest."""
+        if node is self._master:
+            self._master = None
+            self._sentinels.append(self._sentinels.pop(0))
+
+    async def _ask_sentinels(self) -> Node:
+        name = self._address.master
+        sentinel, found = await first_answer(self._sentinels, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))
+        if found is None:
+            raise ConfigurationError(f"the sentinel at {sentinel.place} knows no master {name!r}: see PENSTOCK_URL")
+        self._sentinels.sort(key=lambda other: other is not sentinel)
+        host, port = cast("tuple[bytes, bytes]", found)
+        self._master = self.at(Place(host.decode(), int(port)))
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="penstock-sentinel")
+        return self._master
+
+    async def _watch(self) -> None:
+        """Leave a master that is one no more at once. It would go on taking commands until it is told, for some eight
+        seconds after a fail-over that somebody asked for, and lose all of them."""
+        subscription = Subscription(self._open)
+        await subscription.add(_SWITCHED)
+        async with aclosing(subscription.messages()) as messages:
+            async for kind, _, data in messages:
+                # A new subscription may have missed it.
+                if kind == "subscribe" or data.split()[0].decode() == self._address.master:
+                    await self._verify()
+
+    async def _verify(self) -> None:
+        with suppress(RedisError, OSError):
+            master = await self._look_up.run()
+            for node in self._nodes.values():
+                if node is not master:
+                    node.drop("the sentinels have made another server master")
+
+    async def _open(self) -> Line:
+        for sentinel in self._sentinels:
+            with suppress(RedisError, OSError):
+                return await opened(self._login, sentinel.place)
+        raise ConnectionError("no sentinel answers")
+
+    async def close(self) -> None:
+        """See Route."""
+        await self._look_up.close()
+        if self._watching is not None:
+            await stopped(self._watching)
+            self._watching = None
+        await asyncio.gather(super().close(), *(sentinel.close() for sentinel in self._sentinels))

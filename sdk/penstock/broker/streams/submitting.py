@@ -1,0 +1,61 @@
+"""The submitter's part of the broker on Redis Streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock import envelope as envelopes
+from penstock.broker.messages import Cancellation, Receipt, Snapshot
+from penstock.broker.streams import replies, requests
+from penstock.broker.streams.calls import Calls
+from penstock.envelope import Envelope
+from penstock.keys import queue_of
+from penstock.outcome import Outcome
+
+__all__ = ["StreamsSubmitting"]
+
+
+class StreamsSubmitting(Calls):
+    """See Submitting."""
+
+    async def send(self, messages: Sequence[Envelope]) -> list[Receipt]:
+        """See Submitting."""
+        args = requests.send(messages, self._clock())
+        ids = [message.id for message in messages]
+        return replies.receipts(ids, await self._call("send", messages[0].queue, args, ids))
+
+    async def broadcast(self, message: Envelope) -> None:
+        """See Submitting."""
+        args: requests.Args = [envelopes.encode(message), self.keys(message.queue).control, requests.BROADCAST_MS]
+        await self._call("broadcast", message.queue, args)
+
+    async def wait(self, id: str) -> Outcome | None:
+        """See Submitting."""
+        queue = queue_of(id)
+        async with self._channels.listening(self.keys(queue).done, id) as announced:
+            while True:
+                known, blob = replies.sequence(await self._call("watch", queue, [id], [id]))
+                if blob or not known:
+                    return replies.outcome(blob)
+                if announcement := await announced():
+                    return replies.outcome(announcement)
+
+    async def snapshots(self, ids: Sequence[str]) -> list[Snapshot | None]:
+        """See Submitting. In this order: a task that ends in between is found at its end."""
+        if not ids:
+            return []
+        places = [(self.keys(queue_of(id)), id) for id in ids]
+        states = await self._redis.commands([("HGET", keys.tasks, id) for keys, id in places])
+        outcomes = await self._redis.commands([("GET", keys.task(id)) for keys, id in places])
+        return [replies.snapshot(state, outcome) for state, outcome in zip(states, outcomes, strict=True)]
+
+    async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
+        """See Submitting."""
+        queue = queue_of(outcome.id)
+        args = requests.cancel(outcome, self.keys(queue), reason, life)
+        result, attempts = replies.sequence(await self._call("cancel", queue, args, [outcome.id]))
+        return Cancellation(replies.text(result)), replies.integer(attempts)
+
+    async def withdraw(self, id: str) -> Cancellation:
+        """See Submitting."""
+        return Cancellation(replies.text(await self._call("withdraw", queue_of(id), [id], [id])))

@@ -1,0 +1,44 @@
+"""Exceptions as data: they are told, compared by name and never rebuilt."""
+
+from __future__ import annotations
+
+import traceback
+from types import TracebackType
+
+from penstock.outcome import Failure
+
+__all__ = ["described", "lineage", "name_of"]
+
+_CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.")
+
+
+def name_of(kind: type[BaseException]) -> str:
+    """A class by its module and name. A script's own module goes by another name in a child."""
+    module = "__main__" if kind.__module__ == "__mp_main__" else kind.__module__
+    return f"{module}.{kind.__qualname__}"
+
+
+def lineage(kind: type[BaseException]) -> tuple[str, ...]:
+    """The names of a class and of all exceptions that it derives from."""
+    return tuple(name_of(base) for base in kind.__mro__ if issubclass(base, BaseException))
+
+
+def described(error: BaseException) -> Failure:
+    """The exception as data; retryable as far as it goes by itself."""
+    text = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
+    return Failure.bounded(type(error).__qualname__, _message(error), text, retryable=True)
+
+
+def _users_part(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames above the task: how a worker calls it says nothing to its author."""
+    part = trace
+    while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(_CALLERS):
+        part = part.tb_next
+    return part or trace
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an exception's own __str__ may fail, and mustn't take the outcome with it
+        return "(its message can't be shown)"
