@@ -114,11 +114,11 @@ class ResourceClient:
 def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
     """The Task resource of a call. Raises ConfigurationError where the call isn't one."""
     options, definition = call.options, call.definition
-    for field in ("key", "expires"):
-        if getattr(options, field) is not None:
+    unsaid = {"key": options.key, "expires": options.expires or definition.options.expires}
+    for field, value in unsaid.items():
+        if value is not None:
             raise ConfigurationError(
-                f"options({field}={getattr(options, field)!r}, resource=…): a Task resource can't say that yet; "
-                "submit it without resource="
+                f"{field}={value!r} with resource=…: a Task resource can't say that yet; submit it without resource="
             )
     name = options.resource if isinstance(options.resource, str) else generated_name(definition.name)
     retry = call.retry() or definition.options.retry

@@ -70,6 +70,12 @@ class TestConcurrency:
         await broker.settle([ended(first), again(second, Verb.RETRY)])
         assert len(await claim(broker, by=B)) == 2
 
+    async def test_the_claim_that_takes_the_last_place_says_so(self, broker: Broker) -> None:
+        await limited(broker, concurrency=2)
+        await broker.send([message(str(i)) for i in range(3)])
+        assert (await broker.claim("mail", A, 1)).wait == 0
+        assert (await broker.claim("mail", A, 1)).wait > 0
+
     async def test_what_was_read_before_goes_back(self, broker: Broker) -> None:
         await limited(broker, concurrency=1)
         await start_one(broker)

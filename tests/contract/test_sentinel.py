@@ -142,6 +142,6 @@ async def test_a_master_that_stands_still(watch: Watch, connection: Connection) 
 
 async def test_a_master_that_nobody_knows(watch: Watch) -> None:
     connection = Connection(f"redis+sentinel://{watch.sentinel.where}/mian")
-    with pytest.raises(ConfigurationError, match="knows no master 'mian': see PENSTOCK_URL"):
+    with pytest.raises(ConfigurationError, match="know no master 'mian'"):
         await connection.command("PING")
     await connection.close()

@@ -340,3 +340,18 @@ async def test_what_runs_in_a_process_can_be_stopped() -> None:
         assert await handle.cancel()
         with pytest.raises(TaskCancelled):
             await handle.result(timeout=10)
+
+
+async def test_a_limited_queue_keeps_its_order(app: Penstock) -> None:
+    order: list[int] = []
+
+    @app.task
+    async def step(number: int) -> None:
+        order.append(number)
+
+    await app._client().broker.configure("shop", QueueConfig(limits=Limits(concurrency=1)))
+    async with worker(app):
+        handles = await app.enqueue_many(step.s(number) for number in range(8))
+        for handle in handles:
+            await handle.result(timeout=10)
+    assert order == list(range(8))

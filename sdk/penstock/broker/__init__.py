@@ -5,8 +5,9 @@ from __future__ import annotations
 from penstock.broker.protocol import Broker
 from penstock.errors import ConfigurationError
 
-__all__ = ["Broker", "connect"]
+__all__ = ["REDIS", "Broker", "connect"]
 
+# Told here as well as in `streams/address.py`: `memory://` needs no redis library.
 REDIS = (
     *("redis", "rediss", "unix"),
     *("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),

@@ -71,6 +71,9 @@ class Leases:
         except PenstockError as error:
             log.warning("couldn't renew %d leases, trying again in %.1f s: %s", len(leases), self._interval, error)
             return
+        except Exception:  # a bug: it mustn't end the thread, and with it every lease
+            log.exception("couldn't renew %d leases", len(leases))
+            return
         for lease, renewal in zip(leases, renewals, strict=True):
             if renewal is not Renewal.HELD and not loop.is_closed():
                 loop.call_soon_threadsafe(self._on_change, lease, renewal)

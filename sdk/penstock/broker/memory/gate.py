@@ -23,6 +23,7 @@ class Gate:
     name: str
     now: float
     room: float = math.inf
+    places: float = math.inf
     wait: float = 0.0
     started: int = 0
 
@@ -36,13 +37,12 @@ class Gate:
 
     def open(self, already_read: int) -> None:
         """Find out what may start."""
-        queue, most = self._queue, self._limits.concurrency
+        queue = self._queue
         if queue.paused:
             self.room, self.wait = 0, LONG_SECONDS
-        if most is not None:
-            self.room = min(self.room, most - len(queue.claimed) + already_read)
-            if self.room <= 0:
-                queue.somebody_waits, self.wait = True, LONG_SECONDS
+        if self._limits.concurrency is not None:
+            self.places = self._limits.concurrency - len(queue.claimed) + already_read
+            self.room = min(self.room, self.places)
         if self._limits.rate and not self._limits.rate_per_key and self.room > 0:
             self._apply_rate()
 
@@ -62,11 +62,14 @@ class Gate:
         else:
             self.room = min(self.room, math.floor((self.now - since) / self._interval) + 1)
 
-    def close(self) -> None:
-        """Count what was started against the queue's rate."""
+    def close(self, taken: int) -> None:
+        """Count what was started against the queue's rate, and tell how long it is no use to come again."""
         if self._limits.rate and not self._limits.rate_per_key and self.started:
             arrival, _ = self._conforming_at("")
             self._queue.rate[""] = arrival + self.started * self._interval
+            self.wait = max(self.wait, self._conforming_at("")[1] - self.now)
+        if self.places <= taken:
+            self._queue.somebody_waits, self.wait = True, LONG_SECONDS
 
     def holds(self, id: str, state: State) -> bool:
         """Whether a claimed task must wait for its key; if so it was laid aside."""

@@ -41,7 +41,7 @@ class MemoryWorking:
         begun = [one for delivery in read if (one := self._begin_read(gate, claimer, delivery))]
         taken = self._take(queue, claimer, int(min(budget, gate.room)), alone)
         begun += [one for delivery in taken if (one := self._begin(gate, claimer, delivery))]
-        gate.close()
+        gate.close(len(begun))
         return Claimed(begun, gate.wait, len(self._memory.queues[queue].ready[SUSPECT]))
 
     def _take(self, queue: str, claimer: Claimer, budget: int, alone: bool) -> list[Delivery]:

@@ -43,7 +43,7 @@ class Channels:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: defaultdict[str, set[_Waiter]] = defaultdict(set)  # id → who waits
+        self._waiting: defaultdict[bytes, set[_Waiter]] = defaultdict(set)  # id → who waits
         self._confirmed: dict[str, asyncio.Event] = {}  # channel → set once Redis has confirmed it
         self._outcomes = connection.subscription()
         self._pump: asyncio.Task[None] | None = None
@@ -52,24 +52,25 @@ class Channels:
     async def listening(self, channel: str, id: str) -> AsyncGenerator[Callable[[], Awaitable[bytes | None]], None]:
         """Listen for `id` on `channel`, whose messages are "ID" or "ID\\nPAYLOAD". Yields what waits for one and
         returns its payload, or None when it is time to look again."""
-        waiter = _Waiter()
-        self._waiting[id].add(waiter)
+        key, waiter = id.encode(), _Waiter()
+        self._waiting[key].add(waiter)
         try:
             await self._subscribe(channel)
             yield waiter.announced
         finally:
-            self._waiting[id].discard(waiter)
-            if not self._waiting[id]:
-                del self._waiting[id]
+            self._waiting[key].discard(waiter)
+            if not self._waiting[key]:
+                del self._waiting[key]
 
     async def _subscribe(self, channel: str) -> None:
         """Return once Redis has confirmed; an outcome that is announced earlier would be missed."""
         if channel not in self._confirmed:
             self._confirmed[channel] = asyncio.Event()
             await self._outcomes.add(channel)
-        if self._pump is None:
+        if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._deliver(), name="penstock-outcomes")
-        await _within(self._confirmed[channel])
+        if not self._confirmed[channel].is_set():
+            await _within(self._confirmed[channel])
 
     async def _deliver(self) -> None:
         async with aclosing(self._outcomes.messages()) as messages:
@@ -78,7 +79,7 @@ class Channels:
                     self._confirm(channel)
                 else:
                     id, _, payload = data.partition(b"\n")
-                    for waiter in self._waiting.get(id.decode(), ()):
+                    for waiter in self._waiting.get(id, ()):
                         waiter.tell(payload)
 
     def _confirm(self, channel: str) -> None:
@@ -95,7 +96,7 @@ class Channels:
         async with aclosing(subscription.messages()) as messages:
             async for kind, _, data in messages:
                 if kind == "message":
-                    yield data.decode()
+                    yield data.decode(errors="replace")
 
     async def close(self) -> None:
         """End the subscription and whoever delivers from it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redis.exceptions import ConnectionError, ResponseError
+from redis.exceptions import ResponseError
 
 from penstock.broker.streams.address import Address, Place
 from penstock.broker.streams.errand import Errand
@@ -54,6 +54,7 @@ class Sharded(Route):
         target = Place(place.host or node.place.host, place.port)
         if code(error) == "MOVED":
             self._slots.move(slot, target)
+            self._guide = None  # others may have moved with it
         return self.at(target)
 
     async def _ask_for_slots(self) -> Node:

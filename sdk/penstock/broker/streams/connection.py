@@ -10,13 +10,13 @@ from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from penstock.broker.streams import fitness
 from penstock.broker.streams.address import Kind, Place, parsed
 from penstock.broker.streams.cluster import Sharded
 from penstock.broker.streams.library import Command, fcall, missing_library
-from penstock.broker.streams.line import Line
+from penstock.broker.streams.line import FAILURES, Line
 from penstock.broker.streams.node import Node
 from penstock.broker.streams.refusal import code, demoted, refusal
 from penstock.broker.streams.route import Route
@@ -89,20 +89,20 @@ class Connection:
     async def _node(self, command: Command) -> Node:
         try:
             return await self._route.node(command)
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise refusal(self._address, error) from error
 
     async def _nodes(self) -> list[Node]:
         try:
             return await self._route.nodes()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise refusal(self._address, error) from error
 
     async def _line(self) -> Line:
         node = await self._node(())
         try:
             return await node.line()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise self._lost(node, error) from error
 
     async def _exchange(self, node: Node, commands: Sequence[Command]) -> list[Reply]:
@@ -115,7 +115,7 @@ class Connection:
     async def _ask(self, node: Node, commands: Sequence[Command]) -> list[Reply]:
         try:
             return await node.ask(commands)
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise self._lost(node, error) from error
 
     async def _insist(self, node: Node, command: Command, error: Exception) -> Reply:

@@ -10,12 +10,15 @@ import redis.asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from penstock.broker.streams.address import Address, Place
 
-__all__ = ["CONNECT_SECONDS", "Line", "line", "login", "opened"]
+__all__ = ["FAILURES", "Line", "opened"]
 
 Line = AbstractConnection
+# What tells of a connection that can't be made or is lost. uvloop says RuntimeError of one that was closed meanwhile.
+FAILURES = (RedisError, OSError, RuntimeError)
 CONNECT_SECONDS = 5.0
 # A connection whose other end has vanished (a NAT that forgot it) is noticed within 45 s, even if nobody uses it.
 _KEEPALIVE = {
@@ -25,7 +28,7 @@ _KEEPALIVE = {
 }
 
 
-def login(address: Address) -> dict[str, Any]:
+def _login(address: Address) -> dict[str, Any]:
     """What redis-py's connections are given beside the place.
 
     RESP2: replies are plain lists, whatever the library's version makes of RESP3. No retries: a repeated command may
@@ -46,9 +49,9 @@ def login(address: Address) -> dict[str, Any]:
     }
 
 
-def line(address: Address, place: Place) -> Line:
+def _line(address: Address, place: Place) -> Line:
     """A connection that isn't made yet."""
-    options = login(address)
+    options = _login(address)
     if not place.port:
         return aioredis.UnixDomainSocketConnection(path=place.host, **options)
     kind = aioredis.SSLConnection if address.tls else aioredis.Connection
@@ -56,8 +59,8 @@ def line(address: Address, place: Place) -> Line:
 
 
 async def opened(address: Address, place: Place) -> Line:
-    """A connection that is made. Raises RedisError or OSError (a TimeoutError is one)."""
-    made = line(address, place)
+    """A connection that is made. Raises one of FAILURES."""
+    made = _line(address, place)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             await made.connect()

@@ -36,7 +36,7 @@ class Node:
         self._endings: list[asyncio.Task[None]] = []  # referred to here, or they might vanish
 
     async def ask(self, commands: Sequence[Command]) -> list[Reply]:
-        """Replies in the commands' order, errors among them. Raises RedisError or OSError if there's no connection."""
+        """Replies in the commands' order, errors among them. Raises one of FAILURES where there is no connection."""
         for command in commands:
             if command[0] in _BLOCKING:
                 return await self._ask_apart(commands)
@@ -56,10 +56,10 @@ class Node:
         await self._room.acquire()
         try:
             wire = next((wire for wire in self._apart if wire.idle), None) or await self._open()
+            replies = wire.send(commands)
         except BaseException:
             self._room.release()
             raise
-        replies = wire.send(commands)
         self._apart = {wire, *(other for other in self._apart if other.lost is None)}
         # There is room again when the last reply has come, whether or not somebody still waits for it.
         replies[-1].add_done_callback(lambda _: self._room.release())
@@ -74,7 +74,7 @@ class Node:
         return reply
 
     async def line(self) -> Line:
-        """A connection of the caller's own, for subscriptions. Raises RedisError or OSError."""
+        """A connection of the caller's own, for subscriptions. Raises one of FAILURES."""
         line = await opened(self._address, self.place)
         self._lent.add(line)
         return line

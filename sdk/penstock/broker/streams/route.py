@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from redis.exceptions import ConnectionError, RedisError
-
 from penstock.broker.streams.address import Address, Place
 from penstock.broker.streams.library import Command
+from penstock.broker.streams.line import FAILURES
 from penstock.broker.streams.node import Node
 from penstock.broker.streams.wire import Reply
 from penstock.errors import ConfigurationError
 
-__all__ = ["Route", "first_answer"]
+__all__ = ["LOOK_UP_SECONDS", "Route", "first_answer"]
 
 LOOK_UP_SECONDS = 2.0  # for one server's answer to where a command belongs; the next is asked after that
 
 
 class Route:
-    """The way to the only server. Looking a server up raises RedisError or OSError."""
+    """The way to the only server. Looking a server up raises one of FAILURES."""
 
     def __init__(self, address: Address, patience: float) -> None:
         """`patience`: seconds for a reply."""
@@ -55,16 +54,16 @@ class Route:
 
 
 async def first_answer(nodes: Iterable[Node], command: Command) -> tuple[Node, Reply]:
-    """Ask one after another. Raises what the last one did, if none of them answers."""
+    """Ask one after another. Raises what the last one did if none of them answers, LookupError if it was nil."""
     error: Exception = ConnectionError("there is nobody to ask")
     for node in nodes:
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 [reply] = await node.ask([command])
-        except (RedisError, OSError) as failure:
+        except FAILURES as failure:
             error = failure
             continue
-        if not isinstance(reply, Exception):
+        if reply is not None and not isinstance(reply, Exception):
             return node, reply
-        error = reply
+        error = reply or LookupError(f"{node.place} doesn't know")
     raise error

@@ -7,16 +7,14 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import cast
 
-from redis.exceptions import ConnectionError, RedisError
-
 from penstock.broker.streams.address import Address, Place
 from penstock.broker.streams.errand import Errand
 from penstock.broker.streams.library import Command
-from penstock.broker.streams.line import Line, opened
+from penstock.broker.streams.line import FAILURES, Line, opened
 from penstock.broker.streams.node import Node
-from penstock.broker.streams.route import Route, first_answer
+from penstock.broker.streams.route import LOOK_UP_SECONDS, Route, first_answer
 from penstock.broker.streams.subscription import Subscription
-from penstock.errors import ConfigurationError
+from penstock.errors import ConfigurationError, PenstockError
 from penstock.stopping import stopped
 
 __all__ = ["Watched"]
@@ -31,7 +29,7 @@ class Watched(Route):
         super().__init__(address, patience)
         user, password = address.options.get("sentinel_username"), address.options.get("sentinel_password")
         self._login = replace(address, username=user, password=password, db=0)
-        self._sentinels = [Node(self._login, place, patience) for place in address.places]
+        self._sentinels = [Node(self._login, place, LOOK_UP_SECONDS) for place in address.places]
         self._master: Node | None = None
         self._look_up = Errand(self._ask_sentinels)
         self._watching: asyncio.Task[None] | None = None
@@ -48,13 +46,14 @@ class Watched(Route):
 
     async def _ask_sentinels(self) -> Node:
         name = self._address.master
-        sentinel, found = await first_answer(self._sentinels, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))
-        if found is None:
-            raise ConfigurationError(f"the sentinel at {sentinel.place} knows no master {name!r}: see PENSTOCK_URL")
+        try:
+            sentinel, found = await first_answer([*self._sentinels], ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))
+        except LookupError as error:
+            raise ConfigurationError(f"the sentinels at {self._address} know no master {name!r}") from error
         self._sentinels.sort(key=lambda other: other is not sentinel)
         host, port = cast("tuple[bytes, bytes]", found)
         self._master = self.at(Place(host.decode(), int(port)))
-        if self._watching is None:
+        if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch(), name="penstock-sentinel")
         return self._master
 
@@ -66,19 +65,19 @@ class Watched(Route):
         async with aclosing(subscription.messages()) as messages:
             async for kind, _, data in messages:
                 # A new subscription may have missed it.
-                if kind == "subscribe" or data.split()[0].decode() == self._address.master:
+                if kind == "subscribe" or data.partition(b" ")[0] == self._address.master.encode():
                     await self._verify()
 
     async def _verify(self) -> None:
-        with suppress(RedisError, OSError):
+        with suppress(*FAILURES, PenstockError):
             master = await self._look_up.run()
             for node in self._nodes.values():
                 if node is not master:
                     node.drop("the sentinels have made another server master")
 
     async def _open(self) -> Line:
-        for sentinel in self._sentinels:
-            with suppress(RedisError, OSError):
+        for sentinel in [*self._sentinels]:  # their order may change meanwhile
+            with suppress(*FAILURES):
                 return await opened(self._login, sentinel.place)
         raise ConnectionError("no sentinel answers")
 

@@ -8,9 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, cast
 
-from redis.exceptions import ConnectionError, RedisError
-
-from penstock.broker.streams.line import Line
+from penstock.broker.streams.line import FAILURES, Line
 from penstock.errors import PenstockError
 
 __all__ = ["Message", "Subscription"]
@@ -42,7 +40,7 @@ class Subscription:
         self._channels += channels
         # Asked of a connection that is closed, redis-py would make a new one.
         if self._line is not None and self._line.is_connected:
-            with suppress(RedisError, OSError):  # the next connection subscribes to all
+            with suppress(*FAILURES):  # the next connection subscribes to all
                 await self._line.send_command("SUBSCRIBE", *channels)
 
     async def messages(self) -> AsyncGenerator[Message, None]:
@@ -53,7 +51,7 @@ class Subscription:
                     line = await self._connect()
                     while True:
                         yield await self._next(line)
-                except (RedisError, OSError, PenstockError) as error:
+                except (*FAILURES, PenstockError) as error:
                     self._tell(error)
                 await self._disconnect()
                 await asyncio.sleep(RECONNECT_SECONDS)

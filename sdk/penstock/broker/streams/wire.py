@@ -90,6 +90,9 @@ class Wire:
                 waiter = self._expected.popleft()
                 if not waiter.done():
                     waiter.set_result(reply)
+        except asyncio.CancelledError:
+            self.close(ConnectionError("its reader was cancelled"))
+            raise
         except Exception as error:  # whatever it was: what comes next can't be told apart any more
             self.close(error)
 
@@ -119,7 +122,8 @@ class Wire:
         if self.lost is not None:
             return
         self.lost = reason
-        self._closing = self._loop.create_task(self._line.disconnect(nowait=True))
+        if self._line.is_connected:
+            self._closing = self._loop.create_task(self._line.disconnect(nowait=True))
         self._reading.cancel()
         if self._writing is not None:
             self._writing.cancel()

@@ -94,7 +94,7 @@ local function claim(keys, args)
     left = left - take(keys, gate, work, stream, left)
   end
   if #work.saves > 0 then redis.call('HSET', keys[TASKS], unpack(work.saves)) end
-  count_rate(keys, gate)
+  close_gate(keys, gate, now, #work.taken)
   return { now, gate.wait, suspects, unpack(work.taken) }
 end
 

@@ -11,11 +11,8 @@ local function open_gate(keys, now, already_read)
   }
   if set[1] == '1' then gate.room, gate.wait = 0, 60000 end
   if set[2] then
-    gate.room = math.min(gate.room, tonumber(set[2]) - pending(keys) + already_read)
-    if gate.room <= 0 then
-      redis.call('HSET', keys[RUNNING], '', 1) -- somebody waits for room: whoever makes some tells
-      gate.wait = math.max(gate.wait, 60000)
-    end
+    gate.max_room = tonumber(set[2]) - pending(keys) + already_read
+    gate.room = math.min(gate.room, gate.max_room)
   end
   return gate
 end
@@ -39,10 +36,17 @@ local function apply_rate(keys, gate, now)
   end
 end
 
--- Counts what was started against the queue's rate.
-local function count_rate(keys, gate)
+-- Counts what was started against the queue's rate, and tells how long it is no use to come again: whoever comes all
+-- the same reads what he can't begin, and puts it back behind the others.
+local function close_gate(keys, gate, now, taken)
   if gate.arrival and gate.started > 0 then
-    redis.call('ZADD', keys[RATE], gate.arrival + gate.started * gate.interval, '')
+    local arrival = gate.arrival + gate.started * gate.interval
+    redis.call('ZADD', keys[RATE], arrival, '')
+    gate.wait = math.max(gate.wait, math.ceil(arrival - (gate.burst - 1) * gate.interval - now))
+  end
+  if gate.max_room and gate.max_room <= taken then
+    redis.call('HSET', keys[RUNNING], '', 1) -- somebody waits for room: whoever makes some tells
+    gate.wait = 60000
   end
 end
 

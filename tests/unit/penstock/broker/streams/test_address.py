@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.broker.streams.address import Address, Place, parsed
+from penstock.broker import REDIS
+from penstock.broker.streams.address import SCHEMES, Address, Place, parsed
 from penstock.errors import ConfigurationError
 
 
@@ -126,3 +127,7 @@ def test_a_place_as_text() -> None:
         "[::1]:1",
         "/run/s",
     ]
+
+
+def test_every_scheme_chooses_this_broker() -> None:
+    assert set(REDIS) == set(SCHEMES)
