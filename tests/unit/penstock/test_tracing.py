@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http import trace_exporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace import TracerProvider as Provider
@@ -42,15 +42,14 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
     exporter = InMemorySpanExporter()
     providers: list[TracerProvider] = []
 
-    class Here(SpanExporter):
-        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-            return exporter.export(spans)
+    def here(_: OTLPSpanExporter, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return exporter.export(spans)
 
     def keep(provider: Provider) -> None:
         assert isinstance(provider, TracerProvider)
         providers.append(provider)
 
-    monkeypatch.setattr(trace_exporter, "OTLPSpanExporter", Here)
+    monkeypatch.setattr(OTLPSpanExporter, "export", here)
     monkeypatch.setattr(trace, "set_tracer_provider", keep)
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: providers[0])
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:1")
