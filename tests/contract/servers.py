@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -17,7 +18,7 @@ from redis.retry import Retry
 
 from tests.waiting import wait_sync
 
-__all__ = ["LIBRARY", "Server", "free_port", "running"]
+__all__ = ["Server", "free_port", "running", "use_test_library"]
 
 # What stands in for Penstock's library where only the connection is tested.
 LIBRARY = """#!lua name=penstock_test
@@ -32,6 +33,12 @@ redis.register_function{function_name = 'test_announce', callback = function(key
 end}
 redis.register_function{function_name = 'test_for_ever', callback = function() while true do end end}
 """
+
+
+def use_test_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections call and load the functions above."""
+    monkeypatch.setattr("penstock.broker.streams.node.library_source", lambda: LIBRARY)
+    monkeypatch.setattr("penstock.broker.streams.connection.fcall", lambda f, k, a: ("FCALL", f, len(k), *k, *a))
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from redis.crc import key_slot
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection
 from penstock.errors import ConfigurationError, NotConnected, PenstockError
-from tests.contract.servers import LIBRARY, Server, free_port, running
+from tests.contract.servers import Server, free_port, running, use_test_library
 from tests.waiting import wait_for, wait_sync
 
 SLOTS = 16384
@@ -92,8 +92,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(autouse=True)
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.broker.streams.node.library_source", lambda: LIBRARY)
-    monkeypatch.setattr("penstock.broker.streams.connection.fcall", lambda f, k, a: ("FCALL", f, len(k), *k, *a))
+    use_test_library(monkeypatch)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the connection does when Redis dies, stalls, is full, or says no."""
+"""What the connection does when Redis dies or stalls, and when callers are cancelled."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection
-from penstock.errors import ConfigurationError, NotConnected, SubmissionError
+from penstock.errors import NotConnected
 from tests.contract.proxy import proxied
-from tests.contract.servers import LIBRARY, Server, running
+from tests.contract.servers import Server, running, use_test_library
 from tests.waiting import wait_for, wait_sync
 
 SET, STREAM = "penstock:{test/q}:set", "penstock:{test/q}:stream"
@@ -24,13 +23,12 @@ PATIENCE = 0.6
 
 @pytest.fixture(autouse=True)
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.broker.streams.node.library_source", lambda: LIBRARY)
-    monkeypatch.setattr("penstock.broker.streams.connection.fcall", lambda f, k, a: ("FCALL", f, len(k), *k, *a))
+    use_test_library(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    options = ("--appendonly", "yes", "--appendfsync", "always", "--busy-reply-threshold", "100")
+    options = ("--appendonly", "yes", "--appendfsync", "always")
     server = Server(tmp_path_factory.mktemp("redis"), *options)
     with running(server):
         yield server
@@ -96,7 +94,7 @@ class TestRestart:
     async def test_a_blocking_read_ends(self, server: Server, connection: Connection) -> None:
         await connection.command("XGROUP", "CREATE", STREAM, "g", "0", "MKSTREAM")
         reads = [asyncio.create_task(connection.command(*READ)) for _ in range(3)]
-        await wait_for(lambda: _blocked(server, 3), "the reads to block")
+        await wait_for(lambda: blocked(server, 3), "the reads to block")
         server.kill()
         ended = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 5)
         assert [type(error) for error in ended] == [NotConnected] * 3
@@ -120,12 +118,12 @@ class TestRestart:
             # 100 keys at 10 ms each; it looks at its clients once in a kilobyte.
             server.start("--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
             connection = Connection(server.url)
-            assert await _refused(connection, "still loading its data")
+            assert await refused(connection, "still loading its data")
             await wait_for(lambda: works(connection), "the data to be loaded")
             await connection.close()
 
 
-async def _refused(connection: Connection, why: str) -> bool:
+async def refused(connection: Connection, why: str) -> bool:
     try:
         await connection.call("test_add", [SET], ["x"])
     except NotConnected as error:
@@ -133,7 +131,7 @@ async def _refused(connection: Connection, why: str) -> bool:
     return False
 
 
-async def _blocked(server: Server, number: int) -> bool:
+async def blocked(server: Server, number: int) -> bool:
     return bool(server.admin.info("clients")["blocked_clients"] == number)
 
 
@@ -190,91 +188,11 @@ class TestNetwork:
         await connection.close()
 
 
-class TestRefusals:
-    async def test_a_demoted_master(self, server: Server, connection: Connection) -> None:
-        assert await works(connection)
-        before = await connection.command("CLIENT", "ID")
-        server.admin.replicaof("127.0.0.1", 1)
-        try:
-            with pytest.raises(NotConnected, match="is a replica"):
-                await connection.call("test_add", [SET], ["x"])
-        finally:
-            server.admin.replicaof("NO", "ONE")
-        assert await works(connection)
-        assert await connection.command("CLIENT", "ID") != before
-
-    async def test_a_read_that_blocks_on_a_demoted_master(self, server: Server, connection: Connection) -> None:
-        await connection.command("XGROUP", "CREATE", STREAM, "g", "0", "MKSTREAM")
-        read = asyncio.create_task(connection.command(*READ))
-        await wait_for(lambda: _blocked(server, 1), "the read to block")
-        server.admin.replicaof("127.0.0.1", 1)
-        try:
-            with pytest.raises(NotConnected, match="UNBLOCKED"):
-                await read
-        finally:
-            server.admin.replicaof("NO", "ONE")
-
-    async def test_a_full_redis(self, server: Server, connection: Connection) -> None:
-        assert await works(connection)
-        server.admin.config_set("maxmemory", "100kb")
-        try:
-            with pytest.raises(SubmissionError, match="is full: nothing new is taken until") as error:
-                await connection.call("test_add_unless_full", [SET], ["x"])
-            assert not isinstance(error.value, NotConnected)
-            assert await connection.call("test_add", [SET], ["x"]) == 1
-        finally:
-            server.admin.config_set("maxmemory", 0)
-
-    async def test_a_script_that_does_not_end(self, server: Server, connection: Connection) -> None:
-        assert await works(connection)
-        endless = asyncio.create_task(connection.call("test_for_ever", [], []))
-        other = Connection(server.url)
-        try:
-            await wait_for(lambda: _refused(other, "FUNCTION KILL"), "Redis to be held up")
-        finally:
-            server.admin.execute_command("FUNCTION", "KILL")
-        with pytest.raises(SubmissionError):
-            await endless
-        assert await works(other)
-        await other.close()
-
-    async def test_no_connection_left(self, server: Server, connection: Connection) -> None:
-        server.admin.config_set("maxclients", 1)
-        try:
-            # Redis may hang up so fast that its reason is lost.
-            await wait_for(lambda: _refused(connection, "raise its maxclients"), "Redis to say why")
-        finally:
-            server.admin.config_set("maxclients", 10000)
-
-    async def test_the_login_is_refused(self, server: Server) -> None:
-        server.admin.acl_setuser("limited", enabled=True, passwords=["+secret"], keys=["penstock:*"], commands=["+get"])
-        wrong = Connection(f"redis://limited:guess@{server.where}")
-        with pytest.raises(ConfigurationError, match="check PENSTOCK_URL's user and password") as error:
-            await wrong.command("PING")
-        assert "guess" not in str(error.value)
-        right = Connection(f"redis://limited:secret@{server.where}")
-        with pytest.raises(SubmissionError, match=r"forbids it.*NOPERM"):
-            await right.command("GET", "other")
-        assert await right.commands([("GET", SET)]) == [None]
-        await wrong.close()
-        await right.close()
-
-    async def test_a_password_is_wanted(self, server: Server) -> None:
-        server.admin.acl_setuser("default", enabled=True, reset_passwords=True, passwords=["+secret"])
-        try:
-            connection = Connection(server.url)
-            with pytest.raises(ConfigurationError, match="refuses the login"):
-                await connection.command("PING")
-            await connection.close()
-        finally:
-            server.admin.acl_setuser("default", enabled=True, nopass=True)
-
-
 class TestPool:
     async def test_blocking_reads_hold_up_nobody(self, server: Server, connection: Connection) -> None:
         await connection.command("XGROUP", "CREATE", STREAM, "g", "0", "MKSTREAM")
         read = asyncio.create_task(connection.command(*READ))
-        await wait_for(lambda: _blocked(server, 1), "the read to block")
+        await wait_for(lambda: blocked(server, 1), "the read to block")
         assert await connection.command("PING") == b"PONG"
         assert not read.done()
         assert await read is None
@@ -285,7 +203,7 @@ class TestPool:
         monkeypatch.setattr("penstock.broker.streams.node.POOL_SIZE", 2)
         await connection.command("XGROUP", "CREATE", STREAM, "g", "0", "MKSTREAM")
         reads = asyncio.gather(*(connection.command(*READ) for _ in range(5)))
-        await wait_for(lambda: _blocked(server, 2), "two reads to block")
+        await wait_for(lambda: blocked(server, 2), "two reads to block")
         assert await asyncio.wait_for(reads, 5) == [None] * 5
         assert clients(server) <= 3
 
@@ -328,99 +246,3 @@ class TestBlockingConnection:
         assert connection.call("test_add", [SET], ["anew"]) == 1
         connection.close()
         assert "penstock-blocking" not in {thread.name for thread in threading.enumerate()}
-
-
-class TestCheck:
-    async def test_eviction_is_refused(
-        self, server: Server, connection: Connection, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        await connection.check()
-        server.admin.config_set("maxmemory-policy", "volatile-lru")
-        await connection.check()
-        server.admin.config_set("maxmemory", "1gb")
-        try:
-            with pytest.raises(ConfigurationError, match="volatile-lru; make it noeviction"):
-                await connection.check()
-            monkeypatch.setenv("PENSTOCK_ALLOW_EVICTION", "1")
-            await connection.check()
-        finally:
-            server.admin.config_set("maxmemory", 0)
-            server.admin.config_set("maxmemory-policy", "noeviction")
-
-    async def test_what_may_not_be_asked_passes(self, server: Server) -> None:
-        server.admin.acl_setuser("worker", enabled=True, nopass=True, commands=["+fcall"])
-        connection = Connection(f"redis://worker:any@{server.where}")
-        await connection.check()
-        await connection.close()
-
-
-class TestChannels:
-    async def test_an_announcement_carries_its_payload(self, connection: Connection) -> None:
-        channels = Channels(connection)
-        async with channels.listening("done", "q/1") as announced, channels.listening("done", "q/2") as other:
-            await connection.call("test_announce", ["done"], [b"q/2\n\x00two\nlines"])
-            await connection.call("test_announce", ["done"], ["q/1"])
-            assert await other() == b"\x00two\nlines"
-            assert await announced() == b""
-        await channels.close()
-
-    async def test_it_is_time_to_look_again(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-        channels = Channels(connection)
-        async with channels.listening("done", "q/1") as announced:
-            monkeypatch.setattr("penstock.broker.streams.channels.LOOK_AGAIN_SECONDS", 0.05)
-            assert await announced() is None
-        await channels.close()
-
-    async def test_subscriptions_survive_restarts(self, server: Server, connection: Connection) -> None:
-        channels = Channels(connection)
-        control = channels.messages(["control"])
-        first = asyncio.ensure_future(anext(control))
-        async with channels.listening("done", "q/1") as announced:
-            server.kill()
-            server.start()
-            assert await asyncio.wait_for(announced(), 4) is None  # what was announced meanwhile was missed
-            await wait_for(lambda: _heard(connection, "control", "x"), "the control channel's subscriber")
-            assert await asyncio.wait_for(first, 5) == "x"
-            await connection.call("test_announce", ["done"], ["q/1\nend"])
-            assert await asyncio.wait_for(announced(), 5) == b"end"
-        await control.aclose()
-        await channels.close()
-
-    async def test_a_silent_subscription_is_made_anew(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("penstock.broker.streams.subscription.SILENCE_SECONDS", 0.1)
-        async with proxied(server.port) as proxy:
-            connection = Connection(proxy.url)
-            channels = Channels(connection)
-            async with channels.listening("done", "q/1") as announced:
-                proxy.deaf = True
-                asyncio.get_running_loop().call_later(0.3, setattr, proxy, "deaf", False)
-                assert await asyncio.wait_for(announced(), 4) is None
-                await connection.call("test_announce", ["done"], ["q/1\nend"])
-                assert await asyncio.wait_for(announced(), 5) == b"end"
-            await channels.close()
-            await connection.close()
-
-    async def test_waiters_leave_nothing_behind(self, connection: Connection) -> None:
-        channels = Channels(connection)
-
-        async def wait(number: int) -> None:
-            async with channels.listening("done", f"q/{number % 7}") as announced:
-                await announced()
-
-        waiters = [asyncio.create_task(wait(number)) for number in range(100)]
-        await wait_for(lambda: _heard(connection, "done", "q/0"), "the subscription")
-        for waiter in waiters[::2]:
-            waiter.cancel()
-        for number in range(7):
-            await connection.call("test_announce", ["done"], [f"q/{number}"])
-        await asyncio.wait(waiters, timeout=5)
-        assert all(waiter.done() for waiter in waiters)
-        assert not channels._waiting
-        await channels.close()
-
-
-async def _heard(connection: Connection, channel: str, message: str) -> bool:
-    try:
-        return await connection.call("test_announce", [channel], [message]) == 1
-    except NotConnected:
-        return False

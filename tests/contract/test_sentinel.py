@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection
 from penstock.errors import ConfigurationError, NotConnected
-from tests.contract.servers import LIBRARY, Server, running
+from tests.contract.servers import Server, running, use_test_library
 from tests.waiting import wait_for, wait_sync
 
 SET = "penstock:{test/q}:set"
@@ -57,8 +57,7 @@ def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
 
 @pytest.fixture(autouse=True)
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.broker.streams.node.library_source", lambda: LIBRARY)
-    monkeypatch.setattr("penstock.broker.streams.connection.fcall", lambda f, k, a: ("FCALL", f, len(k), *k, *a))
+    use_test_library(monkeypatch)
 
 
 @pytest.fixture

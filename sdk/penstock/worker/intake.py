@@ -20,7 +20,7 @@ log = logging.getLogger("penstock.worker")
 WAIT_SECONDS = 0.5  # bounds how long a drain waits for the read under way, and how late a missed signal is noticed
 PAUSE_SECONDS = 0.5  # after the broker couldn't be reached
 GATHER_SECONDS = 30.0  # how long a suspect waits for what runs beside it to end
-PROBATION_SECONDS = 10.0  # a suspect that has run alone for so long is taken for one of the neighbours of whatever it was
+PROBATION_SECONDS = 10.0  # a suspect that has run alone for so long was only a neighbour of the one
 CONGESTED_SECONDS = 0.01  # between two looks whether finished spans have gone out
 BATCH = 500
 
