@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from penstock.broker.streams.address import parsed
 from penstock.broker.streams.connection import BlockingConnection, Connection
+from penstock.broker.streams.node import Node
 from penstock.errors import NotConnected
 from tests.contract.proxy import proxied
 from tests.contract.servers import Server, running, use_test_library
@@ -231,6 +233,17 @@ class TestPool:
         caller.cancel()
         await connection.close()
         assert server.admin.sismember(SET, "last")
+
+    async def test_what_is_dropped_was_not_answered(self, server: Server, connection: Connection) -> None:
+        await connection.command("XGROUP", "CREATE", STREAM, "g", "0", "MKSTREAM")
+        node = Node(parsed(server.url), parsed(server.url).places[0], 5)
+        read = asyncio.create_task(node.ask([READ]))
+        await wait_for(lambda: blocked(server, 1), "the read to block")
+        node.drop("it was dropped")
+        [reply] = await read
+        assert isinstance(reply, ConnectionError), "Redis' own refusals are ResponseErrors: nothing was executed"
+        assert await node.ask([("PING",), READ]) == [b"PONG", None]
+        await node.close()
 
 
 class TestBlockingConnection:
