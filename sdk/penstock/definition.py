@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,12 +154,26 @@ class Definition:
 
 def located(function: Callable[..., Any]) -> tuple[str, str]:
     """Module and name under which another process finds the function again. Raises ConfigurationError."""
-    module, qualname = function.__module__, function.__qualname__
-    if "<" in qualname:
+    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "<no name>")
+    if not isinstance(module, str) or "<" in qualname or (importable := _importable(module)) is None:
         raise ConfigurationError(
             f"{module}.{qualname} can't run in a process of its own: define it at the top level of a module"
         )
-    return module, qualname
+    return importable, qualname
+
+
+def _importable(module: str) -> str | None:
+    """The module's name in a child. Multiprocessing loads the parent's main module there if it is a script's or
+    `-m`'s, but neither a package's __main__, nor what has no file."""
+    if module != "__main__":
+        return module
+    main = sys.modules["__main__"]
+    name = main.__spec__.name if main.__spec__ else None
+    if name is None:
+        return module if hasattr(main, "__file__") else None
+    if name == "__main__":
+        return None
+    return name if name.endswith(".__main__") else module
 
 
 def task_name(app: str, function: Callable[..., Any]) -> str:

@@ -1,29 +1,36 @@
-"""What runs inside a child process: calls in, answers out, over one pipe, until the other end is closed."""
+"""What runs inside a child process: calls come in over a socket and answers go out, until the other end is closed."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
+import multiprocessing
 import os
-import select
 import signal
-import sys
+import socket
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from contextlib import suppress
 from functools import cache, partial, reduce
-from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any, NoReturn
 
 import msgspec
 from msgspec import Struct
 
 from penstock import codec
-from penstock.context import TaskContext
+from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition, Options
 from penstock.retry import Retry
 from penstock.worker.failure import described, lineage
 
-__all__ = ["Answer", "Call", "Died", "Error", "Progress", "Value", "decode", "serve"]
+__all__ = ["HEAD", "Answer", "Call", "Died", "Error", "Progress", "Value", "decode", "frame", "serve"]
+
+HEAD = 8  # bytes that say how long the message behind them is
+PROGRESS_SECONDS = 0.05  # between two words on progress
+TERMINATED = 128 + signal.SIGTERM
 
 
 class Call(Struct, frozen=True):
@@ -38,8 +45,9 @@ class Call(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True, tag=True, tag_field="said"):
-    """What the task says of itself meanwhile."""
+    """What the task `id` says of itself meanwhile."""
 
+    id: str
     percent: float | None
     message: str
 
@@ -62,13 +70,20 @@ class Error(Struct, frozen=True, tag=True, tag_field="said"):
 
 
 class Died(Struct, frozen=True, tag=True, tag_field="said"):
-    """The process ended under it: a segmentation fault, os._exit, the kernel's memory killer."""
+    """The process ended under it: a segmentation fault, os._exit, the kernel's memory killer. −N: by signal N."""
 
     exitcode: int
 
 
 Answer = Value | Error | Died
 _decoder: msgspec.msgpack.Decoder[Value | Error | Progress] = msgspec.msgpack.Decoder(Value | Error | Progress)
+_call_decoder = msgspec.msgpack.Decoder(Call)
+
+
+def frame(message: Struct) -> bytes:
+    """A message as it travels."""
+    data = msgspec.msgpack.encode(message)
+    return len(data).to_bytes(HEAD) + data
 
 
 def decode(data: bytes) -> Value | Error | Progress:
@@ -76,70 +91,140 @@ def decode(data: bytes) -> Value | Error | Progress:
     return _decoder.decode(data)
 
 
-class _Terminated(SystemExit):
-    """SIGTERM came: unlike a task's own sys.exit, it ends the process."""
-
-
-def serve(pipe: Connection) -> None:
-    """The child's main function."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
-    signal.signal(signal.SIGTERM, _terminate)
-    threading.Thread(target=_end_with_parent, args=(pipe.fileno(),), daemon=True).start()
-    sending = threading.Lock()
-    while True:
-        try:
-            call = msgspec.msgpack.decode(pipe.recv_bytes(), type=Call)
-        except (EOFError, OSError):
-            return
-        answer = _answer(call, partial(_tell, pipe, sending))
-        with sending:
-            pipe.send_bytes(msgspec.msgpack.encode(answer))
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise _Terminated(128 + number)
-
-
-def _end_with_parent(fileno: int) -> None:
-    """The parent's end is closed when it dies, however that happens: a task that is under way must not outlive it."""
-    poll = select.poll()
-    poll.register(fileno, 0)  # hang-ups are always told
-    poll.poll()
-    os._exit(1)
-
-
-def _tell(pipe: Connection, sending: threading.Lock, percent: float | None, message: str) -> None:
-    with sending:
-        pipe.send_bytes(msgspec.msgpack.encode(Progress(percent, message)))
-
-
-def _answer(call: Call, tell: Callable[[float | None, str], None]) -> Value | Error:
-    try:
-        return Value(codec.encode_value(_run(call, tell)))
-    except _Terminated:
-        raise
-    except SystemExit as error:  # it would end the child, and count as a crash
-        return _error(RuntimeError(f"the task called sys.exit({error.code!r})"))
-    except BaseException as error:
-        return _error(error)
-
-
-def _run(call: Call, tell: Callable[[float | None, str], None]) -> object:
-    definition = _definition(call.module, call.qualname)
-    context = TaskContext(call.id, call.task, call.attempt, _tell=tell)
-    args, kwargs = definition.arguments(*codec.decode_call(call.payload), context)
-    value = definition.function(*args, **kwargs)
-    return asyncio.run(value) if definition.is_async else value
+# --- finding the function ---------------------------------------------------------------------------------------------
 
 
 @cache
 def _definition(module: str, qualname: str) -> Definition:
     """The task by the name of its function, which `@app.task` may have replaced by the Task."""
-    # A script's own module goes by another name in a child (see multiprocessing's rules for "spawn").
-    name = "__mp_main__" if module == "__main__" and "__mp_main__" in sys.modules else module
-    found: Any = reduce(getattr, qualname.split("."), importlib.import_module(name))
+    found: Any = reduce(getattr, qualname.split("."), importlib.import_module(module))
     definition = getattr(found, "definition", None)
-    return definition if isinstance(definition, Definition) else Definition(qualname, found, Options("child"))
+    return definition if isinstance(definition, Definition) else Definition("", found, Options("child"))
+
+
+def _wanted(call: Call) -> Definition:
+    definition = _definition(call.module, call.qualname)
+    if definition.name not in ("", call.task):  # a second function of that name hides the first
+        raise LookupError(f"{call.module}.{call.qualname} is {definition.name!r} and not {call.task!r}: rename one")
+    return definition
+
+
+# --- the process ------------------------------------------------------------------------------------------------------
+
+
+class _Terminated(SystemExit):
+    """SIGTERM came. A SystemExit, because asyncio lets no other exception of a callback end its loop."""
+
+
+def serve(line: socket.socket, level: int) -> NoReturn:
+    """The child's main function. `level` is that of the parent's root logger."""
+    os.setpgrp()  # so that what a task has started ends with it; and Ctrl-C in a terminal reaches the parent alone
+    multiprocessing.current_process().daemon = False  # a daemon's tasks couldn't use multiprocessing themselves
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopFlag()
+    with suppress(_Terminated):
+        signal.signal(signal.SIGTERM, partial(_terminate, stop))
+        _work(line, stop)
+    _flush()
+    os._exit(TERMINATED)  # threads that a task has left behind would hold up anything gentler
+
+
+def _terminate(stop: StopFlag, number: int, _: object) -> None:
+    if not stop.is_set():  # a second one mustn't break into the `finally` that the first has led to
+        stop.set()
+        raise _Terminated(128 + number)
+
+
+def _work(line: socket.socket, stop: StopFlag) -> None:
+    calls: SimpleQueue[Call] = SimpleQueue()
+    voice = _Voice(line)
+    threading.Thread(target=_listen, args=(line, calls), daemon=True).start()
+    while not stop.is_set():  # a task may have swallowed the exception
+        call = calls.get()
+        context = TaskContext(call.id, call.task, call.attempt, _stop=stop, _tell=partial(voice.tell, call.id))
+        answer = _answer(call, context)
+        _flush()
+        voice.answer(answer)
+
+
+def _listen(line: socket.socket, calls: SimpleQueue[Call]) -> None:
+    """In a thread, even while a task runs: the parent's end is closed when it dies, however that happens."""
+    try:
+        with line.makefile("rb") as incoming:
+            while head := incoming.read(HEAD):
+                calls.put(_call_decoder.decode(incoming.read(int.from_bytes(head))))
+    finally:
+        with suppress(OSError):
+            os.killpg(os.getpid(), signal.SIGKILL)
+        os._exit(TERMINATED)
+
+
+def _flush() -> None:
+    with suppress(Exception):  # a task may have closed or replaced it
+        print(end="", flush=True)
+
+
+class _Voice:
+    """What the child says. Progress waits for a thread of its own, and only the latest word of it: a task may tell in
+    every round of a tight loop, and the parent is one process for many."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._turn = threading.Lock()
+        self._latest: deque[Progress] = deque(maxlen=1)
+        self._news = threading.Event()
+        threading.Thread(target=self._tell_on, daemon=True).start()
+
+    def tell(self, id: str, percent: float | None, message: str) -> None:
+        """Take a word on progress. From any thread."""
+        self._latest.append(Progress(id, percent, message))
+        self._news.set()
+
+    def answer(self, answer: Value | Error) -> None:
+        """Say how the call ended, after the last word on its progress."""
+        with self._turn:
+            self._tell_latest()
+            self._say(answer)
+
+    def _tell_on(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            with self._turn, suppress(OSError):  # the parent is gone: the listening thread sees that too
+                self._tell_latest()
+            time.sleep(PROGRESS_SECONDS)
+
+    def _tell_latest(self) -> None:
+        if self._latest:
+            self._say(self._latest.popleft())
+
+    def _say(self, message: Struct) -> None:
+        self._line.sendall(frame(message))
+
+
+# --- one call ---------------------------------------------------------------------------------------------------------
+
+
+def _answer(call: Call, context: TaskContext) -> Value | Error:
+    try:
+        return Value(codec.encode_value(_run(call, context)))
+    except _Terminated:
+        raise
+    except BaseException as error:
+        return _error(error)
+
+
+def _run(call: Call, context: TaskContext) -> object:
+    definition = _wanted(call)
+    args, kwargs = definition.arguments(*codec.decode_call(call.payload), context)
+    try:
+        value = definition.function(*args, **kwargs)
+        return asyncio.run(value) if definition.is_async else value
+    except _Terminated:
+        raise
+    except SystemExit as error:  # it would end the child, and count as a crash
+        raise RuntimeError(f"the task called sys.exit({error.code!r})") from error
 
 
 def _error(error: BaseException) -> Error:
@@ -149,7 +234,8 @@ def _error(error: BaseException) -> Error:
         failure.type,
         failure.message,
         failure.traceback,
-        lineage(type(error)),
+        # A script's own classes belong to a module of another name here than in the parent.
+        tuple(name.replace("__mp_main__.", "__main__.") for name in lineage(type(error))),
         asked is not None,
         asked.delay if asked else None,
     )

@@ -1,121 +1,191 @@
 """Processes for CPU-bound tasks: ours, one child a task, because one killed child breaks a whole ProcessPoolExecutor.
 
 Children are spawned, never forked (this process has threads and an event loop), kept warm and used again. A task that
-is cancelled or runs out of time ends with its child: SIGTERM, on which its `finally` blocks run, and SIGKILL two
-seconds later for one that ignores it or hangs in C code. What a child has started itself isn't ended with it.
+is cancelled or runs out of time ends with its child: SIGTERM raises an exception in it, so that its `finally` blocks
+run, and two seconds later SIGKILL ends what is left.
+
+What can't be stopped gently: C code that holds on to the main thread or the GIL, because Python's signal handlers run
+between two bytecodes of the main thread; a task that swallows the exception. SIGKILL ends them, without `finally`. When
+this process dies at once, a child whose C code holds the GIL learns of it only when that returns. Processes that a task
+has started end with its child, unless they have left its process group.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-import msgspec
+from penstock.worker.child import HEAD, Answer, Call, Died, Error, Progress, Value, decode, frame, serve
 
-from penstock.worker.child import Answer, Call, Died, Progress, decode, serve
+__all__ = ["GRACE_SECONDS", "Processes", "Tell"]
 
-__all__ = ["Processes"]
-
-GRACE_SECONDS = 2.0
+log = logging.getLogger("penstock.worker")
+GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL
+KILLED_SECONDS = 5.0  # for the kernel to end what was killed
+LAST_WORDS_SECONDS = 1.0
 Tell = Callable[[float | None, str], None]
 
 
 class Processes:
-    """At most `limit` children. A thread waits for each busy one, so that neither size nor time blocks the loop."""
+    """At most `limit` children, of one event loop. They start when they are needed."""
 
     def __init__(self, limit: int) -> None:
-        self._places = asyncio.Semaphore(limit)
-        self._threads = ThreadPoolExecutor(limit, thread_name_prefix="penstock-child")
+        self._places = asyncio.Semaphore(limit)  # a place is free again when its child waits for calls, or is gone
         self._idle: list[_Child] = []
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._children: set[_Child] = set()
+        self._closed = False
 
     async def run(self, call: Call, tell: Tell) -> Answer:
-        """Run one attempt; `tell` takes its progress. If this is cancelled, so is the attempt."""
-        await self._places.acquire()
-        child = self._idle.pop() if self._idle else _Child()
-        asked = self._threads.submit(child.ask, call, tell)
-        try:
-            answer = await asyncio.wrap_future(asked)
-        except BaseException:
-            self._see_off(child, asked)  # its place is free when it is gone
-            raise
-        self._places.release()
-        if not isinstance(answer, Died):
-            self._idle.append(child)
-        return answer
+        """Run one attempt; `tell` takes its progress.
 
-    def _see_off(self, child: _Child, asked: Future[Answer]) -> None:
-        task = asyncio.create_task(self._end(child, asked), name="penstock-child-end")
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
-
-    async def _end(self, child: _Child, asked: Future[Answer]) -> None:
-        await asyncio.to_thread(child.end)
-        self._places.release()
+        If this is cancelled, so is the attempt, and CancelledError comes when its child is gone, for then nothing of it
+        runs any more: in general at once, at the latest after GRACE_SECONDS and a moment. A second cancellation doesn't
+        wait. Raises OSError where no process can be started.
+        """
+        async with self._child() as child:
+            return await child.ask(call, tell)
 
     async def close(self) -> None:
-        """End all children."""
-        if self._idle:
-            await asyncio.gather(*(asyncio.to_thread(child.end) for child in self._idle))
-            self._idle.clear()
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=2 * GRACE_SECONDS)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """End all children, within GRACE_SECONDS and a moment. What still runs is answered with Died: cancel it
+        before."""
+        self._closed = True
+        await asyncio.gather(*(child.end() for child in self._children))
 
-
-class _Child:
-    """One process and our end of its pipe. Started by the first call, for that takes a moment."""
-
-    def __init__(self) -> None:
-        self._starting = threading.Lock()
-        self._ended = False
-        self._process: SpawnProcess | None = None
-        self._pipe: Connection | None = None
-
-    def ask(self, call: Call, tell: Tell) -> Answer:
-        """Send the call and wait for the answer. For a thread."""
-        pipe = self._started()
-        if pipe is None:
-            return Died(0)
+    @asynccontextmanager
+    async def _child(self) -> AsyncGenerator[_Child]:
+        await self._places.acquire()
         try:
-            pipe.send_bytes(msgspec.msgpack.encode(call))
-            while isinstance(said := decode(pipe.recv_bytes()), Progress):
-                tell(said.percent, said.message)
-            return said
-        except (EOFError, OSError):
-            return Died(self._exitcode())
+            if self._closed:
+                raise RuntimeError("the worker's processes are closed")
+            child = self._warm() or await self._start()
+        except BaseException:
+            self._places.release()
+            raise
+        try:
+            yield child
+        finally:
+            if child.idle and not self._closed:
+                self._idle.append(child)
+                self._places.release()
+            else:
+                ending = child.end()
+                ending.add_done_callback(lambda _: self._places.release())
+                await asyncio.shield(ending)
 
-    def _started(self) -> Connection | None:
-        """Our end, unless it was ended before it began."""
-        with self._starting:
-            if self._process is None and not self._ended:
-                context = get_context("spawn")
-                self._pipe, theirs = context.Pipe()
+    def _warm(self) -> _Child | None:
+        while self._idle:
+            child = self._idle.pop()
+            if child.process.is_alive():  # the kernel may have needed its memory; asked anew, for news come late
+                return child
+        return None
+
+    async def _start(self) -> _Child:
+        child = await _Child.start()
+        self._children.add(child)
+        child.gone.add_done_callback(lambda _: self._children.discard(child))
+        return child
+
+
+@dataclass(eq=False, slots=True)
+class _Child:
+    """One process and our end of its socket. `gone` has its exit code."""
+
+    process: SpawnProcess
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    gone: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    idle: bool = True
+    _ending: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(cls) -> _Child:
+        """A new one, which begins to listen in a moment."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours)
+            try:
                 # A daemon, so that this interpreter's exit ends it, even where nobody closed us.
-                self._process = context.Process(target=serve, args=(theirs,), daemon=True)
-                self._process.start()
-                theirs.close()
-            return self._pipe
+                args = (theirs, logging.getLogger().level)
+                process = get_context("spawn").Process(target=serve, args=args, name="penstock-child", daemon=True)
+                process.start()  # a few milliseconds, for the interpreter starts beside us
+            except BaseException:
+                writer.close()
+                raise
+        child = cls(process, reader, writer)
+        end = _end_of(process)
+        asyncio.get_running_loop().add_reader(end, child._ended, end)
+        return child
 
-    def _exitcode(self) -> int:
-        if self._process is None:
-            return 0
-        self._process.join(GRACE_SECONDS)
-        return self._process.exitcode or 0
+    async def ask(self, call: Call, tell: Tell) -> Answer:
+        """Send a call and wait for its answer."""
+        self.idle = False
+        try:
+            self.writer.write(frame(call))
+            await self.writer.drain()
+            while isinstance(said := await self._said(), Progress):
+                if said.id == call.id:  # and not from a thread that an earlier task has left behind
+                    tell(said.percent, said.message)
+        except (EOFError, ConnectionError):
+            await asyncio.shield(self.end())
+            return Died(self.gone.result() if self.gone.done() else -signal.SIGKILL)
+        self.idle = True
+        return said
 
-    def end(self) -> None:
-        """End the process, by force if need be. For a thread."""
-        with self._starting:
-            self._ended = True
-        if self._process is not None:
-            self._process.terminate()
-            self._process.join(GRACE_SECONDS)
-            self._process.kill()
-            self._process.join(GRACE_SECONDS)
-        if self._pipe is not None:
-            self._pipe.close()
+    async def _said(self) -> Value | Error | Progress:
+        head = await self.reader.readexactly(HEAD)
+        return decode(await self.reader.readexactly(int.from_bytes(head)))
+
+    def end(self) -> asyncio.Task[None]:
+        """End the process, by force if need be. Done when it is gone."""
+        self.idle = False
+        self._ending = self._ending or asyncio.create_task(self._end(), name="penstock child's end")
+        return self._ending
+
+    async def _end(self) -> None:
+        try:
+            self.process.terminate()
+            await asyncio.wait([self.gone], timeout=GRACE_SECONDS)
+        finally:
+            if not self.gone.done():
+                log.warning("process %s didn't end %g s after SIGTERM: killed", self.process.pid, GRACE_SECONDS)
+                self.process.kill()
+        await asyncio.wait([self.gone], timeout=KILLED_SECONDS)
+        if not self.gone.done():
+            log.error("process %s can't be killed", self.process.pid)
+        self.writer.close()
+
+    def _ended(self, end: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(end)
+        os.close(end)
+        _kill_group(self.process)  # before its id is free for others
+        self.process.join()
+        self.gone.set_result(self.process.exitcode or 0)
+        if self.idle:
+            self.writer.close()
+        else:  # what it has said before comes first; and a process that left the group may hold the socket open
+            loop.call_later(LAST_WORDS_SECONDS, self.writer.transport.abort)
+
+
+def _end_of(process: SpawnProcess) -> int:
+    """A file descriptor that is readable when the process has ended."""
+    if sys.platform == "linux" and process.pid:
+        with suppress(OSError):  # before Linux 5.3
+            return os.pidfd_open(process.pid)
+    return os.dup(process.sentinel)  # a process that the child forked keeps it open
+
+
+def _kill_group(process: SpawnProcess) -> None:
+    """Kill what the child has started and left behind."""
+    if process.pid:  # 0 would be our own group
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -39,8 +39,8 @@ __all__ = ["Runner"]
 log = logging.getLogger("penstock.worker")
 BURIED_SECONDS = 7 * 24 * 3600.0  # how long the reason stays of what couldn't be read
 WORTH_TELLING_SECONDS = 1.0
-# For settling what was handed back; what a thread still runs is fenced and not waited for.
-HAND_BACK_SECONDS = 2.0
+# For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
+HAND_BACK_SECONDS = 3.0
 EARLY = 256  # cancellations that are remembered, should their task only just be on its way here
 
 

@@ -7,7 +7,8 @@ import logging
 import os
 import threading
 from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 __all__ = [
@@ -25,17 +26,19 @@ __all__ = [
 log = logging.getLogger("penstock.worker")
 RECYCLED = 75  # exit code of a worker that has done its share (EX_TEMPFAIL: come again)
 CONFIGURATION = 2  # exit code of a worker whose settings can't work: starting it again wouldn't help
+NOT_STARTED = 126  # as a shell says it
 SUPERVISED = "PENSTOCK_SUPERVISOR_FD"
 PLACE = "PENSTOCK_PLACE"  # the number of a supervised process, from 0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # one that lived so long was all right: the pauses start anew
 END_SECONDS = 10.0  # beyond the drain
+KILLED_SECONDS = 5.0  # for the kernel to end what was killed
 
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """What to run, how often, and how long a drain may take."""
+    """What to run, how often, and how many seconds a drain may take."""
 
     command: Sequence[str]
     processes: int
@@ -59,80 +62,88 @@ def after(code: int, lived: float, failures: int) -> Next:
     if code == RECYCLED:
         return Next()
     before = 0 if lived >= STEADY_SECONDS else failures
-    return Next(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**before), before + 1)
+    doublings = min(before, 10)  # a float ends somewhere; the longest pause was reached long before
+    return Next(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**doublings), before + 1)
 
 
 async def supervise(settings: Supervision, stop: asyncio.Event) -> int:
-    """Run the processes until `stop`, then let them drain. 0, or CONFIGURATION where they can't work."""
+    """Run the processes until `stop`, or until one says that its settings can't work, then let all drain: they have
+    `drain_seconds` and END_SECONDS, then they are killed. 0, or CONFIGURATION."""
     reading, writing = os.pipe()  # closed by our death, however that happens: the children see it
-    hopeless = asyncio.Event()
-    places = [
-        asyncio.create_task(_place(settings, {SUPERVISED: str(reading), PLACE: str(number)}, stop, hopeless))
-        for number in range(settings.processes)
-    ]
     try:
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(hopeless.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        stop.set()
-        await asyncio.gather(*places)
+        told = [{**os.environ, SUPERVISED: str(reading), PLACE: str(number)} for number in range(settings.processes)]
+        places = [
+            asyncio.create_task(_keep(settings, one, reading), name=f"penstock place {one[PLACE]}") for one in told
+        ]
+        return await _first(places, asyncio.create_task(stop.wait(), name="penstock stop"))
     finally:
         os.close(reading)
         os.close(writing)
-    return CONFIGURATION if hopeless.is_set() else 0
 
 
-async def _place(settings: Supervision, told: dict[str, str], stop: asyncio.Event, hopeless: asyncio.Event) -> None:
-    """Keep one process alive until `stop`."""
+async def _first(places: Sequence[asyncio.Task[int]], asked: asyncio.Task[bool]) -> int:
+    """The code of the first place that gives up, or 0 if it was asked to. Then none runs any more."""
+    tasks: list[asyncio.Task[int] | asyncio.Task[bool]] = [asked, *places]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        given_up = [place for place in places if place.done()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)  # each ends its process, which takes no longer than that may take to drain
+    return given_up[0].result() if given_up else 0
+
+
+async def _keep(settings: Supervision, environment: Mapping[str, str], lifeline: int) -> int:
+    """Keep one process running until there is no use in another one; the exit code of the last."""
     clock, failures = asyncio.get_running_loop().time, 0
-    while not stop.is_set():
+    while True:
         began = clock()
-        process = await asyncio.create_subprocess_exec(
-            *settings.command, env={**os.environ, **told}, pass_fds=[int(told[SUPERVISED])]
-        )
-        code = await _ended(process, stop, settings.drain_seconds + END_SECONDS)
-        if stop.is_set():
-            break
+        code = await _live(settings, environment, lifeline)
         then = after(code, clock() - began, failures)
         if then.stop:
-            hopeless.set()
-            break
+            return code
+        level = logging.WARNING if then.failures else logging.INFO
+        log.log(level, "worker process %s ended with %d; another in %g s", environment[PLACE], code, then.pause)
         failures = then.failures
-        log.info("worker process %d ended with code %d; another in %.1f s", process.pid, code, then.pause)
-        await _sleep(then.pause, stop)
+        await asyncio.sleep(then.pause)
 
 
-async def _ended(process: Process, stop: asyncio.Event, patience: float) -> int:
-    """Its exit code, once it ended by itself or, after `stop`, was ended."""
-    ending, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
+async def _live(settings: Supervision, environment: Mapping[str, str], lifeline: int) -> int:
+    """The exit code of one process, from start to end. If this is cancelled, it is ended."""
     try:
-        await asyncio.wait([ending, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():
-            process.terminate()
-            await asyncio.wait([ending], timeout=patience)
-        if not ending.done():
-            log.warning("worker process %d didn't drain in %.0f s: killed", process.pid, patience)
-            process.kill()
-        return await ending
+        process = await asyncio.create_subprocess_exec(*settings.command, env=environment, pass_fds=[lifeline])
+    except OSError as error:  # such as too many processes: that passes
+        log.error("a worker process can't be started: %s", error)
+        return NOT_STARTED
+    try:
+        return await process.wait()
     finally:
-        stopping.cancel()
+        await _end(process, settings.drain_seconds + END_SECONDS)
 
 
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass
+async def _end(process: Process, patience: float) -> None:
+    for signal, seconds in ((process.terminate, patience), (process.kill, KILLED_SECONDS)):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            signal()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), seconds)
+            return
+        log.warning("worker process %d goes on %g s after it was told to end", process.pid, seconds)
 
 
 def watch_supervisor(stop: Callable[[], object]) -> None:
-    """In a supervised process: call `stop`, from a thread, once the supervisor is gone. Elsewhere nothing happens."""
-    if lifeline := os.environ.get(SUPERVISED):
+    """In a supervised process: call `stop`, from a thread, once the supervisor is gone. Elsewhere nothing happens.
+
+    The variable is taken out of the environment: the number means nothing to processes that this one starts.
+    """
+    if lifeline := os.environ.pop(SUPERVISED, ""):
         threading.Thread(target=_watch, args=(int(lifeline), stop), name="penstock-lifeline", daemon=True).start()
 
 
 def _watch(lifeline: int, stop: Callable[[], object]) -> None:
+    os.set_inheritable(lifeline, False)
     os.read(lifeline, 1)  # nobody writes: it returns when the other end is closed
     stop()

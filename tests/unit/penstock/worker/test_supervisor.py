@@ -1,3 +1,5 @@
+"""Several worker processes: how they are replaced, and that they end together. The workers here are small scripts."""
+
 from __future__ import annotations
 
 import asyncio
@@ -5,128 +7,290 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
+import penstock
+from penstock.worker import supervisor as module
 from penstock.worker.supervisor import (
     CONFIGURATION,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     RECYCLED,
     STEADY_SECONDS,
+    SUPERVISED,
     Next,
     Supervision,
     after,
     supervise,
+    watch_supervisor,
 )
 from tests.unit.penstock.worker.pids import alive
 from tests.waiting import wait_for, wait_sync
 
-# Notes its pid, then does as the word says.
-CHILD = """
-import os, sys, time, threading
-from penstock.worker.supervisor import PLACE, watch_supervisor
-folder, what = sys.argv[1:]
-runs = len(os.listdir(folder))
-open(f"{folder}/{os.environ[PLACE]}-{os.getpid()}", "w").close()
-ended = threading.Event()
-watch_supervisor(ended.set)
-if what == "recycle" and runs < 3: sys.exit(75)
-if what == "crash" and runs < 3: os._exit(1)
-if what == "config": sys.exit(2)
-ended.wait(60)
+PATIENCE = 10.0
+QUICK = 0.05
+
+codes = st.integers(-64, 255).filter(lambda code: code not in (RECYCLED, CONFIGURATION))
+lives = st.floats(0, 1e6)
+rows = st.integers(0, 10_000)  # failures in a row
+
+
+class TestDecision:
+    @given(lives, rows)
+    def test_a_recycled_one_is_replaced_at_once(self, lived: float, failures: int) -> None:
+        assert after(RECYCLED, lived, failures) == Next()
+
+    @given(lives, rows)
+    def test_settings_that_cannot_work_are_not_tried_again(self, lived: float, failures: int) -> None:
+        assert after(CONFIGURATION, lived, failures).stop
+
+    @given(codes, lives, rows)
+    def test_whatever_else_is_replaced_after_a_pause(self, code: int, lived: float, failures: int) -> None:
+        then = after(code, lived, failures)
+        assert not then.stop
+        assert FIRST_PAUSE_SECONDS <= then.pause <= LONGEST_PAUSE_SECONDS
+        assert then.pause <= after(code, lived, then.failures).pause
+
+    @given(codes, rows)
+    def test_the_pauses_start_anew_after_one_that_lived_long(self, code: int, failures: int) -> None:
+        assert after(code, STEADY_SECONDS, failures) == Next(FIRST_PAUSE_SECONDS, 1)
+
+    def test_the_pauses_double(self) -> None:
+        pauses, failures = [], 0
+        for _ in range(8):
+            then = after(1, 0.1, failures)
+            pauses.append(then.pause)
+            failures = then.failures
+        assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+# Says that it is there by a file PLACE.PID, and how it left by PLACE.PID.drained.
+WORKER = """
+import os, signal, sys, time
+from pathlib import Path
+
+def drain(number, frame):
+    me.with_name(me.name + ".drained").touch()
+    os._exit(0)
+
+how, me = sys.argv[1], Path(f"{os.environ['PENSTOCK_PLACE']}.{os.getpid()}")
+signal.signal(signal.SIGTERM, signal.SIG_IGN if how == "stubborn" else drain)
+me.touch()
+if how == "watches":
+    from penstock.worker.supervisor import watch_supervisor
+    watch_supervisor(lambda: os._exit(0))
+if how.isdigit() and (me.name.startswith("0.") or how == "75"):
+    os._exit(int(how))
+time.sleep(60)
 """
 
 
-def pids(folder: Path) -> list[int]:
-    return [int(path.name.partition("-")[2]) for path in folder.iterdir()]
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "worker.py").write_text(WORKER)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", QUICK)
+    return tmp_path
 
 
-def places(folder: Path) -> set[str]:
-    return {path.name.partition("-")[0] for path in folder.iterdir()}
+def workers(how: str, processes: int = 2) -> Supervision:
+    return Supervision((sys.executable, "worker.py", how), processes, drain_seconds=5.0)
 
 
-def supervision(folder: Path, what: str, processes: int = 1) -> Supervision:
-    return Supervision((sys.executable, "-c", CHILD, str(folder), what), processes, drain_seconds=1)
+def started(folder: Path) -> set[tuple[int, int]]:
+    """Place and process id of all that were ever there."""
+    names = [path.name.split(".") for path in folder.iterdir() if path.name[0].isdigit()]
+    return {(int(place), int(pid)) for place, pid, *_ in names}
+
+
+def drained(folder: Path) -> set[int]:
+    return {int(path.name.split(".")[1]) for path in folder.glob("*.drained")}
+
+
+def running(folder: Path) -> dict[int, int]:
+    """The process id of each place that has a process now."""
+    return {place: pid for place, pid in started(folder) if alive(pid)}
+
+
+def has(condition: Callable[[], object]) -> Callable[[], Coroutine[Any, Any, object]]:
+    async def holds() -> object:
+        return condition()
+
+    return holds
 
 
 @asynccontextmanager
-async def running(asked: Supervision) -> AsyncIterator[asyncio.Task[int]]:
+async def supervised(folder: Path, how: str, processes: int = 2) -> AsyncIterator[asyncio.Task[int]]:
+    """Processes that all run; they are asked to stop at the end."""
     stop = asyncio.Event()
-    task = asyncio.create_task(supervise(asked, stop))
-    try:
-        yield task
-    finally:
-        stop.set()
-        assert await asyncio.wait_for(task, 20) in (0, CONFIGURATION)
+    task = asyncio.create_task(supervise(workers(how, processes), stop))
+    await wait_for(has(lambda: task.done() or len(running(folder)) == processes), "all to start", patience=PATIENCE)
+    yield task
+    stop.set()
+    await asyncio.wait([task], timeout=PATIENCE)
+    assert task.done()
 
 
-async def started(folder: Path, count: int) -> None:
-    async def there() -> bool:
-        return len(pids(folder)) >= count
-
-    await wait_for(there, f"{count} processes to have started")
-
-
-class TestAfter:
-    def test_one_that_has_done_its_share_is_followed_at_once(self) -> None:
-        assert after(RECYCLED, 1.0, 5) == Next(0.0, 0)
-
-    def test_settings_that_cannot_work_end_it_all(self) -> None:
-        assert after(CONFIGURATION, 1.0, 0).stop
-
-    @given(st.integers(-64, 255).filter(lambda code: code not in (RECYCLED, CONFIGURATION)), st.integers(0, 200))
-    def test_pauses_grow_and_are_bounded(self, code: int, failures: int) -> None:
-        then = after(code, 1.0, failures)
-        assert FIRST_PAUSE_SECONDS <= then.pause <= LONGEST_PAUSE_SECONDS
-        assert then.failures == failures + 1
-        assert after(code, 1.0, then.failures).pause >= then.pause
-
-    def test_after_a_long_life_they_start_anew(self) -> None:
-        assert after(1, STEADY_SECONDS, 10) == Next(FIRST_PAUSE_SECONDS, 1)
+async def test_all_drain_when_it_is_asked_to_stop(folder: Path) -> None:
+    async with supervised(folder, "steady", 3) as task:
+        before = running(folder)
+        assert sorted(before) == [0, 1, 2]
+    assert task.result() == 0
+    assert drained(folder) == set(before.values())
+    assert not running(folder)
 
 
-class TestSupervise:
-    async def test_all_run_and_all_end(self, tmp_path: Path) -> None:
-        async with running(supervision(tmp_path, "work", 3)):
-            await started(tmp_path, 3)
-            assert places(tmp_path) == {"0", "1", "2"}
-        assert not any(map(alive, pids(tmp_path)))
+async def test_one_that_is_killed_is_replaced_and_the_others_stay(folder: Path) -> None:
+    async with supervised(folder, "steady"):
+        before = running(folder)
+        os.kill(before[0], signal.SIGKILL)
+        await wait_for(has(lambda: running(folder).get(0, before[0]) != before[0]), "another", patience=PATIENCE)
+        assert running(folder)[1] == before[1]
 
-    async def test_a_killed_one_is_replaced(self, tmp_path: Path) -> None:
-        async with running(supervision(tmp_path, "work")):
-            await started(tmp_path, 1)
-            os.kill(pids(tmp_path)[0], signal.SIGKILL)
-            await started(tmp_path, 2)
 
-    async def test_so_are_those_that_crash_or_have_done_their_share(self, tmp_path: Path) -> None:
-        for what in ("crash", "recycle"):
-            folder = tmp_path / what
-            folder.mkdir()
-            async with running(supervision(folder, what)):
-                await started(folder, 4)
+async def test_one_that_ends_with_0_unasked_is_replaced_too(folder: Path) -> None:
+    async with supervised(folder, "steady", 1):
+        [(_, before)] = started(folder)
+        os.kill(before, signal.SIGTERM)
+        await wait_for(has(lambda: running(folder).get(0, before) != before), "another", patience=PATIENCE)
 
-    async def test_settings_that_cannot_work_are_told(self, tmp_path: Path) -> None:
-        async with running(supervision(tmp_path, "config", 2)) as task:
-            assert await asyncio.wait_for(task, 20) == CONFIGURATION
-        assert not any(map(alive, pids(tmp_path)))
 
-    def test_without_the_supervisor_they_end_by_themselves(self, tmp_path: Path) -> None:
-        code = f"""
+async def test_recycled_ones_are_replaced_without_a_pause(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 60.0)
+    stop = asyncio.Event()
+    task = asyncio.create_task(supervise(workers(str(RECYCLED), 1), stop))
+    await wait_for(has(lambda: len(started(folder)) >= 3), "the third", patience=PATIENCE)
+    stop.set()
+    assert await asyncio.wait_for(task, PATIENCE) == 0
+
+
+async def test_settings_that_cannot_work_end_all(folder: Path) -> None:
+    stop = asyncio.Event()
+    assert await asyncio.wait_for(supervise(workers(str(CONFIGURATION)), stop), PATIENCE) == CONFIGURATION
+    assert not running(folder)
+
+
+async def test_one_that_does_not_drain_is_killed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "END_SECONDS", -4.7)  # of the drain's 5 s
+    began = time.monotonic()
+    async with supervised(folder, "stubborn"):
+        pass
+    assert time.monotonic() - began < PATIENCE / 2
+    assert not running(folder)
+
+
+async def test_a_stop_before_they_have_started_leaves_none(folder: Path) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    assert await asyncio.wait_for(supervise(workers("steady"), stop), PATIENCE) == 0
+    assert not running(folder)
+
+
+async def test_a_stop_during_the_pause_does_not_wait_for_its_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 60.0)
+    async with supervised(folder, "steady", 1) as task:
+        os.kill(running(folder)[0], signal.SIGKILL)
+        await wait_for(has(lambda: not running(folder)), "its end", patience=PATIENCE)
+    assert task.result() == 0
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_it_works_on_either_loop(folder: Path, run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    async def work() -> None:
+        async with supervised(folder, "steady"):
+            before = running(folder)
+            os.kill(before[0], signal.SIGKILL)
+            await wait_for(has(lambda: running(folder).get(0, before[0]) != before[0]), "another", patience=PATIENCE)
+
+    run(asyncio.wait_for(work(), PATIENCE))
+    assert not running(folder)
+
+
+SUPERVISOR = """
 import asyncio, sys
-from pathlib import Path
-from penstock.worker.supervisor import supervise
-from tests.unit.penstock.worker.test_supervisor import supervision
-async def main():
-    await supervise(supervision(Path({str(tmp_path)!r}), "work", 2), asyncio.Event())
-asyncio.run(main())
+from penstock.worker.supervisor import Supervision, supervise
+asyncio.run(supervise(Supervision((sys.executable, "worker.py", "watches"), 2), asyncio.Event()))
 """
-        parent = subprocess.Popen([sys.executable, "-c", code])
-        wait_sync(lambda: len(pids(tmp_path)) == 2, "both to have started")
+
+
+def test_the_processes_of_a_killed_supervisor_end_by_themselves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(penstock.__file__).parents[1]))
+    with subprocess.Popen([sys.executable, "-c", SUPERVISOR]) as parent:
+        wait_sync(lambda: len(running(folder)) == 2, "both to start", patience=PATIENCE)
         parent.kill()
-        parent.wait(10)
-        wait_sync(lambda: not any(map(alive, pids(tmp_path))), "both to end", patience=10)
+    wait_sync(lambda: not running(folder), "the orphans' end", patience=PATIENCE)
+    assert not drained(folder)  # nobody told them
+
+
+class TestWatching:
+    def test_tells_when_the_supervisor_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reading, writing = os.pipe()
+        monkeypatch.setenv(SUPERVISED, str(reading))
+        gone = threading.Event()
+        watch_supervisor(gone.set)
+        assert not gone.wait(0.05)
+        os.close(writing)
+        assert gone.wait(PATIENCE)
+        os.close(reading)
+
+    def test_is_nothing_without_a_supervisor(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv(SUPERVISED, raising=False)
+        before = threading.active_count()
+        watch_supervisor(lambda: None)
+        assert threading.active_count() == before
+
+    def test_is_not_passed_on_to_processes_that_a_worker_starts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reading, writing = os.pipe()
+        monkeypatch.setenv(SUPERVISED, str(reading))
+        gone = threading.Event()
+        watch_supervisor(gone.set)
+        assert SUPERVISED not in os.environ
+        os.close(writing)
+        assert gone.wait(PATIENCE)
+        os.close(reading)
+
+
+# --- what may go wrong around the processes ---
+
+
+async def test_a_process_that_cannot_be_started_is_tried_again(folder: Path) -> None:
+    stop, late = asyncio.Event(), folder / "late.py"
+    task = asyncio.create_task(supervise(Supervision((str(late), "steady"), 1), stop))
+    await asyncio.wait([task], timeout=2 * QUICK)
+    assert not task.done()
+    script = f"#!{sys.executable}\n{WORKER}"
+    await asyncio.to_thread(_executable, late, script)
+    await wait_for(has(lambda: len(running(folder)) == 1), "it to start at last", patience=PATIENCE)
+    stop.set()
+    assert await asyncio.wait_for(task, PATIENCE) == 0
+
+
+def _executable(path: Path, text: str) -> None:
+    path.with_suffix(".part").write_text(text)
+    path.with_suffix(".part").chmod(0o700)
+    path.with_suffix(".part").rename(path)
+
+
+async def test_a_supervisor_that_is_cancelled_takes_its_processes_along(folder: Path) -> None:
+    async with supervised(folder, "steady") as task:
+        before = running(folder)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, PATIENCE)
+        assert drained(folder) == set(before.values())
+
+
+async def test_the_event_that_asks_is_its_owners(folder: Path) -> None:
+    stop = asyncio.Event()
+    await asyncio.wait_for(supervise(workers(str(CONFIGURATION)), stop), PATIENCE)
+    assert not stop.is_set()
