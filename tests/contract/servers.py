@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from tests.waiting import wait_sync
 
-__all__ = ["Server", "free_port", "running", "use_test_library"]
+__all__ = ["REPLICATION", "Server", "free_port", "running", "use_test_library"]
 
 # What stands in for Penstock's library where only the connection is tested.
 LIBRARY = """#!lua name=penstock_test
@@ -41,11 +41,20 @@ def use_test_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("penstock.broker.streams.connection.fcall", lambda f, k, a: ("FCALL", f, len(k), *k, *a))
 
 
+# What a replica needs to give up on a stalled synchronisation within a test's patience, instead of within a minute.
+REPLICATION = ("--repl-diskless-sync-delay", "0", "--repl-timeout", "8", "--repl-ping-replica-period", "1")
+_given: set[int] = set()
+
+
 def free_port() -> int:
+    """A port that nobody has, and that wasn't given before: servers listen only some time after they got theirs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-        return port
+    if port in _given:
+        return free_port()
+    _given.add(port)
+    return port
 
 
 class Server:
@@ -97,10 +106,12 @@ class Server:
         wait_sync(self._answers, "redis-server to answer")
 
     def _answers(self) -> bool:
+        """It, and not another that has taken its port."""
         try:
-            return bool(self.admin.ping())
+            known = self.admin.info("server")["process_id"]
         except RedisError:
             return False
+        return self._process is not None and known == self._process.pid
 
     def kill(self) -> None:
         """kill -9, without a word to its clients."""

@@ -14,7 +14,7 @@ from redis.crc import key_slot
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection
 from penstock.errors import ConfigurationError, NotConnected, PenstockError
-from tests.contract.servers import Server, free_port, running, use_test_library
+from tests.contract.servers import REPLICATION, Server, free_port, running, use_test_library
 from tests.waiting import wait_for, wait_sync
 
 SLOTS = 16384
@@ -81,7 +81,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0")
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *REPLICATION)
     folders = [tmp_path_factory.mktemp("cluster") for _ in range(4)]
     servers = [Server(folder, *options, "--cluster-port", str(free_port())) for folder in folders]
     with running(*servers):

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection
 from penstock.errors import ConfigurationError, NotConnected
-from tests.contract.servers import Server, running, use_test_library
+from tests.contract.servers import REPLICATION, Server, running, use_test_library
 from tests.waiting import wait_for, wait_sync
 
 SET = "penstock:{test/q}:set"
@@ -41,7 +41,7 @@ class Watch:
 
 @pytest.fixture
 def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
-    servers = [Server(tmp_path_factory.mktemp("redis"), "--repl-diskless-sync-delay", "0") for _ in range(2)]
+    servers = [Server(tmp_path_factory.mktemp("redis"), *REPLICATION) for _ in range(2)]
     settings = (
         f"sentinel monitor main 127.0.0.1 {servers[0].port} 1",
         "sentinel down-after-milliseconds main 500",

@@ -56,16 +56,6 @@ class Claimer(Struct, frozen=True):
     worker: str
 
 
-class Delivery(Struct, frozen=True):
-    """A message that waits to be begun: `stream` is the index of the place (1 is the most urgent), `entry` its id."""
-
-    queue: str
-    stream: int
-    entry: str
-    id: str
-    message: bytes
-
-
 class Verdict(StrEnum):
     """What is to be done with a claimed task."""
 
@@ -92,6 +82,28 @@ class Begun(Struct, frozen=True):
     crashes: int
     queued_at: float
     started_at: float
+
+
+class Delivery(Struct, frozen=True):
+    """A message that waits to be begun: `stream` is the index of the place (1 is the most urgent), `entry` its id.
+
+    With a `nonce` it may be started as soon as the claim that names it is on its way, for nothing limited its start
+    when it was sent; the nonce is its lease's, if the claim is granted. `queued_at` is known of such only.
+    """
+
+    queue: str
+    stream: int
+    entry: str
+    id: str
+    message: bytes
+    nonce: str = ""
+    queued_at: float = 0.0
+
+    @property
+    def presumed(self) -> Begun:
+        """What the claim will say, if it is granted: it is fresh, and whoever listens gets it at once."""
+        lease = Lease(self.queue, self.id, self.nonce)
+        return Begun(lease, Verdict.RUN, self.message, 1, 0, self.queued_at, self.queued_at)
 
 
 class Claimed(Struct, frozen=True):

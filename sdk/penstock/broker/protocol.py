@@ -61,7 +61,9 @@ class Working(Protocol):
         self, queue: str, claimer: Claimer, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()
     ) -> Claimed:
         """Begin what was `read`, and up to `budget` ready tasks besides, as far as the queue's limits allow. Counts
-        the attempts. `alone`: the claimer runs nothing, so it may get a suspect, and nothing else with it."""
+        the attempts. `alone`: the claimer runs nothing, so it may get a suspect, and nothing else with it.
+
+        What was read with a nonce may run by then; what the answer lacks was taken away meanwhile: stop it."""
 
     async def listen(self, queue: str, claimer: Claimer, wait: float) -> list[Delivery]:
         """Wait up to `wait` seconds for the next few messages. They must be claimed as `read`, or unclaimed."""

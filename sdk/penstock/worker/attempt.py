@@ -55,6 +55,7 @@ class Attempt:
     definition: Definition | None
     limit: Limit
     policy: Policy
+    claim: asyncio.Future[None] | None = None  # of one that was started early: done once it was answered
     started: bool = False  # the function was called
     over: bool = False  # its end was decided on; what a thread still says doesn't count
     lost: bool = False  # the lease went to somebody else: nothing of this attempt may be settled
@@ -136,6 +137,17 @@ class Attempt:
             running.uncancel()
         self._cancels = 0
         return running.cancelling() > 0
+
+    def answered(self, begun: Begun | None) -> None:
+        """Its claim was: as `begun` if that is known."""
+        self.begun = begun or self.begun
+        if self.claim is not None:
+            self.claim.set_result(None)
+
+    async def claimed(self) -> None:
+        """Return when its claim was answered: what has no lease yet can't be settled."""
+        if self.claim is not None and not self.claim.done():
+            await asyncio.wait([self.claim])
 
     async def vacated(self) -> None:
         """Return when nothing of it runs any more. A thread can't be stopped: it keeps its place until it ends."""

@@ -83,7 +83,7 @@ class Intake:
             if not read:
                 return None
             budget = await self._room_for(read)
-            claimed = await self._claim(budget, read=read[:budget])
+            claimed = await self._claim_read(budget, read[:budget])
         return None
 
     def _alone(self, budget: int) -> bool:
@@ -104,13 +104,11 @@ class Intake:
             await self.broker.unclaim(read[room:])
         return room
 
-    async def _claim(self, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()) -> Claimed:
+    async def _claim(self, budget: int, *, alone: bool) -> Claimed:
         """Claim for places that were taken, and start what came. The rest of the places goes back."""
         claimed = Claimed([])
         try:
-            if budget:
-                more = max(0, self._most(budget) - len(read))
-                claimed = await self.broker.claim(self.queue, self.claimer, more, alone=alone, read=read)
+            claimed = await self.broker.claim(self.queue, self.claimer, self._most(budget), alone=alone)
         finally:
             if not (alone and _suspect(claimed.begun)):
                 self.slots.give_back(budget - len(claimed.begun))
@@ -118,6 +116,25 @@ class Intake:
         self.runner.start(claimed.begun)
         if alone and _suspect(claimed.begun):
             await self._quarantine(claimed.begun[0], budget - 1)
+        return claimed
+
+    async def _claim_read(self, budget: int, read: Sequence[Delivery]) -> Claimed:
+        """Claim what was read and what came after it. Fresh tasks start while the claim is under way: an idle worker
+        owes them no round trip."""
+        if not budget:
+            return Claimed([])
+        early, begun = self.runner.start_early(read), list[Begun]()
+        try:
+            more = max(0, self._most(budget) - len(read))
+            claimed = await self.broker.claim(self.queue, self.claimer, more, read=read)
+            begun = self.runner.confirm(early, claimed.begun)
+        except PenstockError:
+            self.runner.confirm(early, None)
+            raise
+        finally:
+            self.slots.give_back(budget - len(early) - len(begun))
+        self._suspects = self._suspects or claimed.suspects > 0
+        self.runner.start(begun)
         return claimed
 
     async def _quarantine(self, begun: Begun, places: int) -> None:

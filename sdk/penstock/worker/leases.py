@@ -48,6 +48,11 @@ class Leases:
         if self._held.get(lease.id) is lease:  # a later attempt at the same task may hold another
             del self._held[lease.id]
 
+    @property
+    def held(self) -> int:
+        """How many are renewed now."""
+        return len(self._held)
+
     async def stop(self) -> None:
         """End the thread. What is still held runs out by itself."""
         self._ending.set()
@@ -76,4 +81,9 @@ class Leases:
             return
         for lease, renewal in zip(leases, renewals, strict=True):
             if renewal is not Renewal.HELD and not loop.is_closed():
-                loop.call_soon_threadsafe(self._on_change, lease, renewal)
+                loop.call_soon_threadsafe(self._changed, lease, renewal)
+
+    def _changed(self, lease: Lease, renewal: Renewal) -> None:
+        if renewal is Renewal.LOST:
+            self.drop(lease)
+        self._on_change(lease, renewal)

@@ -17,17 +17,18 @@ import msgspec
 
 from penstock import telemetry
 from penstock.broker import Broker
-from penstock.broker.messages import Begun, Claimer, Lease, Renewal, Settlement, Verb, Verdict
+from penstock.broker.messages import Begun, Claimer, Delivery, Lease, Renewal, Verb, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
 from penstock.errors import PenstockError
-from penstock.outcome import Failure, Outcome
+from penstock.outcome import Outcome
 from penstock.status import Phase
 from penstock.telemetry import Tracing
 from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.leases import Leases
-from penstock.worker.policy import Policies, Policy
+from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
+from penstock.worker.record import buried, recorded
 from penstock.worker.reporter import Reporter, parked, retrying, running
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
@@ -37,7 +38,6 @@ from penstock.worker.verdict import Crashed, Ending, Expired, Ruling, Standards,
 __all__ = ["Runner"]
 
 log = logging.getLogger("penstock.worker")
-BURIED_SECONDS = 7 * 24 * 3600.0  # how long the reason stays of what couldn't be read
 WORTH_TELLING_SECONDS = 1.0
 # For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
@@ -72,6 +72,31 @@ class Runner:
 
     # --- 1. start ---------------------------------------------------------------------------------------------
 
+    def start_early(self, read: Sequence[Delivery]) -> list[Attempt]:
+        """Run what was read and may start before its claim is answered; each has its place already."""
+        self._tracing = telemetry.tracing()
+        early = []
+        for delivery in read:
+            with suppress(Undecodable):  # it is claimed like others, and buried
+                if delivery.nonce:
+                    early.append(self._attempt(decode(delivery.message), delivery.presumed, early=True))
+        for attempt in early:
+            self._spawn(attempt)
+        return early
+
+    def confirm(self, early: Sequence[Attempt], begun: Sequence[Begun] | None) -> list[Begun]:
+        """Hear what became of the claim that these were started with (None: nobody knows, and renewing will tell).
+        Returns what is still to be started."""
+        granted = {one.lease.nonce: one for one in begun or ()}
+        for attempt in early:
+            one = granted.pop(attempt.begun.lease.nonce, None)
+            attempt.answered(one)
+            if one is None and begun is not None:
+                attempt.lose()
+            else:
+                self.leases.hold(attempt.begun.lease)
+        return list(granted.values())
+
     def start(self, begun: Sequence[Begun]) -> None:
         """Run tasks, each of which has its place already and gives it back at its end."""
         self._tracing = telemetry.tracing()
@@ -82,11 +107,13 @@ class Runner:
             except Undecodable as error:
                 self._bury(one, error)
 
-    def _attempt(self, envelope: Envelope, begun: Begun) -> Attempt:
+    def _attempt(self, envelope: Envelope, begun: Begun, *, early: bool = False) -> Attempt:
         definition = self.tasks.get(envelope.task)
         policy = self.policies.of(envelope, definition)
         limit = Limit.of(policy.timeout, envelope.deadline, begun.started_at)
-        return Attempt(envelope, begun, definition, limit, policy, told_at=asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        claim, now = loop.create_future() if early else None, loop.time()
+        return Attempt(envelope, begun, definition, limit, policy, claim, told_at=now)
 
     def _spawn(self, attempt: Attempt) -> None:
         id = attempt.begun.lease.id
@@ -118,20 +145,16 @@ class Runner:
 
     def _bury(self, begun: Begun, error: Undecodable) -> None:
         """Dead-letter what can't be understood."""
-        id = begun.lease.id
-        log.error("%s goes to the dead letters: %s", id, error)
-        failure = Failure.bounded("Undecodable", str(error))
-        outcome = Outcome(id=id, task="", phase=Phase.DEAD_LETTERED, finished_at=self.clock(), failure=failure)
-        settlement = Settlement(
-            lease=begun.lease, verb=Verb.END, phase=outcome.phase, outcome=outcome, life=BURIED_SECONDS
-        )
-        self._settling.add(settlement, lambda _: self.leases.drop(begun.lease))
+        log.error("%s goes to the dead letters: %s", begun.lease.id, error)
+        self._settling.add(buried(begun, str(error), at=self.clock()), lambda _: self.leases.drop(begun.lease))
         self.slots.give_back()
 
     # --- 2. run -----------------------------------------------------------------------------------------------
 
     async def _see_through(self, attempt: Attempt) -> None:
         id, broadcast = attempt.begun.lease.id, not attempt.begun.lease.nonce
+        if attempt.claim is not None:
+            await asyncio.sleep(0)  # its claim goes out first: if it takes this process down, Redis knows who did
         try:
             if self._traced(attempt.envelope.traceparent):
                 await self._run_traced(attempt)
@@ -155,6 +178,7 @@ class Runner:
 
     async def _run(self, attempt: Attempt) -> None:
         ruling = self._rule(attempt, self._foregone(attempt) or await attempt.run(self))
+        await attempt.claimed()
         self._settle(attempt, ruling, attempt.envelope.traceparent)
 
     async def _run_traced(self, attempt: Attempt) -> None:
@@ -163,6 +187,7 @@ class Runner:
             ruling = self._rule(attempt, self._foregone(attempt) or await attempt.run(self))
             if ruling.failure is not None:
                 telemetry.failed(span, f"{ruling.failure.type}: {ruling.failure.message}")
+        await attempt.claimed()
         self._settle(attempt, ruling, telemetry.traceparent(span) or parent)
 
     def _foregone(self, attempt: Attempt) -> Ending | None:
@@ -194,20 +219,8 @@ class Runner:
         lease, attempt.over = attempt.begun.lease, True
         if attempt.lost or not lease.nonce:
             return self.leases.drop(lease)
-        outcome = self._outcome(attempt, ruling, traceparent) if ruling.verb is Verb.END else None
-        settlement = Settlement(
-            lease=lease,
-            verb=ruling.verb,
-            phase=ruling.phase,
-            outcome=outcome,
-            delay=ruling.delay,
-            life=self._life(attempt.policy, ruling),
-        )
-        return self._settling.add(settlement, partial(self._settled, attempt, ruling, outcome))
-
-    def _life(self, policy: Policy, ruling: Ruling) -> float:
-        """How long the outcome stays. A dead letter's is the reason that belongs to it."""
-        return max(policy.result_ttl, BURIED_SECONDS) if ruling.phase is Phase.DEAD_LETTERED else policy.result_ttl
+        record = recorded(attempt, ruling, by=self.claimer.worker, at=self.clock(), traceparent=traceparent)
+        return self._settling.add(record, partial(self._settled, attempt, ruling, record.outcome))
 
     def _settled(self, attempt: Attempt, ruling: Ruling, outcome: Outcome | None, settled: bool) -> None:
         self.leases.drop(attempt.begun.lease)
@@ -225,23 +238,6 @@ class Runner:
         elif ruling.delay >= WORTH_TELLING_SECONDS and ruling.failure is not None:
             standing = retrying(attempt.envelope, attempt.begun, self.clock(), ruling)
             self.reporter.standing(attempt.envelope, standing)
-
-    def _outcome(self, attempt: Attempt, ruling: Ruling, traceparent: str | None) -> Outcome:
-        envelope, begun = attempt.envelope, attempt.begun
-        return Outcome(
-            id=envelope.id,
-            task=envelope.task,
-            phase=ruling.phase,
-            attempts=begun.attempts - (begun.verdict is Verdict.RUN and not attempt.started),
-            worker=self.claimer.worker,
-            queued_at=begun.queued_at,
-            started_at=begun.started_at,
-            finished_at=max(begun.started_at, self.clock()),
-            result=ruling.result,
-            failure=ruling.failure,
-            traceparent=traceparent,
-            resource=envelope.resource,
-        )
 
     async def publish(self, attempt: Attempt) -> None:
         """Report that a task runs, and how far it is."""

@@ -41,7 +41,7 @@ class MemorySubmitting:
         if due > now:
             queue.delayed[id] = due
         else:
-            memory.push(id, state, state.priority)
+            memory.push(id, state, state.priority, free=_free(message, queue))
         return Receipt(Sent.QUEUED, id)
 
     def _full(self, name: str, queue: QueueState) -> bool:
@@ -113,3 +113,10 @@ class MemorySubmitting:
         free_unique(memory, id, state)
         state.ended.ring()
         return Cancellation.CANCELLED
+
+
+def _free(message: Envelope, queue: QueueState) -> bool:
+    """Whether nothing limits its start but what is decided here and now."""
+    limits = queue.config.limits
+    limited = queue.paused or limits.concurrency is not None or limits.rate is not None
+    return not limited and message.key is None and message.unique is None

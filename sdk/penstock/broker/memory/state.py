@@ -118,11 +118,12 @@ class Memory:
         """Keep it no longer."""
         self._outcomes.pop(id, None)
 
-    def push(self, id: str, state: State, place: int) -> None:
-        """Make a message claimable."""
+    def push(self, id: str, state: State, place: int, *, free: bool = False) -> None:
+        """Make a message claimable; a free one may be started as soon as it is read."""
         queue = queue_of(id)
         state.stream, state.entry = place, str(self.number())
-        self.queues[queue].ready[place].append(Delivery(queue, place, state.entry, id, state.message))
+        nonce, queued_at = (str(self.number()), state.queued_at) if free else ("", 0.0)
+        self.queues[queue].ready[place].append(Delivery(queue, place, state.entry, id, state.message, nonce, queued_at))
         self.queues[queue].arrived.ring()
 
     def drop(self, id: str, state: State) -> None:

@@ -85,7 +85,7 @@ class MemoryWorking:
             state.attempts += 1
             if state.unique is not None and state.unique.until == "started":
                 free_unique(self._memory, id, state)
-        state.nonce, state.worker = str(self._memory.number()), claimer.worker
+        state.nonce, state.worker = delivery.nonce or str(self._memory.number()), claimer.worker
         state.retrying, state.progress = False, None
         lease = Lease(gate.name, id, state.nonce)
         return Begun(lease, verdict, state.message, state.attempts, state.crashes, state.queued_at, gate.now)

@@ -78,14 +78,19 @@ def receipts(ids: Sequence[str], reply: Reply) -> list[Receipt]:
     ]
 
 
-def blocking_read(keys: QueueKeys, reply: Reply) -> list[Delivery]:
-    """What XREADGROUP returns: per stream its name and entries, each with its flat fields."""
+def blocking_read(keys: QueueKeys, nonce: str, reply: Reply) -> list[Delivery]:
+    """What XREADGROUP returns: per stream its name and entries, each with its flat fields. `nonce` is how the leases
+    begin of those that may be started at once (their field is `f`, see `shared.lua`)."""
     places = {name: index for index, name in enumerate(keys.streams, start=1)}
     found: list[Delivery] = []
     for name, entries in rows(reply):
         for entry, fields in rows(entries):
-            _, id, _, message = cast("list[bytes]", fields)
-            found.append(Delivery(keys.queue, places[text(name)], text(entry), text(id), message))
+            _, id, field, message = cast("list[bytes]", fields)
+            place = (keys.queue, places[text(name)], text(entry), text(id), message)
+            if field == b"f":
+                found.append(Delivery(*place, f"{nonce}{len(found)}", _ms(entry) / 1000))
+            else:
+                found.append(Delivery(*place))
     return found
 
 
@@ -149,7 +154,11 @@ def depth(replies: Sequence[Reply], now: float) -> Depth:
 
 
 def _queued_at(reply: Reply) -> float:
-    return int(text(rows(reply)[0][0]).partition("-")[0]) / 1000
+    return _ms(rows(reply)[0][0]) / 1000
+
+
+def _ms(entry: Reply) -> int:
+    return int(text(entry).partition("-")[0])
 
 
 def _pending(reply: Reply) -> dict[str, int]:

@@ -51,8 +51,11 @@ def _options(message: Envelope) -> bytes:
 
 
 def claim(claimer: Claimer, nonce: str, budget: int, alone: bool, read: Sequence[Delivery]) -> Args:
-    """Five, then three for what was read."""
-    return [claimer.consumer, claimer.worker, nonce, budget, int(alone), *places(read)]
+    """Five, then four for what was read."""
+    args: Args = [claimer.consumer, claimer.worker, nonce, budget, int(alone)]
+    for delivery in read:
+        args += (delivery.stream, delivery.entry, delivery.id, delivery.nonce)
+    return args
 
 
 def places(deliveries: Sequence[Delivery]) -> Args:

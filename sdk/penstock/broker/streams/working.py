@@ -39,7 +39,7 @@ class StreamsWorking(Calls):
         self, queue: str, claimer: Claimer, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()
     ) -> Claimed:
         """See Working."""
-        args = requests.claim(claimer, os.urandom(8).hex(), budget, alone, read)
+        args = requests.claim(claimer, _nonce(), budget, alone, read)
         return replies.claimed(queue, await self._call("claim", queue, args))
 
     async def listen(self, queue: str, claimer: Claimer, wait: float) -> list[Delivery]:
@@ -47,7 +47,7 @@ class StreamsWorking(Calls):
         keys = self.keys(queue)
         command = requests.blocking_read(keys, claimer.consumer, min(wait, BLOCK_SECONDS))
         try:
-            return replies.blocking_read(keys, await self._redis.command(*command))
+            return replies.blocking_read(keys, _nonce(), await self._redis.command(*command))
         except SubmissionError as error:
             if missing_group(error):  # Redis has lost it; the next claim makes it anew
                 return []
@@ -131,3 +131,7 @@ class StreamsWorking(Calls):
             if not reply
         ]
         await self._redis.commands(remove)
+
+
+def _nonce() -> str:
+    return os.urandom(8).hex()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Sequence
@@ -40,6 +41,7 @@ class FlakyBroker(MemoryBroker):
         self.times: defaultdict[str, list[float]] = defaultdict(list)  # of answers, by the loop's clock
         self.failures: defaultdict[str, list[float]] = defaultdict(list)
         self.claims: list[tuple[int, bool]] = []  # (what at most may begin, alone)
+        self.slow: asyncio.Event | None = None  # claims of what was read wait for it
         self.renewed: list[list[Lease]] = []
         self.settled: list[list[Settlement]] = []
 
@@ -62,6 +64,8 @@ class FlakyBroker(MemoryBroker):
     ) -> Claimed:
         self._reach("claim")
         self.claims.append((budget + len(read), alone))
+        if read and self.slow is not None:
+            await self.slow.wait()
         return await super().claim(queue, claimer, budget, alone=alone, read=read)
 
     async def listen(self, queue: str, claimer: Claimer, wait: float) -> list[Delivery]:

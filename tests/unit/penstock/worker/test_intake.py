@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec import structs
 
-from penstock.broker.messages import Limits, QueueConfig
+from penstock.broker.messages import Limits, QueueConfig, Renewal
+from penstock.envelope import VERSION
+from penstock.outcome import Outcome
+from penstock.status import Phase
 from penstock.worker import intake as module
 from penstock.worker.intake import Intake
 from tests.unit.penstock.worker.bench import Bench, bench
-from tests.unit.penstock.worker.brokers import ME, abandoned, message
+from tests.unit.penstock.worker.brokers import ME, OTHER, abandoned, message
 from tests.waiting import wait_for
 
 
@@ -127,6 +131,75 @@ async def test_an_outage_is_waited_out_without_losing_places(method: str) -> Non
             await b.broker.send([message("1")])
             await b.reach(1)
             assert b.slots.busy == 1
+
+
+class TestEarly:
+    """Fresh tasks start while their claim is under way."""
+
+    async def test_it_runs_before_its_claim_is_answered_and_keeps_its_lease(self) -> None:
+        async with bench(2) as b, reading(b):
+            b.broker.slow = asyncio.Event()
+            await called(b, "listen")
+            await b.broker.send([message("1")])
+            await b.reach(1)
+            [lease] = [attempt.begun.lease for attempt in b.runner.attempts.values()]
+            assert b.broker.renew([lease], ME) == [Renewal.LOST]  # nobody has it yet
+            b.broker.slow.set()
+            await called(b, "listen", 2)
+            assert b.broker.renew([lease], ME) == [Renewal.HELD]
+            assert b.slots.busy == 1
+            b.finish("1")
+            assert (await b.outcome()).phase is Phase.SUCCEEDED
+            assert (len(b.started), b.runner.leases.held) == (1, 0)
+
+    async def test_one_that_ends_before_the_answer_is_settled_after_it(self) -> None:
+        async with bench(2) as b, reading(b):
+            b.broker.slow = asyncio.Event()
+            b.finish("1")
+            await called(b, "listen")
+            await b.broker.send([message("1")])
+            await b.reach(1)
+            b.broker.slow.set()
+            await b.idle()
+            assert (b.slots.busy, b.runner.leases.held) == (0, 0)
+
+    async def test_one_that_was_cancelled_meanwhile_is_stopped_and_not_settled(self) -> None:
+        async with bench(2) as b, reading(b):
+            b.broker.slow = asyncio.Event()
+            await called(b, "listen")
+            await b.broker.send([message("1")])
+            await b.reach(1)
+            outcome = Outcome(id="mail/1", task="shop.send", phase=Phase.CANCELLED, finished_at=1.0)
+            await b.broker.cancel(outcome, reason="user", life=60)
+            b.broker.slow.set()
+            await b.idle()
+            assert (await b.outcome()).phase is Phase.CANCELLED
+            assert (b.slots.busy, b.broker.settled) == (0, [])
+
+    async def test_a_claim_that_never_came_through_gives_no_lease(self) -> None:
+        """The task runs to its end and can't settle; once its message has lain for a lease it runs again."""
+        async with bench(2) as b, reading(b):
+            await called(b, "listen")
+            b.broker.outages["claim"] = 1
+            await b.broker.send([message("1")])
+            await b.reach(1)
+            b.finish("1")
+            await called(b, "settle")
+            await b.broker.reclaim("mail", OTHER, lease=0.0)
+            await b.reach(2)
+            assert (await b.outcome()).attempts == 1
+            assert (len(b.started), b.slots.busy, b.runner.leases.held) == (2, 0, 0)
+
+    async def test_one_that_cannot_be_read_is_buried(self) -> None:
+        async with bench(2) as b, reading(b):
+            await called(b, "listen")
+            await b.broker.send([structs.replace(message("1"), v=VERSION + 1)])
+
+            async def buried() -> bool:
+                return len(await b.broker.dead_letters("mail", 10)) == 1
+
+            await wait_for(buried, "the dead letter")
+            assert b.slots.busy == 0
 
 
 class TestLimits:

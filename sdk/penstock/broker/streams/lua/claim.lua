@@ -2,14 +2,15 @@
 -- never holds more than it runs. Each priority first gets its share of the budget (8:4:2:1), so that nothing starves;
 -- what a share leaves over goes to the most urgent. A lease is a nonce in the task's state: the last one given holds.
 -- ARGV: consumer, worker, nonce (each task's is this and its number), budget, alone (1: the worker runs nothing else, so
---   it may take a suspect), then what the consumer has read already: per message  stream, entry, id
+--   it may take a suspect), then what the consumer has read already: per message  stream, entry, id, and the nonce with
+--   which it was started ('' if it wasn't)
 -- Returns {now ms, ms until it is worth asking again, suspects that wait, task, task, …}; a task is
 --   {verdict, id, message, nonce, attempts, crashes, queued ms}, its verdict
 --   run · cancelled (while it waited: settle it so) · crashed (too often: settle it so)
 local SHARES = { 8, 4, 2, 1 }
 
 -- Gives the lease on a claimed message, unless it has to wait or is another's by now. `work` collects.
-local function begin(keys, gate, work, state, stream, entry, id, message)
+local function begin(keys, gate, work, state, stream, entry, id, message, nonce)
   state = state or { stream = stream, entry = entry }
   if state.entry ~= entry or state.nonce then return end
   if state.crashes and state.crashes >= gate.max_crashes then
@@ -25,7 +26,8 @@ local function begin(keys, gate, work, state, stream, entry, id, message)
   end
   local number = #work.taken + 1
   state.queued = state.queued or tonumber(string.match(entry, '^%d+'))
-  state.nonce, state.worker, state.started = work.nonce .. number, work.worker, work.now
+  state.nonce = nonce and nonce ~= '' and nonce or work.nonce .. number
+  state.worker, state.started = work.worker, work.now
   state.retrying, state.progress = nil, nil
   work.saves[number * 2 - 1], work.saves[number * 2] = id, cmsgpack.pack(state)
   work.taken[number] = { work.verdict, id, message, state.nonce, state.attempts or 0, state.crashes or 0, state.queued }
@@ -59,7 +61,7 @@ end
 
 -- Begins what a blocking read has claimed before; without room it goes back.
 local function take_read(keys, gate, work, args)
-  for at = 6, #args, 3 do
+  for at = 6, #args, 4 do
     local stream, entry, id = tonumber(args[at]), args[at + 1], args[at + 2]
     local found = redis.call('XRANGE', keys[stream], entry, entry)
     if found[1] and gate.room < 1 then
@@ -70,7 +72,7 @@ local function take_read(keys, gate, work, args)
       save(keys, id, state)
     elseif found[1] then
       gate.room = gate.room - 1
-      begin(keys, gate, work, load(keys, id), stream, entry, id, found[1][2][4])
+      begin(keys, gate, work, load(keys, id), stream, entry, id, found[1][2][4], args[at + 3])
     end
   end
 end
@@ -78,7 +80,7 @@ end
 local function claim(keys, args)
   local now = now_ms()
   local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, taken = {}, saves = {} }
-  local gate = open_gate(keys, now, (#args - 5) / 3)
+  local gate = open_gate(keys, now, (#args - 5) / 4)
   apply_rate(keys, gate, now)
   take_read(keys, gate, work, args)
   local budget = math.min(tonumber(args[4]), gate.room)

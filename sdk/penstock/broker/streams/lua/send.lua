@@ -20,11 +20,12 @@ local function free_unique(keys, id, state)
   redis.call('ZREM', keys[EXPIRING], state.unique)
 end
 
--- How many more may wait, or huge without a limit.
-local function depth_room(keys)
-  local limit = redis.call('HGET', keys[SETTINGS], 'max_depth')
-  if not limit then return math.huge end
-  return tonumber(limit) - (redis.call('HLEN', keys[TASKS]) - pending(keys))
+-- How many more may wait, or huge without a limit; and whether whatever comes may start at once.
+local function welcome(keys)
+  local set = redis.call('HMGET', keys[SETTINGS], 'max_depth', 'paused', 'max', 'rate_interval')
+  local free = set[2] ~= '1' and not set[3] and not set[4]
+  if not set[1] then return math.huge, free end
+  return tonumber(set[1]) - (redis.call('HLEN', keys[TASKS]) - pending(keys)), free
 end
 
 local function take_unique(keys, id, state, options, now)
@@ -36,7 +37,7 @@ local function take_unique(keys, id, state, options, now)
   state.unique, state.scope, state.keep = options.unique, options.scope, options.keep
 end
 
-local function send_one(keys, record, room, now, id, priority, delay, message, packed)
+local function send_one(keys, record, room, free, now, id, priority, delay, message, packed)
   if redis.call('HEXISTS', keys[TASKS], id) == 1 or redis.call('EXISTS', record) == 1 then return 0 end
   if room < 1 then return -1 end
   local state = { priority = priority }
@@ -50,17 +51,18 @@ local function send_one(keys, record, room, now, id, priority, delay, message, p
     state.queued = now + delay
     delay_until(keys, id, state, message, now + delay)
   else
-    push(keys, priority, id, state, message)
+    push(keys, priority, id, state, message, free and packed == '')
   end
   save(keys, id, state)
   return 1
 end
 
 local function send(keys, args)
-  local answers, now, room = {}, now_ms(), depth_room(keys)
+  local answers, now = {}, now_ms()
+  local room, free = welcome(keys)
   for i = 0, #args / 5 - 1 do
     local at = i * 5
-    local answer = send_one(keys, keys[FIRST_RECORD + i], room, now,
+    local answer = send_one(keys, keys[FIRST_RECORD + i], room, free, now,
       args[at + 1], tonumber(args[at + 2]), tonumber(args[at + 3]), args[at + 4], args[at + 5])
     if answer == 1 then room = room - 1 end
     answers[i + 1] = answer

@@ -47,10 +47,13 @@ local function priority_of(state)
   return state.priority or (state.stream and state.stream <= 4 and state.stream) or 3
 end
 
--- Makes a message claimable. The caller saves the state.
-local function push(keys, stream, id, state, message)
+-- Makes a message claimable. The caller saves the state. The message's field is called `m`, or `f` where it is free:
+-- nothing limits its start but what is decided here and now, so whoever waits for it may start it as soon as he reads it,
+-- while his claim is under way. (A name of one letter costs no byte, as a stream keeps its entries' common names once.)
+local function push(keys, stream, id, state, message, free)
   state.priority = stream > 4 and priority_of(state) or nil
-  state.stream, state.entry = stream, redis.call('XADD', keys[stream], '*', 'id', id, 'm', message)
+  state.stream = stream
+  state.entry = redis.call('XADD', keys[stream], '*', 'id', id, free and 'f' or 'm', message)
 end
 
 -- Acknowledgement and deletion always go together: the depth is XLEN − XPENDING.

@@ -1,0 +1,51 @@
+"""What is recorded of an attempt's end."""
+
+from __future__ import annotations
+
+from penstock.broker.messages import Begun, Settlement, Verb, Verdict
+from penstock.outcome import Failure, Outcome
+from penstock.status import Phase
+from penstock.worker.attempt import Attempt
+from penstock.worker.verdict import Ruling
+
+__all__ = ["buried", "recorded"]
+
+BURIED_SECONDS = 7 * 24 * 3600.0  # how long a dead letter's reason stays; it belongs to it
+
+
+def recorded(attempt: Attempt, ruling: Ruling, *, by: str, at: float, traceparent: str | None) -> Settlement:
+    """The settlement of an attempt; with an outcome if that was the task's last."""
+    life = attempt.policy.result_ttl
+    return Settlement(
+        lease=attempt.begun.lease,
+        verb=ruling.verb,
+        phase=ruling.phase,
+        outcome=_outcome(attempt, ruling, by, at, traceparent) if ruling.verb is Verb.END else None,
+        delay=ruling.delay,
+        life=max(life, BURIED_SECONDS) if ruling.phase is Phase.DEAD_LETTERED else life,
+    )
+
+
+def _outcome(attempt: Attempt, ruling: Ruling, by: str, at: float, traceparent: str | None) -> Outcome:
+    envelope, begun = attempt.envelope, attempt.begun
+    return Outcome(
+        id=envelope.id,
+        task=envelope.task,
+        phase=ruling.phase,
+        attempts=begun.attempts - (begun.verdict is Verdict.RUN and not attempt.started),
+        worker=by,
+        queued_at=begun.queued_at,
+        started_at=begun.started_at,
+        finished_at=max(begun.started_at, at),
+        result=ruling.result,
+        failure=ruling.failure,
+        traceparent=traceparent,
+        resource=envelope.resource,
+    )
+
+
+def buried(begun: Begun, error: str, *, at: float) -> Settlement:
+    """The settlement of what can't be understood."""
+    failure, phase = Failure.bounded("Undecodable", error), Phase.DEAD_LETTERED
+    outcome = Outcome(id=begun.lease.id, task="", phase=phase, finished_at=at, failure=failure)
+    return Settlement(lease=begun.lease, verb=Verb.END, phase=phase, outcome=outcome, life=BURIED_SECONDS)
