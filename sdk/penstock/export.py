@@ -67,8 +67,22 @@ class CountedProcessor(BatchSpanProcessor):
         super().on_end(span)
 
 
+class Steady(Resource):
+    """One whose hash is computed once: the exporter asks for it with every span, and it takes as long as a third of
+    the span's encoding."""
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(resource.attributes, resource.schema_url)
+        self._hash = hash(resource)
+
+    def __hash__(self) -> int:
+        """As of any other."""
+        return self._hash
+
+
 def provider(service: str, backlog: Backlog) -> TracerProvider:
     """What makes this process's spans."""
-    made = TracerProvider(resource=Resource.create({"service.name": service}), id_generator=GivenIds())
+    resource = Steady(Resource.create({"service.name": service}))
+    made = TracerProvider(resource=resource, id_generator=GivenIds())
     made.add_span_processor(CountedProcessor(backlog))
     return made

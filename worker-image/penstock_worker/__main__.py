@@ -15,7 +15,7 @@ from penstock.app import Penstock
 from penstock.errors import ConfigurationError
 from penstock.kube import Kube
 from penstock.loading import load_app
-from penstock.process import run, stop_asked
+from penstock.process import collect_seldom, run, stop_asked
 from penstock.worker import TASK_THREADS, Worker
 from penstock.worker import Settings as WorkerSettings
 from penstock.worker.supervisor import CONFIGURATION, RECYCLED, Supervision, supervise, watch_supervisor
@@ -69,7 +69,9 @@ def main() -> int:
         if settings.supervises:
             return run(oversee(settings))
         flush = tracing.configure("penstock-worker")
-        code = run(serve(load_app(settings.app), settings))
+        app = load_app(settings.app)
+        collect_seldom()
+        code = run(serve(app, settings))
     except ConfigurationError as error:
         log.critical("%s", error)
         return CONFIGURATION

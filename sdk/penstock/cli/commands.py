@@ -22,7 +22,7 @@ from penstock.environment import names
 from penstock.errors import ConfigurationError
 from penstock.loading import load_app
 from penstock.namespace import current_namespace
-from penstock.process import run, stop_asked
+from penstock.process import collect_seldom, run, stop_asked
 from penstock.queue import Queue
 
 __all__ = ["program"]
@@ -58,6 +58,7 @@ def worker(
         raise typer.Exit(_supervise(processes, drain_seconds))
     flush = tracing.configure("penstock-worker")
     loaded = load_app(app)
+    collect_seldom()
     limits = Limits(max_tasks or None, max_memory * 2**20 or None).jittered(random.random)
     settings = Settings(names(queues) or loaded.queues, concurrency, drain_seconds=drain_seconds, limits=limits)
     code = run(_work(loaded, settings))
