@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from penstock.broker.streams.address import Address, Place
 
-__all__ = ["FAILURES", "Line", "opened"]
+__all__ = ["FAILURES", "Line", "opened", "write"]
 
 Line = AbstractConnection
 # What tells of a connection that can't be made or is lost. uvloop says RuntimeError of one that was closed meanwhile.
@@ -68,3 +68,12 @@ async def opened(address: Address, place: Place) -> Line:
         await made.disconnect(nowait=True)
         raise
     return made
+
+
+def write(line: Line, data: bytes) -> None:
+    """Hand it to the transport, which sends it by and by; callers wait for replies, so little piles up there. redis-py's
+    own call would wait until it is sent, and needs a task and a turn of the loop for that. Raises one of FAILURES."""
+    writer = line._writer
+    if writer is None:
+        raise ConnectionError("the connection was closed")
+    writer.write(data)

@@ -1,8 +1,7 @@
 """Many commands on one connection at a time.
 
-Commands are written as they come, all that were asked for in one turn of the event loop in one packet, and replies
-are handed out in the commands' order. So nobody owns the connection while he waits: a caller who is cancelled just
-isn't there any more when his reply comes, and no connection is lost by it.
+Commands are written as they come, and replies are handed out in the commands' order. So nobody owns the connection
+while he waits: a caller who is cancelled just isn't there any more when his reply comes, and no connection is lost by it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from hiredis import pack_command
 from redis.exceptions import InvalidResponse, ResponseError
 
 from penstock.broker.streams.library import Command
-from penstock.broker.streams.line import Line
+from penstock.broker.streams.line import Line, write
 
 __all__ = ["Reply", "Wire"]
 
@@ -40,8 +39,6 @@ class Wire:
         self._line = line
         self._patience = patience
         self._expected: deque[asyncio.Future[Reply]] = deque()
-        self._unsent: list[bytes] = []
-        self._writing: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._watched: asyncio.Future[Reply] | None = None
         self._waited = 0  # ticks that the watched reply has been waited for
@@ -62,24 +59,15 @@ class Wire:
             for reply in replies:
                 reply.set_result(self.lost)
             return replies
-        self._unsent += packed
         self._expected += replies
-        if self._writing is None:
-            self._writing = self._loop.create_task(self._write())
         if self._alarm is None:
             self._alarm = self._loop.call_later(self._patience / TICKS, self._tick)
-        return replies
-
-    async def _write(self) -> None:
         try:
-            # Asked of a connection that is closed, redis-py would make a new one.
-            while self._unsent and self._line.is_connected:
-                unsent, self._unsent = self._unsent, []
-                await self._line.send_packed_command(b"".join(unsent), check_health=False)
+            # At once, before anything else has its turn: Redis shall work while this process runs what it has claimed.
+            write(self._line, packed[0] if len(packed) == 1 else b"".join(packed))
         except Exception as error:
             self.close(error)
-        finally:
-            self._writing = None
+        return replies
 
     async def _read(self) -> None:
         try:
@@ -125,8 +113,6 @@ class Wire:
         if self._line.is_connected:
             self._closing = self._loop.create_task(self._line.disconnect(nowait=True))
         self._reading.cancel()
-        if self._writing is not None:
-            self._writing.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
         for waiter in self._expected:
