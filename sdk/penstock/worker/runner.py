@@ -87,9 +87,9 @@ class Runner:
     def confirm(self, early: Sequence[Attempt], begun: Sequence[Begun] | None) -> list[Begun]:
         """Hear what became of the claim that these were started with (None: nobody knows, and renewing will tell).
         Returns what is still to be started."""
-        granted = {one.lease.nonce: one for one in begun or ()}
+        granted = {one.lease: one for one in begun or ()}
         for attempt in early:
-            one = granted.pop(attempt.begun.lease.nonce, None)
+            one = granted.pop(attempt.begun.lease, None)
             attempt.answered(one)
             if one is None and begun is not None:
                 attempt.lose()

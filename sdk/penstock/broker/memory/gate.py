@@ -17,11 +17,12 @@ LONG_SECONDS = 60.0  # until somebody opens a closed gate; a signal comes before
 
 @dataclass
 class Gate:
-    """How many tasks may start (`room`), and seconds until it is worth asking again."""
+    """How many tasks may start (`room`), and seconds until it is worth asking again. `nonce` is this claim's."""
 
     memory: Memory
     name: str
     now: float
+    nonce: str
     room: float = math.inf
     places: float = math.inf
     wait: float = 0.0

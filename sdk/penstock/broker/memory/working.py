@@ -36,7 +36,7 @@ class MemoryWorking:
         self, queue: str, claimer: Claimer, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()
     ) -> Claimed:
         """See Working."""
-        gate = Gate(self._memory, queue, self._memory.clock())
+        gate = Gate(self._memory, queue, self._memory.clock(), str(self._memory.number()))
         gate.open(len(read))
         begun = [one for delivery in read if (one := self._begin_read(gate, claimer, delivery))]
         taken = self._take(queue, claimer, int(min(budget, gate.room)), alone)
@@ -71,9 +71,9 @@ class MemoryWorking:
             self._memory.push(delivery.id, state, delivery.stream)
             return None
         gate.room -= 1
-        return self._begin(gate, claimer, delivery)
+        return self._begin(gate, claimer, delivery, delivery.nonce)
 
-    def _begin(self, gate: Gate, claimer: Claimer, delivery: Delivery) -> Begun | None:
+    def _begin(self, gate: Gate, claimer: Claimer, delivery: Delivery, nonce: str = "") -> Begun | None:
         id, state = delivery.id, self._memory.tasks.get(delivery.id)
         if state is None or state.entry != delivery.entry or state.nonce:
             return None
@@ -85,7 +85,7 @@ class MemoryWorking:
             state.attempts += 1
             if state.unique is not None and state.unique.until == "started":
                 free_unique(self._memory, id, state)
-        state.nonce, state.worker = delivery.nonce or str(self._memory.number()), claimer.worker
+        state.nonce, state.worker = nonce or gate.nonce, claimer.worker
         state.retrying, state.progress = False, None
         lease = Lease(gate.name, id, state.nonce)
         return Begun(lease, verdict, state.message, state.attempts, state.crashes, state.queued_at, gate.now)

@@ -65,13 +65,14 @@ class Node:
         replies[-1].add_done_callback(lambda _: self._room.release())
         return [await asyncio.shield(reply) for reply in replies]
 
-    async def load(self) -> Reply:
-        """Give it the library."""
-        return await self._load.run()
+    async def load(self) -> None:
+        """Give it the library. Raises ResponseError where it is refused."""
+        await self._load.run()
 
-    async def _send_library(self) -> Reply:
+    async def _send_library(self) -> None:
         [reply] = await self.ask([("FUNCTION", "LOAD", "REPLACE", library_source())])
-        return reply
+        if isinstance(reply, Exception):
+            raise reply
 
     async def line(self) -> Line:
         """A connection of the caller's own, for subscriptions. Raises one of FAILURES."""

@@ -30,7 +30,25 @@ class _State(Struct, frozen=True):
     progress: str | None = None
 
 
+class _Plain(Struct, frozen=True, array_like=True):
+    """The same of a plain task."""
+
+    stream: int
+    entry: str
+    nonce: str = ""
+    worker: str = ""
+
+
 _states = msgspec.msgpack.Decoder(_State)
+_plain_states = msgspec.msgpack.Decoder(_Plain)
+_ARRAY = 0x90  # the upper half of a short array's first byte
+
+
+def _state(packed: bytes) -> _State:
+    if packed[0] & 0xF0 != _ARRAY:
+        return _states.decode(packed)
+    plain = _plain_states.decode(packed)
+    return _State(plain.nonce, attempts=1 if plain.nonce else 0, worker=plain.worker)
 
 
 def text(reply: Reply) -> str:
@@ -94,11 +112,16 @@ def blocking_read(keys: QueueKeys, nonce: str, reply: Reply) -> list[Delivery]:
     return found
 
 
-def claimed(queue: str, reply: Reply) -> Claimed:
-    """What claim returns."""
-    now, wait, suspects, *tasks = cast("list[int]", reply)
+def claimed(queue: str, nonce: str, reply: Reply) -> Claimed:
+    """What claim returns that was called with this nonce."""
+    now, wait, suspects, plain, *tasks = cast("tuple[int, int, int, list[bytes], list[Reply]]", reply)
     started = now / 1000
-    return Claimed([_begun(queue, started, task) for task in rows(tasks)], wait / 1000, suspects)
+    begun = [_begun(queue, started, task) for task in rows(tasks)]
+    for at in range(0, len(plain), 3):
+        entry, id, message = plain[at : at + 3]
+        lease = Lease(queue, id.decode(), nonce)
+        begun.append(Begun(lease, Verdict.RUN, message, 1, 0, int(entry.partition(b"-")[0]) / 1000, started))
+    return Claimed(begun, wait / 1000, suspects)
 
 
 def _begun(queue: str, started: float, task: list[Reply]) -> Begun:
@@ -124,7 +147,7 @@ def snapshot(state: Reply, ended: Reply) -> Snapshot | None:
         return Snapshot(last.phase, last.attempts, last.worker, last)
     if not state:
         return None
-    now = _states.decode(blob(state))
+    now = _state(blob(state))
     waiting = Phase.RETRYING if now.retrying else Phase.QUEUED
     progress = now.progress.encode() if now.progress else None
     return Snapshot(Phase.RUNNING if now.nonce else waiting, now.attempts, now.worker, None, progress)

@@ -4,6 +4,7 @@ the head of its function in `lua/`."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -75,15 +76,21 @@ def renew(leases: Sequence[Lease], claimer: Claimer) -> Args:
 
 
 def settle(settlements: Sequence[Settlement], keys: QueueKeys) -> Args:
-    """The channels, then eight a settlement."""
+    """The channels, then groups that end alike: how many and how, and three a settlement."""
     args: Args = [keys.done, keys.control]
-    for settlement in settlements:
-        lease, outcome = settlement.lease, settlement.outcome
-        outbox = outcome is not None and outcome.resource is not None and settlement.verb is Verb.END
-        args += (lease.id, lease.nonce, settlement.verb, settlement.phase)
-        args += (outcomes.encode(outcome) if outcome else b"", int(outbox), ms(settlement.delay))
-        args.append(max(1, ms(settlement.life)))
+    for alike, found in groupby(settlements, _manner):
+        group = list(found)
+        args += (len(group), *alike)
+        for settlement in group:
+            lease, outcome = settlement.lease, settlement.outcome
+            args += (lease.id, lease.nonce, outcomes.encode(outcome) if outcome else b"")
     return args
+
+
+def _manner(settlement: Settlement) -> tuple[str, str, int, int, int]:
+    outcome = settlement.outcome
+    outbox = outcome is not None and outcome.resource is not None and settlement.verb is Verb.END
+    return (settlement.verb, settlement.phase, int(outbox), ms(settlement.delay), max(1, ms(settlement.life)))
 
 
 def cancel(outcome: Outcome, keys: QueueKeys, reason: str, life: float) -> Args:

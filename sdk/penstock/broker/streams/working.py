@@ -39,8 +39,9 @@ class StreamsWorking(Calls):
         self, queue: str, claimer: Claimer, budget: int, *, alone: bool = False, read: Sequence[Delivery] = ()
     ) -> Claimed:
         """See Working."""
-        args = requests.claim(claimer, _nonce(), budget, alone, read)
-        return replies.claimed(queue, await self._call("claim", queue, args))
+        nonce = _nonce()
+        args = requests.claim(claimer, nonce, budget, alone, read)
+        return replies.claimed(queue, nonce, await self._call("claim", queue, args))
 
     async def listen(self, queue: str, claimer: Claimer, wait: float) -> list[Delivery]:
         """See Working."""

@@ -4,10 +4,26 @@
 -- ARGV: consumer, worker, nonce (each task's is this and its number), budget, alone (1: the worker runs nothing else, so
 --   it may take a suspect), then what the consumer has read already: per message  stream, entry, id, and the nonce with
 --   which it was started ('' if it wasn't)
--- Returns {now ms, ms until it is worth asking again, suspects that wait, task, task, …}; a task is
+-- Returns {now ms, ms until it is worth asking again, suspects that wait, plain, task, task, …}; `plain` lists the plain
+--   tasks that start their first attempt, with the nonce as it was given:  entry, id, message, …  Every other task is
 --   {verdict, id, message, nonce, attempts, crashes, queued ms}, its verdict
 --   run · cancelled (while it waited: settle it so) · crashed (too often: settle it so)
 local SHARES = { 8, 4, 2, 1 }
+
+local function keep(work, id, packed)
+  local saves = work.saves
+  saves[#saves + 1] = id
+  saves[#saves + 1] = packed
+end
+
+-- The same as `begin` for plain tasks.
+local function begin_plain(gate, work, packed, entry, id, message)
+  gate.started = gate.started + 1
+  keep(work, id, RUNS .. string.sub(packed, 2) .. work.lease)
+  local begun = work.plain
+  local number = #begun
+  begun[number + 1], begun[number + 2], begun[number + 3] = entry, id, message
+end
 
 -- Gives the lease on a claimed message, unless it has to wait or is another's by now. `work` collects.
 local function begin(keys, gate, work, state, stream, entry, id, message, nonce)
@@ -29,7 +45,7 @@ local function begin(keys, gate, work, state, stream, entry, id, message, nonce)
   state.nonce = nonce and nonce ~= '' and nonce or work.nonce .. number
   state.worker, state.started = work.worker, work.now
   state.retrying, state.progress = nil, nil
-  work.saves[number * 2 - 1], work.saves[number * 2] = id, cmsgpack.pack(state)
+  keep(work, id, cmsgpack.pack(state))
   work.taken[number] = { work.verdict, id, message, state.nonce, state.attempts or 0, state.crashes or 0, state.queued }
 end
 
@@ -54,7 +70,12 @@ local function take(keys, gate, work, stream, count)
   for i, item in ipairs(items) do ids[i] = item[2][2] end
   local states = load_all(keys, ids)
   for i, item in ipairs(items) do
-    begin(keys, gate, work, states[i], stream, item[1], item[2][2], item[2][4])
+    local entry, id, message, packed = item[1], item[2][2], item[2][4], states[i]
+    if packed == plain(stream, entry) then
+      begin_plain(gate, work, packed, entry, id, message)
+    else
+      begin(keys, gate, work, unpacked(packed), stream, entry, id, message)
+    end
   end
   return #items
 end
@@ -79,7 +100,8 @@ end
 
 local function claim(keys, args)
   local now = now_ms()
-  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, taken = {}, saves = {} }
+  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, plain = {}, taken = {}, saves = {},
+    lease = cmsgpack.pack(args[3], args[2], now) }
   local gate = open_gate(keys, now, (#args - 5) / 4)
   apply_rate(keys, gate, now)
   take_read(keys, gate, work, args)
@@ -96,8 +118,8 @@ local function claim(keys, args)
     left = left - take(keys, gate, work, stream, left)
   end
   if #work.saves > 0 then redis.call('HSET', keys[TASKS], unpack(work.saves)) end
-  close_gate(keys, gate, now, #work.taken)
-  return { now, gate.wait, suspects, unpack(work.taken) }
+  close_gate(keys, gate, now, #work.taken + #work.plain / 3)
+  return { now, gate.wait, suspects, work.plain, unpack(work.taken) }
 end
 
 -- Puts what a consumer has read and not begun back. ARGV: per message  stream, entry, id

@@ -52,6 +52,10 @@ local function send_one(keys, record, room, free, now, id, priority, delay, mess
     delay_until(keys, id, state, message, now + delay)
   else
     push(keys, priority, id, state, message, free and packed == '')
+    if packed == '' then
+      redis.call('HSET', keys[TASKS], id, plain(priority, state.entry))
+      return 1
+    end
   end
   save(keys, id, state)
   return 1

@@ -1,12 +1,12 @@
 -- Ends attempts. One step acknowledges the message and writes what became of it; only the lease's holder may.
 -- KEYS: the fixed set, then a record per task.
--- ARGV: channel of outcomes, control channel, then per task
---   id, nonce, verb, phase, outcome, outbox (1: also for the resource), delay ms, life ms
+-- ARGV: channel of outcomes, control channel, then groups of attempts that end alike, each
+--   how many, verb, phase, outbox (1: also for the resource), delay ms, life ms, and per task  id, nonce, outcome
 -- Verbs:  end (terminal) · retry (again after the delay) · release (hand back: the attempt doesn't count) ·
 --   park (nobody here knows its name: it waits, outside the depth, for a worker that does; doesn't count either) ·
 --   crash (it took its process down; it runs again)
 -- Returns per task 1 (settled) or 0 (the lease is lost; nothing was written).
-local FIELDS = 8
+local GROUP_FIELDS, TASK_FIELDS = 6, 3
 
 -- Forgets dead letters that are too old or too many.
 local function trim_dead(keys, now)
@@ -69,37 +69,56 @@ local function put_back(keys, id, state, verb, delay, now)
   again(keys, id, state, suspect and SUSPECT or priority_of(state), delay, message, now)
 end
 
--- Ends one attempt for good. What is dropped with it, `ended` collects: a batch costs one command for each kind.
-local function end_one(keys, record, channel, state, now, ended, id, phase, outcome, outbox, life)
-  if phase == 'DeadLettered' then bury(keys, id, message_of(keys, id, state) or '', now) end
-  local entries = ended.entries[state.stream] or {}
-  entries[#entries + 1], ended.entries[state.stream] = state.entry, entries
-  ended.ids[#ended.ids + 1] = id
-  finish(keys, record, channel, id, state, phase, outcome, outbox, life)
+-- Ends one attempt for good. What is dropped with it, `batch` collects: it costs one command for each kind.
+local function end_one(keys, batch, group, record, id, state, outcome)
+  if group.phase == 'DeadLettered' then bury(keys, id, message_of(keys, id, state) or '', batch.now) end
+  local entries = batch.entries[state.stream]
+  entries[#entries + 1] = state.entry
+  batch.ended[#batch.ended + 1] = id
+  finish(keys, record, batch.channel, id, state, group.phase, outcome, group.outbox, group.life)
+end
+
+-- Ends one attempt as its group does. Returns what `settle` returns for it.
+local function settle_one(keys, batch, group, record, id, nonce, state, outcome)
+  if not state or state.nonce ~= nonce then return 0 end
+  if group.verb == 'end' then
+    end_one(keys, batch, group, record, id, state, outcome)
+  else
+    put_back(keys, id, state, group.verb, group.delay, batch.now)
+  end
+  free_key(keys, state)
+  return 1
+end
+
+-- The groups in ARGV, and the ids of their tasks. A group's tasks begin at `from`.
+local function grouped(args)
+  local groups, ids, at = {}, {}, 3
+  while at < #args do
+    local count, verb, phase, outbox, delay, life = unpack(args, at, at + GROUP_FIELDS - 1)
+    at = at + GROUP_FIELDS
+    local upto = at + (tonumber(count) - 1) * TASK_FIELDS
+    groups[#groups + 1] =
+      { from = at, upto = upto, verb = verb, phase = phase, outbox = outbox, delay = tonumber(delay), life = life }
+    for place = at, upto, TASK_FIELDS do ids[#ids + 1] = args[place] end
+    at = upto + TASK_FIELDS
+  end
+  return groups, ids
 end
 
 local function settle(keys, args)
-  local answers, now, ids, ended = {}, now_ms(), {}, { ids = {}, entries = {} }
-  for at = 3, #args, FIELDS do ids[#ids + 1] = args[at] end
-  local states = load_all(keys, ids)
-  for i, id in ipairs(ids) do
-    local nonce, verb, phase, outcome, outbox, delay, life = unpack(args, 4 + (i - 1) * FIELDS, 2 + i * FIELDS)
-    local state = states[i]
-    if not state or state.nonce ~= nonce then
-      answers[i] = 0
-    else
-      if verb == 'end' then
-        end_one(keys, keys[FIRST_RECORD + i - 1], args[1], state, now, ended, id, phase, outcome, outbox, life)
-      else
-        put_back(keys, id, state, verb, tonumber(delay), now)
-      end
-      free_key(keys, state)
-      answers[i] = 1
+  local groups, ids = grouped(args)
+  local answers, states = {}, load_all(keys, ids)
+  local batch = { channel = args[1], now = now_ms(), ended = {}, entries = { {}, {}, {}, {}, {}, {} } }
+  for _, group in ipairs(groups) do
+    for at = group.from, group.upto, TASK_FIELDS do
+      local number = #answers + 1
+      local record, state = keys[FIRST_RECORD + number - 1], unpacked(states[number])
+      answers[number] = settle_one(keys, batch, group, record, args[at], args[at + 1], state, args[at + 2])
     end
   end
-  if #ended.ids > 0 then
-    redis.call('HDEL', keys[TASKS], unpack(ended.ids))
-    drop_all(keys, ended.entries)
+  if #batch.ended > 0 then
+    redis.call('HDEL', keys[TASKS], unpack(batch.ended))
+    drop_all(keys, batch.entries)
   end
   tell_room(keys, args[2])
   return answers

@@ -12,7 +12,10 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- An unfinished task's state: one msgpack map in the hash `tasks`, absent fields cost nothing.
+-- An unfinished task's state: one msgpack value in the hash `tasks`. A plain task, that waits for or runs its first
+-- attempt and has no options, is an array: {stream, entry}, and once it runs {stream, entry, nonce, worker, started}.
+-- Most are; so claiming one takes no more than appending to a string. Every other is a map, where absent fields cost
+-- nothing:
 --   stream, entry   where its message lies, while it is ready or claimed
 --   priority        1–4, where `stream` isn't it
 --   nonce           its lease; there while it runs, void once another is given
@@ -24,23 +27,32 @@ end
 --   key             its concurrency key; gated: its member in the set of those that wait for their key
 --   paced           the moment of its start was reserved with the rate limit
 --   unique, scope, keep: its idempotency key, until when it holds, and whether a failure keeps it
+local WAITS, RUNS = '\146', '\149' -- the first byte of a plain task's state: msgpack's arrays of two and of five
+
+local function plain(stream, entry)
+  return WAITS .. string.char(stream) .. cmsgpack.pack(entry)
+end
+
+local function unpacked(packed)
+  if not packed then return nil end
+  local state = cmsgpack.unpack(packed)
+  if not state[1] then return state end
+  return { stream = state[1], entry = state[2], nonce = state[3], worker = state[4], started = state[5],
+    attempts = state[3] and 1 }
+end
+
 local function load(keys, id)
-  local packed = redis.call('HGET', keys[TASKS], id)
-  return packed and cmsgpack.unpack(packed) or nil
+  return unpacked(redis.call('HGET', keys[TASKS], id))
 end
 
 local function save(keys, id, state)
   redis.call('HSET', keys[TASKS], id, cmsgpack.pack(state))
 end
 
--- The states of several tasks in one command: nil where there is none.
+-- The states of several tasks in one command, still packed: false where there is none.
 local function load_all(keys, ids)
   if #ids == 0 then return {} end
-  local states = redis.call('HMGET', keys[TASKS], unpack(ids))
-  for i, packed in ipairs(states) do
-    states[i] = packed and cmsgpack.unpack(packed) or nil
-  end
-  return states
+  return redis.call('HMGET', keys[TASKS], unpack(ids))
 end
 
 local function priority_of(state)
@@ -66,9 +78,11 @@ end
 
 -- The same for many: `entries` lists them by stream.
 local function drop_all(keys, entries)
-  for stream, list in pairs(entries) do
-    redis.call('XACK', keys[stream], GROUP, unpack(list))
-    redis.call('XDEL', keys[stream], unpack(list))
+  for stream, list in ipairs(entries) do
+    if #list > 0 then
+      redis.call('XACK', keys[stream], GROUP, unpack(list))
+      redis.call('XDEL', keys[stream], unpack(list))
+    end
   end
 end
 
