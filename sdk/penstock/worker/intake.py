@@ -76,6 +76,8 @@ class Intake:
         alone = self._alone(budget)
         self._opened.clear()
         claimed = await self._claim(budget, alone=alone)
+        if alone and _suspect(claimed.begun):
+            return None  # perhaps another waits
         while not self._stopping and len(claimed.begun) < self._most(budget):
             if claimed.wait:
                 return await self._closed(claimed.wait)

@@ -276,6 +276,17 @@ class TestSuspects:
                     [running] = b.running
                     b.finish(running.removeprefix("mail/"))
 
+    async def test_the_next_one_follows_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "WAIT_SECONDS", 3600)
+        async with bench(3) as b:
+            b.finish("one", "two", "three")
+            for unique in ("one", "two", "three"):
+                await abandoned(b.broker, unique)
+            intake = Intake(b.broker, "mail", 0, ME, b.slots, b.runner)
+            task = asyncio.create_task(intake.run())
+            await b.reach(3)
+            task.cancel()
+
     async def test_one_waits_until_the_others_have_ended(self) -> None:
         async with bench(2) as b:
             await abandoned(b.broker, "suspect")
