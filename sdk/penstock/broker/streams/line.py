@@ -71,8 +71,10 @@ async def opened(address: Address, place: Place) -> Line:
 
 
 def write(line: Line, data: bytes) -> None:
-    """Hand it to the transport, which sends it by and by; callers wait for replies, so little piles up there. redis-py's
-    own call would wait until it is sent, and needs a task and a turn of the loop for that. Raises one of FAILURES."""
+    """Hand it to the transport, which sends it by and by; callers wait for replies, so little piles up there.
+
+    redis-py's own call waits until it is sent, which takes a task and a turn of the loop. Raises one of FAILURES.
+    """
     writer = line._writer
     if writer is None:
         raise ConnectionError("the connection was closed")

@@ -1,7 +1,8 @@
 """Many commands on one connection at a time.
 
 Commands are written as they come, and replies are handed out in the commands' order. So nobody owns the connection
-while he waits: a caller who is cancelled just isn't there any more when his reply comes, and no connection is lost by it.
+while he waits: a caller who is cancelled just isn't there any more when his reply comes, and no connection is lost by
+it.
 """
 
 from __future__ import annotations
