@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from benchmarks.peers.bars import Bar, Verdict, judge
+from benchmarks.peers.figures import Row
+from benchmarks.peers.systems import OWN, PEERS
+
+from tests.unit.benchmarks.peers.cases import drained, failed, figures, peers, timed, traced
+
+
+def bar(start: str, *rows: Row) -> Bar:
+    """The one that begins so."""
+    [found] = [bar for bar in judge(figures(*rows), cores=2) if bar.wanted.startswith(start)]
+    return found
+
+
+def test_nothing_measured_is_no_bar_met() -> None:
+    assert {bar.verdict for bar in judge({}, cores=2)} == {Verdict.OPEN}
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(20_000, Verdict.MET), (19_999, Verdict.MISSED)])
+def test_ten_times_the_fastest_peer(rate: float, verdict: Verdict) -> None:
+    rows = [drained(OWN, rate), *peers(1_000), drained(PEERS[0], 3_000, number=2)]
+    assert bar("drain ≥ 10", *rows).verdict is verdict  # that peer's median is 2,000
+
+
+def test_a_peer_that_failed_might_be_the_best() -> None:
+    rows = [drained(OWN, 50_000), *peers(1_000)[1:], failed(PEERS[0])]
+    found = bar("drain ≥ 10", *rows)
+    assert (found.verdict, PEERS[0] in found.measured) == (Verdict.OPEN, True)
+
+
+def test_a_bar_that_the_slow_peers_make_us_miss_is_missed_whatever_the_others_do() -> None:
+    assert bar("drain ≥ 10", drained(OWN, 9_000), drained(PEERS[0], 1_000)).verdict is Verdict.MISSED
+
+
+def test_one_span_missing_is_one_too_many() -> None:
+    rows = [*peers(1_000), drained(OWN, 50_000)]
+    assert bar("drain with every trace", *rows, traced(2_500)).verdict is Verdict.MET
+    assert bar("drain with every trace", *rows, traced(2_500, missing=1)).verdict is Verdict.MISSED
+    assert bar("drain with every trace", *rows, traced(2_500, traces=19_999)).verdict is Verdict.MISSED
+
+
+def test_latency_is_compared_with_the_best_peer() -> None:
+    rows = [timed(peer, 0.5, 1.0) for peer in PEERS[1:]]
+    own = timed(OWN, 0.4, 0.9)
+    assert bar("p50 of", own, *rows, timed(PEERS[0], 0.4, 2.0)).verdict is Verdict.MET
+    assert bar("p50 of", own, *rows, timed(PEERS[0], 0.39, 2.0)).verdict is Verdict.MISSED
+    assert bar("p99 of", own, *rows, timed(PEERS[0], 0.39, 2.0)).verdict is Verdict.MET
+
+
+def test_a_result_lost_in_any_round_counts() -> None:
+    rows = [drained(OWN, 50_000, number=number) for number in (1, 2)]
+    assert bar("no result lost", *rows).verdict is Verdict.MET
+    assert bar("no result lost", *rows, drained(OWN, 50_000, number=3, lost=1)).verdict is Verdict.MISSED
+
+
+def test_two_processes_against_the_ceiling() -> None:
+    """A task costs the worker 10 µs and Redis 10: 100,000/s on two cores."""
+    alone = drained(OWN, 60_000)
+    assert bar("two processes ≥ 0.85", alone, drained(OWN, 85_000, processes=2)).verdict is Verdict.MET
+    assert bar("two processes ≥ 0.85", alone, drained(OWN, 84_000, processes=2)).verdict is Verdict.MISSED
+
+
+def test_sixteen_processes_against_eight() -> None:
+    rows = [drained(OWN, 50_000, processes=8), drained(OWN, 49_000, processes=16)]
+    assert bar("16 processes over 8", *rows).verdict is Verdict.MISSED
+
+
+def test_the_worker_may_hold_80_mb() -> None:
+    assert bar("≤ 80 MB", drained(OWN, 50_000, rss=80.0)).verdict is Verdict.MET
+    assert bar("≤ 80 MB", drained(OWN, 50_000, rss=80.1)).verdict is Verdict.MISSED
