@@ -10,6 +10,7 @@ __all__ = [
     "DEPLOYMENTS",
     "EVENTS",
     "NAMESPACES",
+    "PODS",
     "ROLE_BINDINGS",
     "SECRETS",
     "SERVICE_ACCOUNTS",
@@ -24,6 +25,7 @@ WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
 DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
 EVENTS = Resource("/apis/events.k8s.io/v1", "events")
 NAMESPACES = Resource("/api/v1", "namespaces")
+PODS = Resource("/api/v1", "pods")
 SECRETS = Resource("/api/v1", "secrets")
 SERVICE_ACCOUNTS = Resource("/api/v1", "serviceaccounts")
 ROLE_BINDINGS = Resource("/apis/rbac.authorization.k8s.io/v1", "rolebindings")

@@ -7,10 +7,11 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Mapping
 
 from penstock.errors import PenstockError
 from penstock.kube import Kube, Resource
-from penstock_operator.api import DEPLOYMENTS, NAMESPACES, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS
+from penstock_operator.api import DEPLOYMENTS, NAMESPACES, PODS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS
 from penstock_operator.manifests import BROKER_SECRET, MANAGED, SERVICE_ACCOUNT
 
 STOP_SECONDS = 60.0
@@ -27,7 +28,7 @@ async def main() -> int:
     kube = await Kube.connect()
     try:
         await _stop_operator(kube, os.environ["PENSTOCK_SYSTEM_NAMESPACE"], os.environ["PENSTOCK_OPERATOR"])
-        async for workers in kube.list(DEPLOYMENTS, labelSelector=_selector()):
+        async for workers in kube.list(DEPLOYMENTS, labelSelector=_selector(MANAGED)):
             meta = workers["metadata"]
             await kube.delete(DEPLOYMENTS, meta["namespace"], meta["name"], uid=meta["uid"])
             print(f"deleted the workers {meta['namespace']}/{meta['name']}")
@@ -42,11 +43,13 @@ async def main() -> int:
 
 
 async def _stop_operator(kube: Kube, namespace: str, name: str) -> None:
-    await kube.merge(DEPLOYMENTS, namespace, name, {"spec": {"replicas": 0}})
+    """Return when its last pod is gone: one that is only being stopped counts no more as a replica, and still works."""
+    operator = await kube.merge(DEPLOYMENTS, namespace, name, {"spec": {"replicas": 0}})
+    pods = _selector(operator["spec"]["selector"]["matchLabels"])
     until = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < until:
-        operator = await kube.get(DEPLOYMENTS, namespace, name)
-        if operator is None or not operator.get("status", {}).get("replicas"):
+    while [pod async for pod in kube.list(PODS, namespace, labelSelector=pods)]:
+        if time.monotonic() > until:
+            print(f"{namespace}/{name} hasn't stopped within {STOP_SECONDS:g} s; going on all the same")
             return
         await asyncio.sleep(LOOK_SECONDS)
 
@@ -59,8 +62,8 @@ async def _take_back(kube: Kube, namespace: str) -> None:
             print(f"deleted {resource.plural} {namespace}/{name}")
 
 
-def _selector() -> str:
-    return ",".join(f"{key}={value}" for key, value in MANAGED.items())
+def _selector(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from penstock import Handle, Penstock, SubmissionError
+from penstock.errors import NotConnected
 from penstock.task import AsyncTask
 from penstock.worker import Settings, Worker
 from tests.waiting import wait_for
@@ -91,5 +92,14 @@ class Shop:
 
 
 async def results(handles: list[Handle[int]]) -> list[int]:
-    """What became of them."""
-    return [await asyncio.wait_for(handle.result(), 40) for handle in handles]
+    """What became of them, asked again for as long as Redis doesn't answer."""
+    async with asyncio.timeout(40):
+        return [await _result(handle) for handle in handles]
+
+
+async def _result(handle: Handle[int]) -> int:
+    while True:
+        try:
+            return await handle.result()
+        except NotConnected:
+            await asyncio.sleep(PAUSE)

@@ -18,6 +18,7 @@ log = logging.getLogger("penstock.worker")
 LONGEST_SLEEP_SECONDS = 0.5
 SHORTEST_SLEEP_SECONDS = 0.005
 RECLAIMS_PER_LEASE = 4
+SILENCES_PER_LEASE = 2  # no answer for so long is an outage, even if it comes in the end
 PARKED_SECONDS = 5.0
 PARKED_LOOK = 500
 BROADCAST_SECONDS = 5.0
@@ -62,14 +63,17 @@ class Upkeep:
 
     async def reclaim(self) -> None:
         """Put back what no worker keeps. Only after a whole lease of unbroken contact: in an outage nobody could renew,
-        and what still runs elsewhere must get the time to say so first."""
+        and what still runs elsewhere must get the time to say so first. (So must what runs here, after a standstill.)"""
         clock = asyncio.get_running_loop().time
-        since = clock()
+        since = heard = clock()
         while True:
             await asyncio.sleep(self.lease_seconds / RECLAIMS_PER_LEASE)
             try:
                 await self.broker.ping()
-                if clock() - since >= self.lease_seconds:
+                if clock() - heard >= self.lease_seconds / SILENCES_PER_LEASE:
+                    since = clock()
+                heard = clock()
+                if heard - since >= self.lease_seconds:
                     await self._reclaim()
             except PenstockError as error:
                 log.warning("queue %s: couldn't look for abandoned tasks: %s", self.queue, error)

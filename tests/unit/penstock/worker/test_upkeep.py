@@ -87,6 +87,30 @@ class TestReclaim:
         again = next(moment for moment in rig.broker.times["reclaim"] if moment > last)
         assert again - last >= LEASE
 
+    async def test_an_answer_that_comes_late_tells_of_an_outage(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Redis stood still: who runs something elsewhere couldn't renew either."""
+        ping, answered = rig.broker.ping, list[float]()
+
+        async def late() -> None:
+            if rig.broker.times["reclaim"] and not answered:
+                await asyncio.sleep(2 * LEASE)
+                answered.append(time.monotonic())
+            await ping()
+
+        monkeypatch.setattr(rig.broker, "ping", late)
+        async with at(rig.upkeep.reclaim):
+            await rig.until(lambda: bool(answered), "the late answer")
+            await rig.until(lambda: rig.broker.times["reclaim"][-1] > answered[0], "the next look")
+        assert next(moment for moment in rig.broker.times["reclaim"] if moment > answered[0]) - answered[0] >= LEASE
+
+    async def test_a_worker_that_was_frozen_begins_anew(self, rig: Rig) -> None:
+        async with at(rig.upkeep.reclaim):
+            await rig.until(lambda: bool(rig.broker.times["reclaim"]), "the first look")
+            time.sleep(2 * LEASE)  # noqa: ASYNC251 — as SIGSTOP would
+            thawed = time.monotonic()
+            await rig.until(lambda: rig.broker.times["reclaim"][-1] > thawed, "the next look")
+        assert next(moment for moment in rig.broker.times["reclaim"] if moment > thawed) - thawed >= LEASE
+
     async def test_while_nobody_died_nobody_is_isolated(self, rig: Rig) -> None:
         async with at(rig.upkeep.reclaim):
             await rig.until(lambda: len(rig.broker.times["reclaim"]) >= 3, "three looks")
