@@ -120,6 +120,8 @@ def _at_most(figures: Figures, name: str, limit: float, what: str) -> Bar:
 
 def _none_lost(figures: Figures) -> Bar:
     wanted, lost = "no result lost in any drain", _worst(figures, "lost")
+    if not lost and _worst(figures, "failed"):  # perhaps because a task was lost
+        return _open(wanted, ["a drain that failed"])
     return _open(wanted, [OWN]) if lost is None else Bar(wanted, f"{lost:,.0f}", _verdict(not lost))
 
 

@@ -51,8 +51,9 @@ def _home() -> Path:
 
 def _digest(system: str, source: Path) -> str:
     digest = hashlib.sha256(sys.version.encode())
-    for path in _contents(source) if system == OWN else [_requirements(system)]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    root, paths = (source, _contents(source)) if system == OWN else (REQUIREMENTS, [_requirements(system)])
+    for path in paths:
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 

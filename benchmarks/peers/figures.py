@@ -1,8 +1,9 @@
 """From measurements to figures: named numbers, a median over the rounds of each.
 
 Names: `enqueue`, `drain N`, `burn N` (tasks/s; N processes), `traced 100%`, `traced 1%` (tasks/s), `missing 100%`,
-`missing 1%` (spans), `lost` (results), `start RATE pP`, `result pP` (ms), `sleep` (elapsed against the ideal), `rss`
-(MB), `bytes` (in Redis, of a queued task), `worker cost`, `redis cost` (CPU seconds of a task).
+`missing 1%` (spans), `lost` (results), `failed` (1 for each drain that couldn't be measured), `start RATE pP`,
+`result pP` (ms), `sleep` (elapsed against the ideal), `rss` (MB), `bytes` (in Redis, of a queued task), `worker cost`,
+`redis cost` (CPU seconds of a task).
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def collect(rows: Iterable[Row]) -> Figures:
     """All rounds together."""
     values: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
+        if row.error is not None and row.case.is_drain:
+            values[row.case.system]["failed"].append(1)
         for name, value in row.figures().items():
             values[row.case.system][name].append(value)
     return {

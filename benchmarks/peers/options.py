@@ -38,8 +38,9 @@ class Options:
 
     @property
     def is_full(self) -> bool:
-        """Whether what is measured may stand for it in the documentation."""
-        return self.systems == tuple(SYSTEMS) and self.rounds >= 3 and self.tasks >= 20_000
+        """Whether what is measured may stand for it in the documentation: a part would show some systems alone."""
+        whole = self.only == tuple(MEASUREMENTS) and self.systems == tuple(SYSTEMS)
+        return whole and self.concurrency == Options.concurrency and self.rounds >= 3 and self.tasks >= 20_000
 
     @classmethod
     def parse(cls, words: Sequence[str] | None = None) -> Options:

@@ -38,6 +38,11 @@ class Case:
         return self.function == "noop" and self.processes == 1 and self.traces is None
 
     @property
+    def is_drain(self) -> bool:
+        """Whether anything is worked off whose result might be lost."""
+        return self.function != "latency" and self.processes > 0
+
+    @property
     def title(self) -> str:
         """For people."""
         if self.function == "latency":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,9 +33,16 @@ def _chart(figures: Figures, title: str, unit: str, names: dict[str, str]) -> Ch
         Group(system, tuple(median(figures, system, name) for name in names.values()), own=system == OWN)
         for system in figures
     ]
-    found = [group for group in groups if group.values[0] is not None]
-    found.sort(key=lambda group: group.values[0] or 0, reverse=not slow)
+    found = [group for group in groups if any(value is not None for value in group.values)]
+    found.sort(key=lambda group: _place(group.values[0], slow))
     return Chart(title, unit, tuple(names), tuple(found), log=slow, digits=2 if slow else 0)
+
+
+def _place(value: float | None, slow: bool) -> float:
+    """The best has the lowest; a system whose first figure lacks comes last."""
+    if value is None:
+        return math.inf
+    return value if slow else -value
 
 
 def write(figures: Figures, folder: Path = FOLDER) -> list[Path]:

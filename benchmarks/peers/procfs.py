@@ -38,16 +38,16 @@ def rss_mb(pids: Iterable[int]) -> float:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields from the third on (the second may hold spaces); none for a process that is gone."""
+    """The fields from the third on (the second may hold any bytes); none for a process that is gone."""
     try:
-        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
 
 
 def _rss_kb(pid: int) -> float:
     try:
-        lines = (PROC / str(pid) / "status").read_text().splitlines()
+        lines = (PROC / str(pid) / "status").read_text(errors="replace").splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1.024 for line in lines if line.startswith("VmRSS:")), 0)

@@ -142,4 +142,4 @@ def _scaled(chart: Chart, value: float) -> float:
 
 
 def _plain(tick: float) -> str:
-    return f"{tick:,.0f}" if tick >= 1 or not tick else f"{tick:g}"
+    return f"{tick:,.12g}"

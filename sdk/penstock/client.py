@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from opentelemetry import trace
@@ -21,6 +21,7 @@ from penstock.errors import QueueFull, UnknownTask
 from penstock.handle import Handle, TaskStatus
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
+from penstock.stopping import stopped
 from penstock.submission import Signature
 from penstock.telemetry import Step
 
@@ -29,6 +30,7 @@ __all__ = ["CANCELLED_SECONDS", "BrokerClient"]
 R = TypeVar("R")
 CANCELLED_SECONDS = 24 * 3600.0  # how long the record of a task stays that was cancelled while it waited
 BATCH = 500
+AHEAD = 2  # batches of one call under way
 ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 
 
@@ -59,53 +61,80 @@ class BrokerClient:
         if call.definition.options.broadcast:
             await self.broker.broadcast(envelope)
             return Handle(envelope.id, self, call.definition.returns)
-        receipt = await self._sending[envelope.queue](envelope)
-        if receipt.sent is Sent.FULL:
+        receipt: Receipt | None = await self._sending[envelope.queue](envelope)
+        if receipt is not None and receipt.sent is Sent.FULL:
             receipt = await self._once_there_is_room(envelope)
+        if receipt is None:
+            raise await self._full(envelope.queue, [])
         return Handle(receipt.id, self, call.definition.returns)
 
     async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
-        """Queue many calls in few round trips, under one span. Handles come in the calls' order."""
+        """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull
+        with the ids of those that were queued before."""
         span = telemetry.start(Step.SUBMIT, _names(Step.SUBMIT, calls[0], ""))
         with trace.use_span(span, end_on_exit=True):
-            now, parent = self._clock(), telemetry.traceparent(span) or telemetry.current()
-            by_queue: defaultdict[str, list[int]] = defaultdict(list)
-            for place, call in enumerate(calls):
-                by_queue[call.queue].append(place)
-            handles: list[Handle[R] | None] = [None] * len(calls)
-            for places in by_queue.values():
-                for first in range(0, len(places), BATCH):
-                    batch = places[first : first + BATCH]
-                    sent = await self._send_batch([calls[place] for place in batch], now, parent)
-                    for place, handle in zip(batch, sent, strict=True):
-                        handles[place] = handle
-        return [handle for handle in handles if handle is not None]
+            parent = telemetry.traceparent(span) or telemetry.current()
+            found = await self._send_all(calls, self._clock(), parent)
+        queued = [found[place] for place in sorted(found)]
+        if len(queued) < len(calls):
+            refused = next(call for place, call in enumerate(calls) if place not in found)
+            raise await self._full(refused.queue, [handle.id for handle in queued])
+        return queued
 
-    async def _send_batch(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> list[Handle[R]]:
-        """One round trip's worth, of one queue."""
+    async def _send_all(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> dict[int, Handle[R]]:
+        """Handles by their calls' places. While Redis works on one batch, the next is made ready; after one with a
+        refusal nothing more is sent."""
+        found: dict[int, Handle[R]] = {}
+        under_way: deque[tuple[list[int], asyncio.Task[list[Handle[R] | None]]]] = deque()
+        batches = _batches(calls)
+        try:
+            while True:
+                while len(under_way) < AHEAD and (places := next(batches, None)):
+                    sending = self._send_batch([calls[place] for place in places], now, parent)
+                    under_way.append((places, asyncio.create_task(sending)))
+                if not under_way:
+                    return found
+                places, task = under_way.popleft()
+                sent = await task
+                found |= {place: handle for place, handle in zip(places, sent, strict=True) if handle is not None}
+                if None in sent:
+                    batches = iter(())
+        finally:
+            await stopped(*(task for _, task in under_way))
+
+    async def _send_batch(
+        self, calls: Sequence[Signature[R]], now: float, parent: str | None
+    ) -> list[Handle[R] | None]:
+        """One round trip's worth, of one queue; None where it is full."""
         envelopes = [call.envelope(now, parent) for call in calls]
         if any(call.definition.options.broadcast for call in calls):
             return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
-        receipts = await self.broker.send(envelopes)
-        for place, receipt in enumerate(receipts):
-            if receipt.sent is Sent.FULL:
-                receipts[place] = await self._once_there_is_room(envelopes[place])
-        return [
-            Handle(receipt.id, self, call.definition.returns) for receipt, call in zip(receipts, calls, strict=True)
-        ]
+        found: list[Handle[R] | None] = []
+        refused = False
+        for call, envelope, sent in zip(calls, envelopes, await self.broker.send(envelopes), strict=True):
+            receipt: Receipt | None = sent
+            if sent.sent is Sent.FULL:
+                receipt = None if refused else await self._once_there_is_room(envelope)
+                refused = receipt is None
+            found.append(Handle(receipt.id, self, call.definition.returns) if receipt else None)
+        return found
 
-    async def _once_there_is_room(self, envelope: Envelope) -> Receipt:
-        """What a full queue's settings ask for: hold the submitter back, or refuse."""
-        config = await self.broker.config(envelope.queue)
-        while config.wait_for_room:
+    async def _once_there_is_room(self, envelope: Envelope) -> Receipt | None:
+        """What a full queue's settings ask for: hold the submitter back, or refuse (None)."""
+        while (await self.broker.config(envelope.queue)).wait_for_room:
             await asyncio.sleep(ROOM_SECONDS)
             [receipt] = await self.broker.send([envelope])
             if receipt.sent is not Sent.FULL:
                 return receipt
-            config = await self.broker.config(envelope.queue)
-        raise QueueFull(
-            f"queue {envelope.queue!r} is full: {config.limits.depth} tasks wait, its maxDepth; try again later, "
-            "raise maxDepth or set overflow: Wait"
+        return None
+
+    async def _full(self, queue: str, queued: Sequence[str]) -> QueueFull:
+        depth = (await self.broker.config(queue)).limits.depth
+        before = f" ({len(queued)} of this call were queued before: they are in .queued)" if queued else ""
+        return QueueFull(
+            f"queue {queue!r} is full: {depth} tasks wait, its maxDepth{before}; try again later, raise maxDepth or "
+            "set overflow: Wait",
+            queued,
         )
 
     async def status(self, id: str) -> TaskStatus:
@@ -145,3 +174,13 @@ def _status(snapshot: Snapshot) -> TaskStatus:
     return TaskStatus(
         snapshot.phase, snapshot.attempts, snapshot.worker, said.get("percent"), said.get("message", ""), failure
     )
+
+
+def _batches(calls: Sequence[Signature[Any]]) -> Iterator[list[int]]:
+    """The calls' places, by queue and in their order, so many a round trip."""
+    by_queue: defaultdict[str, list[int]] = defaultdict(list)
+    for place, call in enumerate(calls):
+        by_queue[call.queue].append(place)
+    for places in by_queue.values():
+        for first in range(0, len(places), BATCH):
+            yield places[first : first + BATCH]

@@ -17,6 +17,8 @@ PenstockError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "ApiRefused",
     "ConfigurationError",
@@ -51,7 +53,14 @@ class NotConnected(SubmissionError):
 
 
 class QueueFull(SubmissionError):
-    """As many tasks wait in the queue as its maxDepth allows, and it doesn't hold submitters back."""
+    """As many tasks wait in the queue as its maxDepth allows, and it doesn't hold submitters back.
+
+    `queued`: the ids of those of the call's tasks that were queued before it was full; `app.handle(id)` follows one.
+    """
+
+    def __init__(self, message: str, queued: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.queued = list(queued)
 
 
 class ApiRefused(SubmissionError):

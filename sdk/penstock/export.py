@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from penstock.tracing import Backlog, given_ids
 
-__all__ = ["provider"]
+__all__ = ["tracer_provider"]
 
 EXPORT_MS = 500  # how long a finished span may wait; short, for a killed worker loses those that wait
 QUEUE_SPANS = 65_536  # what more than so many finished spans wait would be dropped; see `tracing.congested`
@@ -80,7 +80,7 @@ class Steady(Resource):
         return self._hash
 
 
-def provider(service: str, backlog: Backlog) -> TracerProvider:
+def tracer_provider(service: str, backlog: Backlog) -> TracerProvider:
     """What makes this process's spans."""
     resource = Steady(Resource.create({"service.name": service}))
     made = TracerProvider(resource=resource, id_generator=GivenIds())

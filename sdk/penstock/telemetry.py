@@ -32,6 +32,8 @@ from opentelemetry.trace import (
 )
 
 __all__ = [
+    "SCOPE",
+    "Metric",
     "Step",
     "Tracing",
     "attributes",
@@ -73,6 +75,26 @@ _KINDS = {
     Step.ATTEMPT: SpanKind.CONSUMER,
     Step.REPORT: SpanKind.CLIENT,
 }
+
+
+class Metric(StrEnum):
+    """What a worker counts."""
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> Metric:
+        """A name, and what it says."""
+        metric = str.__new__(cls, name)
+        metric._value_, metric.meaning = name, meaning
+        return metric
+
+    ATTEMPTS = "penstock.worker.attempts", "Attempts that were settled, by queue, task and the task's phase after it"
+    RUN_TIME = "penstock.worker.run_time", "From an attempt's start to its end, summed"
+    WAIT_TIME = "penstock.worker.wait_time", "From a task's being ready to its start, summed"
+    PLACES = "penstock.worker.places", "How many tasks may run, busy and free"
+    FAILURES = "penstock.worker.broker_failures", "Calls that the broker didn't answer"
+    LEASES_LOST = "penstock.worker.leases_lost", "Attempts that were stopped because another worker has the task"
+    RECLAIMED = "penstock.worker.tasks_reclaimed", "Tasks of dead workers that were put back"
 
 
 def attributes(step: Step, *, id: str, task: str, queue: str, attempt: int | None = None) -> Mapping[str, str | int]:

@@ -1,4 +1,4 @@
-"""The OpenTelemetry SDK behind the operator and the worker: exporter, batching, ids. Set by OTEL_* alone."""
+"""The OpenTelemetry SDK behind the operator and the worker: exporters, batching, ids. Set by OTEL_* alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 
 from penstock.telemetry import Step, record
 
@@ -30,17 +30,46 @@ _backlog = Backlog()
 
 
 def configure(service: str) -> Callable[[], None]:
-    """Export by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT says so; returns what flushes and ends it.
+    """Export by OTLP what the variables ask for; returns what flushes and ends it.
 
-    Without an endpoint, or with OTEL_SDK_DISABLED, nothing is even imported.
+    Spans where OTEL_EXPORTER_OTLP_ENDPOINT (or _TRACES_ENDPOINT) says so, metrics where OTEL_METRICS_EXPORTER=otlp or
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT does. Otherwise, or with OTEL_SDK_DISABLED, nothing is even imported.
     """
-    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(map(os.environ.get, endpoints)):
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return lambda: None
-    from penstock.export import provider
+    name = os.environ.get("OTEL_SERVICE_NAME", service)
+    ends = [export(name) for wanted, export in ((_traces(), _export_traces), (_metrics(), _export_metrics)) if wanted]
 
-    made = provider(os.environ.get("OTEL_SERVICE_NAME", service), _backlog)
+    def shut_down() -> None:
+        for end in ends:
+            end()
+
+    return shut_down
+
+
+def _traces() -> bool:
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return any(map(os.environ.get, endpoints)) and os.environ.get("OTEL_TRACES_EXPORTER") != "none"
+
+
+def _metrics() -> bool:
+    wanted = os.environ.get("OTEL_METRICS_EXPORTER", "")
+    return wanted == "otlp" or (not wanted and bool(os.environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")))
+
+
+def _export_traces(service: str) -> Callable[[], None]:
+    from penstock.export import tracer_provider
+
+    made = tracer_provider(service, _backlog)
     trace.set_tracer_provider(made)
+    return made.shutdown
+
+
+def _export_metrics(service: str) -> Callable[[], None]:
+    from penstock.metering import meter_provider
+
+    made = meter_provider(service)
+    metrics.set_meter_provider(made)
     return made.shutdown
 
 

@@ -64,6 +64,7 @@ class Intake:
                 await self._round()
             except PenstockError as error:
                 log.warning("queue %s: couldn't claim, trying again: %s", self.queue, error)
+                self.runner.tally.failures["claim"] += 1
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _round(self) -> None:

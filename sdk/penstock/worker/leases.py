@@ -11,6 +11,7 @@ from collections.abc import Callable
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer, Lease, Renewal
 from penstock.errors import PenstockError
+from penstock.worker.tally import Tally
 
 __all__ = ["Leases"]
 
@@ -23,8 +24,14 @@ class Leases:
     """The leases held now. `on_change` is called on the loop for those that are lost or asked to be cancelled."""
 
     def __init__(
-        self, broker: Broker, claimer: Claimer, seconds: float, on_change: Callable[[Lease, Renewal], None]
+        self,
+        broker: Broker,
+        claimer: Claimer,
+        seconds: float,
+        on_change: Callable[[Lease, Renewal], None],
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._broker = broker
         self._claimer = claimer
         self._interval = seconds / RENEWALS_PER_LEASE
@@ -75,6 +82,7 @@ class Leases:
             renewals = self._broker.renew(leases, self._claimer)
         except PenstockError as error:
             log.warning("couldn't renew %d leases, trying again in %.1f s: %s", len(leases), self._interval, error)
+            self._tally.failures["renew"] += 1
             return
         except Exception:  # a bug: it mustn't end the thread, and with it every lease
             log.exception("couldn't renew %d leases", len(leases))

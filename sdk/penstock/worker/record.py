@@ -6,9 +6,10 @@ from penstock.broker.messages import Begun, Settlement, Verb, Verdict
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt
+from penstock.worker.tally import Ended, Tally
 from penstock.worker.verdict import Ruling
 
-__all__ = ["buried", "recorded"]
+__all__ = ["buried", "recorded", "tallied"]
 
 BURIED_SECONDS = 7 * 24 * 3600.0  # how long a dead letter's reason stays; it belongs to it
 
@@ -42,6 +43,13 @@ def _outcome(attempt: Attempt, ruling: Ruling, by: str, at: float, traceparent: 
         traceparent=traceparent,
         resource=envelope.resource,
     )
+
+
+def tallied(tally: Tally, attempt: Attempt, ruling: Ruling, *, at: float) -> None:
+    """Count it."""
+    envelope, begun = attempt.envelope, attempt.begun
+    how = Ended(envelope.queue, envelope.task, ruling.phase)
+    tally.end(how, running=at - begun.started_at, waiting=begun.started_at - begun.queued_at)
 
 
 def buried(begun: Begun, error: str, *, at: float) -> Settlement:

@@ -28,11 +28,12 @@ from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.leases import Leases
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
-from penstock.worker.record import buried, recorded
+from penstock.worker.record import buried, recorded, tallied
 from penstock.worker.reporter import Reporter, parked, retrying, running
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
+from penstock.worker.tally import Tally
 from penstock.worker.verdict import Crashed, Ending, Expired, Ruling, Standards, Stopped, TimedOut, Unknown, rule
 
 __all__ = ["Runner"]
@@ -57,14 +58,15 @@ class Runner:
     processes: Processes
     reporter: Reporter
     policies: Policies
+    tally: Tally = field(default_factory=Tally)
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     attempts: dict[str, Attempt] = field(default_factory=dict)
     done: int = 0
 
     def __post_init__(self) -> None:
-        self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed)
-        self._settling = Settling(self.broker)
+        self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.tally)
+        self._settling = Settling(self.broker, self.tally)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._tracing = Tracing.OFF
@@ -226,7 +228,10 @@ class Runner:
         self.leases.drop(attempt.begun.lease)
         if not settled:
             log.warning("%s: its lease was lost; whoever has it now decides its outcome", attempt.envelope.id)
-        elif outcome is None:
+            self.tally.lost[attempt.envelope.queue] += 1
+            return
+        tallied(self.tally, attempt, ruling, at=self.clock())
+        if outcome is None:
             self._report_waiting(attempt, ruling)
         elif outcome.resource is not None:
             self.reporter.ended([outcome])
@@ -276,6 +281,7 @@ class Runner:
         elif attempt is not None and attempt.begun.lease == lease:
             log.warning("%s: its lease was lost; this attempt is stopped", lease.id)
             attempt.lose()
+            self.tally.lost[lease.queue] += 1
 
     async def ended(self, id: str, patience: float) -> None:
         """Return when a task that runs here has ended, or after `patience` seconds."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from penstock.broker import Broker
 from penstock.broker.messages import Settlement
 from penstock.errors import PenstockError
+from penstock.worker.tally import Tally
 
 __all__ = ["Settling"]
 
@@ -24,8 +25,9 @@ Then = Callable[[bool], None]
 class Settling:
     """One line a queue, for a batch is one script on one hash slot. What ends meanwhile is the next batch."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, tally: Tally | None = None) -> None:
         self._broker = broker
+        self._tally = tally or Tally()
         self._waiting: defaultdict[str, list[tuple[Settlement, Then]]] = defaultdict(list)
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
@@ -60,6 +62,7 @@ class Settling:
                 return await self._broker.settle(settlements)
             except PenstockError as error:
                 log.warning("couldn't settle %d tasks, trying again in %.1f s: %s", len(settlements), pause, error)
+                self._tally.failures["settle"] += 1
             except Exception:  # a bug: their leases run out, and other workers get them
                 log.exception("can't settle %d tasks", len(settlements))
                 return [False] * len(settlements)

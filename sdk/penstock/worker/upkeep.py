@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer
 from penstock.errors import PenstockError
+from penstock.worker.tally import Tally
 
 __all__ = ["Upkeep"]
 
@@ -36,6 +37,7 @@ class Upkeep:
     wants: Callable[[bytes], bool]
     suspects: Callable[[], None]
     announce: Callable[[Sequence[bytes]], None]
+    tally: Tally = field(default_factory=Tally)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _place: str | None = None
 
@@ -46,6 +48,7 @@ class Upkeep:
                 due_in = await self.broker.promote(self.queue)
             except PenstockError as error:
                 log.warning("queue %s: couldn't look for due tasks: %s", self.queue, error)
+                self.tally.failures["promote"] += 1
                 due_in = None
             wait = LONGEST_SLEEP_SECONDS if due_in is None else due_in
             await asyncio.sleep(min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, wait)))
@@ -59,11 +62,12 @@ class Upkeep:
                     await self.broker.unpark(self.queue, ours)
             except PenstockError as error:
                 log.warning("queue %s: couldn't look for parked tasks: %s", self.queue, error)
+                self.tally.failures["parked"] += 1
             await asyncio.sleep(PARKED_SECONDS)
 
     async def reclaim(self) -> None:
         """Put back what no worker keeps. Only after a whole lease of unbroken contact: in an outage nobody could renew,
-        and what still runs elsewhere must get the time to say so first. (So must what runs here, after a standstill.)"""
+        and what still runs elsewhere (and here, after a standstill) must get the time to say so first."""
         clock = asyncio.get_running_loop().time
         since = heard = clock()
         while True:
@@ -77,10 +81,12 @@ class Upkeep:
                     await self._reclaim()
             except PenstockError as error:
                 log.warning("queue %s: couldn't look for abandoned tasks: %s", self.queue, error)
+                self.tally.failures["reclaim"] += 1
                 since = clock()
 
     async def _reclaim(self) -> None:
         reclaimed = await self.broker.reclaim(self.queue, self.claimer, lease=self.lease_seconds)
+        self.tally.reclaimed[self.queue] += reclaimed.moved
         if reclaimed.moved:
             log.info("queue %s: put back %d tasks of workers that went away", self.queue, reclaimed.moved)
         if reclaimed.suspects:

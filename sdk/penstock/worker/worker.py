@@ -20,6 +20,7 @@ from penstock.errors import PenstockError, SubmissionError
 from penstock.stopping import stopped
 from penstock.worker.attempt import Attempt
 from penstock.worker.intake import Intake
+from penstock.worker.metrics import observe
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
 from penstock.worker.progress import report_progress
@@ -27,6 +28,7 @@ from penstock.worker.recycling import Limits, due, resident_bytes
 from penstock.worker.reporter import NobodyAsks, Reporter
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
+from penstock.worker.tally import Tally
 from penstock.worker.upkeep import Upkeep
 
 __all__ = ["TASK_THREADS", "Settings", "Worker"]
@@ -73,7 +75,8 @@ class Worker:
         self.spent = asyncio.Event()  # it has done enough and should be replaced; see `recycling`
         self._broker = broker
         self._reporter = reporter or NobodyAsks()
-        self._slots = Slots(settings.concurrency)
+        self.tally = Tally()
+        self.slots = Slots(settings.concurrency)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=TASK_THREADS)
         self._processes = Processes(settings.concurrency)
         self._policies = Policies(broker)
@@ -82,14 +85,15 @@ class Worker:
             broker,
             settings.claimer,
             settings.lease_seconds,
-            self._slots,
+            self.slots,
             self._threads,
             self._processes,
             self._reporter,
             self._policies,
+            self.tally,
         )
         self._intakes = {
-            queue: Intake(broker, queue, order, settings.claimer, self._slots, self._runner)
+            queue: Intake(broker, queue, order, settings.claimer, self.slots, self._runner)
             for order, queue in enumerate(settings.queues)
         }
         self._upkeep = {queue: self._upkeep_of(queue) for queue in settings.queues}
@@ -100,7 +104,14 @@ class Worker:
         settings, runner = self.settings, self._runner
         suspects = self._intakes[queue].isolate
         return Upkeep(
-            self._broker, queue, settings.claimer, settings.lease_seconds, runner.wants, suspects, runner.announce
+            self._broker,
+            queue,
+            settings.claimer,
+            settings.lease_seconds,
+            runner.wants,
+            suspects,
+            runner.announce,
+            self.tally,
         )
 
     @property
@@ -116,6 +127,7 @@ class Worker:
             log.warning("the broker doesn't answer yet: %s", error)
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
+        observe(self)
         self._reading = [_kept(intake.run, f"intake {queue}") for queue, intake in self._intakes.items()]
         self._timers = [
             _kept(self._pulse, "pulse"),
@@ -149,7 +161,7 @@ class Worker:
         self.working = False
         for intake in self._intakes.values():
             intake.stop()
-        self._slots.close()
+        self.slots.close()
         await asyncio.gather(*self._reading, return_exceptions=True)
         await self._runner.drain(self.settings.drain_seconds)
         await stopped(*self._timers)

@@ -3,9 +3,23 @@ from __future__ import annotations
 import pytest
 from benchmarks.peers.bars import Bar, Verdict, judge
 from benchmarks.peers.figures import Row
-from benchmarks.peers.systems import OWN, PEERS
+from benchmarks.peers.options import MEASUREMENTS, Options
+from benchmarks.peers.systems import OWN, PEERS, SYSTEMS
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.unit.benchmarks.peers.cases import drained, failed, figures, peers, timed, traced
+from tests.unit.benchmarks.peers.cases import (
+    burned,
+    drained,
+    enqueued,
+    failed,
+    figures,
+    napped,
+    peers,
+    run,
+    timed,
+    traced,
+)
 
 
 def bar(start: str, *rows: Row) -> Bar:
@@ -70,3 +84,52 @@ def test_sixteen_processes_against_eight() -> None:
 def test_the_worker_may_hold_80_mb() -> None:
     assert bar("≤ 80 MB", drained(OWN, 50_000, rss=80.0)).verdict is Verdict.MET
     assert bar("≤ 80 MB", drained(OWN, 50_000, rss=80.1)).verdict is Verdict.MISSED
+
+
+def test_the_other_bars_at_their_limits() -> None:
+    assert bar("bulk enqueue", enqueued(OWN, 5_000), *(enqueued(peer, 1_000) for peer in PEERS)).verdict is Verdict.MET
+    assert bar("≤ 5 ms", timed(OWN, 0.4, 5.0)).verdict is Verdict.MET
+    assert bar("≤ 5 ms", timed(OWN, 0.4, 5.01)).verdict is Verdict.MISSED
+    assert bar("two processes over one", burned(900, 1), burned(1_530, 2)).verdict is Verdict.MET
+    assert bar("two processes over one", burned(900, 1), burned(1_520, 2)).verdict is Verdict.MISSED
+    assert bar("≤ 1.03", napped(1.03)).verdict is Verdict.MET
+    assert bar("≤ 1.03", napped(1.04)).verdict is Verdict.MISSED
+    assert bar("≤ 300 bytes", enqueued(OWN, 5_000, size=300)).verdict is Verdict.MET
+    assert bar("≤ 300 bytes", enqueued(OWN, 5_000, size=301)).verdict is Verdict.MISSED
+
+
+@pytest.mark.parametrize("row", [failed(OWN), failed(OWN, processes=4), failed(OWN, function="nap")])
+def test_what_a_failed_drain_lost_is_not_known(row: Row) -> None:
+    assert bar("no result lost", drained(OWN, 50_000), row).verdict is Verdict.OPEN
+    assert bar("no result lost", drained(OWN, 50_000, lost=1), row).verdict is Verdict.MISSED
+
+
+@pytest.mark.parametrize("row", [failed("arq"), failed(OWN, function="latency"), failed(OWN, processes=0)])
+def test_what_failed_beside_the_own_drains_could_not_lose_a_result(row: Row) -> None:
+    assert bar("no result lost", drained(OWN, 50_000), row).verdict is Verdict.MET
+
+
+def test_a_full_run_leaves_no_bar_open() -> None:
+    assert Verdict.OPEN not in {bar.verdict for bar in judge(figures(*run(Options())), cores=2)}
+
+
+@pytest.mark.parametrize("only", MEASUREMENTS)
+def test_a_run_without_one_peer_meets_no_bar_against_the_peers(only: str) -> None:
+    rows = run(Options(only=(only,), systems=tuple(SYSTEMS)[:-1], rounds=1))
+    against = [bar for bar in judge(figures(*rows), cores=2) if "peer" in bar.wanted]
+    assert len(against) == 5
+    assert not [bar for bar in against if bar.verdict is Verdict.MET]
+
+
+rates = st.floats(1, 1e6)
+
+
+@given(rates, st.dictionaries(st.sampled_from(PEERS), rates))
+def test_only_a_factor_over_every_peer_meets_a_bar(own: float, others: dict[str, float]) -> None:
+    rows = [enqueued(OWN, own), *(enqueued(peer, rate) for peer, rate in others.items())]
+    slower = [peer for peer in PEERS if peer in others and own >= 5.001 * others[peer]]
+    if bar("bulk enqueue", *rows).verdict is Verdict.MET:
+        assert set(others) == set(PEERS)
+        assert own >= 4.999 * max(others.values())
+    else:
+        assert len(slower) < len(PEERS)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
+import pytest
 from benchmarks.peers.options import MEASUREMENTS, Options
-from benchmarks.peers.plan import POINT_SECONDS, Case, bounded, cases, order
+from benchmarks.peers.plan import NAP_BATCHES, POINT_SECONDS, Case, bounded, cases, order
 from benchmarks.peers.systems import OWN, SYSTEMS
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def test_every_system_is_measured_alike() -> None:
@@ -41,3 +45,57 @@ def test_slow_systems_get_fewer_tasks_by_many_processes_but_never_in_the_plain_d
     assert bounded(base, 10.0) == base
     assert bounded(scaled, 10.0).tasks == 10 * POINT_SECONDS
     assert bounded(scaled, 1_000.0) == bounded(scaled, None) == scaled
+
+
+only = st.lists(st.sampled_from(sorted(MEASUREMENTS)), min_size=1, unique=True).map(tuple)
+
+
+@given(only, st.sampled_from(sorted(SYSTEMS)))
+def test_what_is_asked_for_is_measured_together_as_alone(names: tuple[str, ...], system: str) -> None:
+    """But enqueueing, which the plain drain includes."""
+    alone = {case for name in names for case in cases(Options(only=(name,)), system)}
+    together = set(cases(Options(only=names), system))
+    assert together <= alone
+    assert all(not case.processes and any(found.is_base for found in together) for case in alone - together)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_enqueueing_alone_starts_no_worker(system: str) -> None:
+    [case] = cases(Options(only=("enqueue",)), system)
+    assert (case.processes, case.function, case.is_base) == (0, "noop", False)
+
+
+def test_only_async_systems_sleep() -> None:
+    slept = {name for name in SYSTEMS if cases(Options(only=("sleep",)), name)}
+    assert slept == {name for name, system in SYSTEMS.items() if system.is_async}
+
+
+@given(st.integers(1, 100_000))
+def test_sleeping_tasks_fill_every_place_equally_often(tasks: int) -> None:
+    [case] = cases(Options(only=("sleep",), tasks=tasks), OWN)
+    assert case.tasks == case.concurrency * NAP_BATCHES
+
+
+def test_a_seed_gives_the_same_order_again() -> None:
+    assert order(Options(), random.Random(7)) == order(Options(), random.Random(7))
+
+
+@given(st.integers(1, 100_000), st.floats(0.001, 1e6), st.sampled_from(["noop", "nap", "burn", "latency"]))
+def test_a_bounded_case_has_a_task_and_no_more_than_asked_for(tasks: int, rate: float, function: str) -> None:
+    case = Case("arq", function, tasks, 100, 2)
+    found = bounded(case, rate)
+    assert 1 <= found.tasks <= tasks
+    assert replace(found, tasks=tasks) == case
+
+
+@pytest.mark.parametrize(
+    ("case", "title"),
+    [
+        (Case("arq", "latency", 0, 100), "arq: latency"),
+        (Case("arq", "noop", 20_000, 100, 0), "arq: enqueue 20,000"),
+        (Case("arq", "burn", 20_000, 100, 2), "arq: 20,000 burn, processes: 2"),
+        (Case("arq", "noop", 500, 100, traces=0.01), "arq: 500 noop, processes: 1, 1% of traces"),
+    ],
+)
+def test_titles(case: Case, title: str) -> None:
+    assert case.title == title

@@ -87,7 +87,9 @@ class TestReclaim:
         again = next(moment for moment in rig.broker.times["reclaim"] if moment > last)
         assert again - last >= LEASE
 
-    async def test_an_answer_that_comes_late_tells_of_an_outage(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_an_answer_that_comes_late_tells_of_an_outage(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Redis stood still: who runs something elsewhere couldn't renew either."""
         ping, answered = rig.broker.ping, list[float]()
 

@@ -1,0 +1,66 @@
+"""A steady load of tasks for a working shop, and what Redis itself and the log say of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import Counter
+
+import pytest
+
+from penstock import Handle
+from tests.contract.servers import Server
+from tests.contract.shop import Shop, results
+
+__all__ = ["DURABLE", "Load", "settlements", "warned"]
+
+# What is acknowledged is on the disk: it must survive kill -9.
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+_RECORD = re.compile(rb"\r\nSET\r\n\$\d+\r\npenstock:\{[^}]+\}:task:([^\r]+)\r\n")
+
+
+class Load:
+    """Tasks, one after another, until told to stop. `handles` are those that Redis has acknowledged."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.handles: list[Handle[int]] = []
+        self._shop = shop
+        self._ended = False
+        self._task = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        while not self._ended:
+            self.handles.append(await self._shop.sent(len(self.handles)))
+
+    async def more(self, count: int = 50) -> None:
+        """Return when so many more have been run."""
+        await self._shop.started(len(self._shop.runs) + count)
+
+    async def stop(self) -> None:
+        """Send no more."""
+        self._ended = True
+        await self._task
+
+    async def end_well(self, server: Server) -> None:
+        """Send no more, and see that each has succeeded and was settled once, and that the queue holds nothing."""
+        await self.stop()
+        assert await results(self.handles) == list(range(len(self.handles)))
+        await self._shop.drained()
+        depth = await self._shop.app.queue().depth()
+        assert (depth.ready, depth.in_flight, depth.delayed, depth.dead) == (0, 0, 0, 0)
+        settled = settlements(server)
+        assert {handle.id.partition("/")[2] for handle in self.handles} <= settled.keys()
+        assert set(settled.values()) == {1}
+
+
+def settlements(server: Server) -> Counter[str]:
+    """How often each task's outcome was written, as the log of a DURABLE Redis tells: nothing interrupts that one."""
+    logs = (server.folder / "appendonlydir").glob("*.incr.aof")
+    return Counter(unique.decode() for log in logs for unique in _RECORD.findall(log.read_bytes()))
+
+
+def warned(caplog: pytest.LogCaptureFixture, words: str) -> bool:
+    """Whether a warning of ours has said so."""
+    told = [record for record in caplog.records if record.name.startswith("penstock")]
+    return any(record.levelno == logging.WARNING and words in record.getMessage() for record in told)
