@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 
 from penstock import Penstock, Retry, TaskContext
@@ -59,3 +61,21 @@ def slow_sync(seconds: float, context: TaskContext = TaskContext()) -> int:
     while time.monotonic() < until and not context.cancelled:
         time.sleep(0.05)
     return context.attempt
+
+
+@app.task
+async def whoami(seconds: float) -> int:
+    """The worker process that ran it."""
+    await asyncio.sleep(seconds)
+    return os.getpid()
+
+
+@app.task(run_in="process")
+def add_apart(a: int, b: int) -> list[int]:
+    """In a process of its own: the sum, and who its parent is."""
+    return [a + b, os.getppid()]
+
+
+@app.task(run_in="process")
+def dies() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

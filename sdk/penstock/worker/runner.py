@@ -59,6 +59,7 @@ class Runner:
     reporter: Reporter
     policies: Policies
     tally: Tally = field(default_factory=Tally)
+    delayed: Callable[[str], None] = lambda _: None  # hears of queues with a task that waits for its next attempt
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     attempts: dict[str, Attempt] = field(default_factory=dict)
@@ -231,6 +232,8 @@ class Runner:
             self.tally.lost[attempt.envelope.queue] += 1
             return
         tallied(self.tally, attempt, ruling, at=self.clock())
+        if ruling.delay:
+            self.delayed(attempt.envelope.queue)
         if outcome is None:
             self._report_waiting(attempt, ruling)
         elif outcome.resource is not None:

@@ -39,11 +39,13 @@ class Upkeep:
     announce: Callable[[Sequence[bytes]], None]
     tally: Tally = field(default_factory=Tally)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
+    _delayed: asyncio.Event = field(default_factory=asyncio.Event)
     _place: str | None = None
 
     async def promote(self) -> None:
         """Make due tasks ready, close to their time."""
         while True:
+            self._delayed.clear()
             try:
                 due_in = await self.broker.promote(self.queue)
             except PenstockError as error:
@@ -51,7 +53,13 @@ class Upkeep:
                 self.tally.failures["promote"] += 1
                 due_in = None
             wait = LONGEST_SLEEP_SECONDS if due_in is None else due_in
-            await asyncio.sleep(min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, wait)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, wait))):
+                    await self._delayed.wait()
+
+    def delayed(self) -> None:
+        """This worker has laid a task aside: it may be due before the next look."""
+        self._delayed.set()
 
     async def unpark(self) -> None:
         """Take up what was parked until a worker came that knows it."""

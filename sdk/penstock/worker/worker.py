@@ -97,6 +97,7 @@ class Worker:
             for order, queue in enumerate(settings.queues)
         }
         self._upkeep = {queue: self._upkeep_of(queue) for queue in settings.queues}
+        self._runner.delayed = lambda queue: self._upkeep[queue].delayed()
         self._reading: list[asyncio.Task[None]] = []
         self._timers: list[asyncio.Task[None]] = []
 

@@ -134,6 +134,14 @@ class TestPromote:
             await rig.broker.send([structs.replace(message("1"), not_before=time.time() + 0.02)])
             await rig.ready(1)
 
+    async def test_what_this_worker_lays_aside_is_seen_at_once(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "LONGEST_SLEEP_SECONDS", 3600)
+        async with at(rig.upkeep.promote):
+            await rig.until(lambda: rig.broker.calls["promote"] == 1, "the first look")
+            await rig.broker.send([structs.replace(message("1"), not_before=time.time() + 0.02)])
+            rig.upkeep.delayed()
+            await rig.ready(1)
+
     async def test_an_outage_is_waited_out(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "LONGEST_SLEEP_SECONDS", 0.01)
         rig.broker.outages["promote"] = 3

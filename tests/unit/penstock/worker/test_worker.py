@@ -461,3 +461,16 @@ async def test_a_drained_worker_leaves_nothing_behind(broker: FlakyBroker) -> No
     found = await snapshot(broker)
     assert (found.phase, found.attempts) == (Phase.QUEUED, 0)
     assert broker.listening == 0
+
+
+async def test_a_short_retry_comes_on_time(broker: FlakyBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep_module, "LONGEST_SLEEP_SECONDS", 3600)
+
+    async def second_time_lucky(context: TaskContext = TaskContext()) -> int:
+        if context.attempt == 1:
+            raise Retry(delay=0.02)
+        return context.attempt
+
+    async with working(broker, second_time_lucky):
+        await broker.send([message("1")])
+        assert (await ended(broker, "mail/1")).attempts == 2
