@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 
+import redis
 from benchmarks.peers import drain, latency, notes, plots, record, table
 from benchmarks.peers.bars import judge
 from benchmarks.peers.environment import Environment, make
@@ -35,8 +36,9 @@ def _row(number: int, case: Case, environment: Environment) -> Row:
     take = latency.measure if case.function == "latency" else drain.measure
     try:
         return Row(number, case, take(case, environment))
-    except (Failed, OSError, subprocess.SubprocessError) as error:
-        return Row(number, case, error=f"{error}")
+    # Whatever it was: hours of other measurements mustn't be lost with this one.
+    except (Failed, OSError, ValueError, subprocess.SubprocessError, redis.RedisError) as error:
+        return Row(number, case, error=f"{type(error).__name__}: {error}")
 
 
 def _tell(row: Row, seconds: float) -> None:

@@ -96,6 +96,8 @@ def _traced(figures: Figures) -> Bar:
     match, missing = _match(figures, "traced 100%", "drain 1", max), _worst(figures, "missing 100%")
     if match is None or missing is None:
         return _open(wanted, [f"{OWN} or any peer"])
+    if not missing and _worst(figures, "failed"):  # perhaps because spans held it up
+        return _open(wanted, ["a drain that failed"])
     times = match.own / match.best
     measured = f"{times:.2f} times ({match.own:,.0f}/s; {match.peer} {match.best:,.0f}/s), {missing:,.0f} spans missing"
     return match.bar(wanted, measured, times >= 2.5 and not missing)

@@ -60,8 +60,9 @@ class Policies:
         return self._configs.get(queue) or QueueConfig()
 
     def of(self, envelope: Envelope, definition: Definition | None) -> Policy:
-        """What holds for one task. Those that ask for nothing of their own share their answer."""
-        if envelope.resource or envelope.retry or envelope.timeout or envelope.result_ttl:
+        """What holds for one task. Those that ask for nothing of their own share their answer; for names that nobody
+        here knows none is kept, as there is no end to them."""
+        if definition is None or envelope.resource or envelope.retry or envelope.timeout or envelope.result_ttl:
             return self._resolved(envelope, definition)
         key = (envelope.queue, envelope.task)
         if key not in self._plain:

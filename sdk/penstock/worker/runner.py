@@ -205,7 +205,8 @@ class Runner:
         if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.attempts == 1:
             return Expired(begun.started_at - envelope.expires_at)
         if attempt.definition is None:
-            log.warning("%s: no task %r here; parked for a worker that knows it", envelope.id, envelope.task)
+            what = "parked for a worker that knows it" if begun.lease.nonce else "the broadcast is left out"
+            log.warning("%s: no task %r here; %s", envelope.id, envelope.task, what)
             return Unknown(envelope.task)
         return None
 
@@ -220,6 +221,8 @@ class Runner:
 
     def _settle(self, attempt: Attempt, ruling: Ruling, traceparent: str | None) -> None:
         lease, attempt.over = attempt.begun.lease, True
+        if not lease.nonce and ruling.failure is not None:
+            log.error("%s: a broadcast failed here: %s: %s", lease.id, ruling.failure.type, ruling.failure.message)
         if attempt.lost or not lease.nonce:
             return self.leases.drop(lease)
         record = recorded(attempt, ruling, by=self.claimer.worker, at=self.clock(), traceparent=traceparent)

@@ -328,3 +328,17 @@ def test_parked_messages_are_wanted_by_who_can_do_something_about_them() -> None
             assert [b.runner.wants(data) for data, _ in wanted] == [expected for _, expected in wanted]
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize(("task", "said"), [("shop.send", "ValueError: no such shop"), ("shop.other", "left out")])
+async def test_a_broadcast_that_fails_or_that_nobody_knows_is_told(
+    task: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ValueError("no such shop")
+
+    async with bench() as b:
+        b.define(fail)
+        b.runner.announce([encode(message("1", task=task))])
+        await b.idle()
+    assert said in caplog.text
