@@ -21,6 +21,7 @@ WAIT_SECONDS = 0.5  # bounds how long a drain waits for the read under way, and 
 PAUSE_SECONDS = 0.5  # after the broker couldn't be reached
 GATHER_SECONDS = 30.0  # how long a suspect waits for what runs beside it to end
 PROBATION_SECONDS = 10.0  # a suspect that has run alone for so long was only a neighbour of the one
+LONG_CLAIM_SECONDS = 0.003  # Redis is far away, or busy with many workers: better to ask it less often, for more
 CONGESTED_SECONDS = 0.01  # between two looks whether finished spans have gone out
 BATCH = 500
 
@@ -36,6 +37,7 @@ class Intake:
     slots: Slots
     runner: Runner
     _stopping: bool = False
+    _long: bool = False  # the last claim took long
     _suspects: bool = True  # some may wait to be run alone; nobody knows before the first claim
     _opened: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,17 +78,19 @@ class Intake:
             return self.slots.give_back(budget)
         alone = self._alone(budget)
         self._opened.clear()
-        claimed = await self._claim(budget, alone=alone)
+        most = self._most(budget)
+        claimed = await self._claim(budget, most, alone=alone)
         if alone and _suspect(claimed.begun):
             return None  # perhaps another waits
-        while not self._stopping and len(claimed.begun) < self._most(budget):
+        while not self._stopping and len(claimed.begun) < most:
             if claimed.wait:
                 return await self._closed(claimed.wait)
             read = await self.broker.listen(self.queue, self.claimer, WAIT_SECONDS)
             if not read:
                 return None
             budget = await self._room_for(read)
-            claimed = await self._claim_read(budget, read[:budget])
+            most = self._most(budget)
+            claimed = await self._claim_read(budget, most, read[:budget])
         return None
 
     def _alone(self, budget: int) -> bool:
@@ -97,8 +101,9 @@ class Intake:
         return True
 
     def _most(self, budget: int) -> int:
-        """At most half of all places at a time: while Redis works on one half's claim, this process runs the other."""
-        return min(budget, BATCH, (self.slots.total + 1) // 2)
+        """At most half of all places at a time: while Redis works on one half's claim, this process runs the other.
+        Where claims take much longer than that, halves would only double their number."""
+        return min(budget, BATCH, self.slots.total if self._long else (self.slots.total + 1) // 2)
 
     async def _room_for(self, read: Sequence[Delivery]) -> int:
         """Places for what was read and for what may have come after it. What finds none goes back."""
@@ -107,29 +112,32 @@ class Intake:
             await self.broker.unclaim(read[room:])
         return room
 
-    async def _claim(self, budget: int, *, alone: bool) -> Claimed:
-        """Claim for places that were taken, and start what came. The rest of the places goes back."""
-        claimed = Claimed([])
+    async def _claim(self, budget: int, most: int, *, alone: bool) -> Claimed:
+        """Claim for `most` of the places that were taken, and start what came. The rest of the places goes back."""
+        claimed, clock = Claimed([]), asyncio.get_running_loop().time
+        began = clock()
         try:
-            claimed = await self.broker.claim(self.queue, self.claimer, self._most(budget), alone=alone)
+            claimed = await self.broker.claim(self.queue, self.claimer, most, alone=alone)
         finally:
+            self._long = clock() - began > LONG_CLAIM_SECONDS
             if not (alone and _suspect(claimed.begun)):
                 self.slots.give_back(budget - len(claimed.begun))
         self._suspects = self._suspects or claimed.suspects > 0
         self.runner.start(claimed.begun)
+        if self._long:
+            await asyncio.sleep(0)  # what ends at once gives its place to the next claim
         if alone and _suspect(claimed.begun):
             await self._quarantine(claimed.begun[0], budget - 1)
         return claimed
 
-    async def _claim_read(self, budget: int, read: Sequence[Delivery]) -> Claimed:
+    async def _claim_read(self, budget: int, most: int, read: Sequence[Delivery]) -> Claimed:
         """Claim what was read and what came after it. Fresh tasks start while the claim is under way: an idle worker
         owes them no round trip."""
         if not budget:
             return Claimed([])
         early, begun = self.runner.start_early(read), list[Begun]()
         try:
-            more = max(0, self._most(budget) - len(read))
-            claimed = await self.broker.claim(self.queue, self.claimer, more, read=read)
+            claimed = await self.broker.claim(self.queue, self.claimer, max(0, most - len(read)), read=read)
             begun = self.runner.confirm(early, claimed.begun)
         except PenstockError:
             self.runner.confirm(early, None)

@@ -3,11 +3,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from msgspec import structs
 
-from penstock.broker.messages import Limits, QueueConfig, Renewal
+from penstock.broker.messages import Claimed, Limits, QueueConfig, Renewal
 from penstock.envelope import VERSION
 from penstock.outcome import Outcome
 from penstock.status import Phase
@@ -70,6 +71,23 @@ async def test_one_claim_takes_half_of_the_places_at_most() -> None:
         async with reading(b):
             await b.reach(8)
         assert [most for most, _ in b.broker.claims[:2]] == [4, 4]
+
+
+async def test_where_claims_take_long_one_takes_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis is far away, or busy with many workers: it is asked less often, for more."""
+    async with bench(8) as b:
+        claim = b.broker.claim
+
+        async def slow(*args: Any, **options: Any) -> Claimed:
+            await asyncio.sleep(2 * module.LONG_CLAIM_SECONDS)
+            return await claim(*args, **options)
+
+        monkeypatch.setattr(b.broker, "claim", slow)
+        b.finish(*map(str, range(40)))
+        await b.broker.send([message(str(n)) for n in range(40)])
+        async with reading(b):
+            await b.reach(40)
+        assert [most for most, _ in b.broker.claims[:3]] == [4, 8, 8]
 
 
 async def test_what_comes_while_it_waits_is_claimed() -> None:
