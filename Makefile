@@ -94,6 +94,10 @@ bench: .venv/ready packages ## Penstock beside seven other task queues on one Re
 faults: .venv/ready packages ## 200 workers killed at random moments during 50,000 tasks: nothing lost, nothing settled twice
 	PYTHONPATH=. $(PYTHON) -m benchmarks.faults $(ARGS)
 
+.PHONY: costs
+costs: .venv/ready packages ## where the microseconds of a task go, in Redis and in the worker
+	PYTHONPATH=. $(PYTHON) -m benchmarks.costs $(ARGS)
+
 .PHONY: capacity
 capacity: .venv/ready ## latency of single Tasks, on the demo's cluster
 	@test -f $(KUBECONFIG_DEMO) || { echo "no demo cluster: run make demo first"; exit 1; }
