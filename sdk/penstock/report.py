@@ -149,7 +149,8 @@ def _between(start: float | None, end: float | None) -> float | None:
 
 
 def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else moment(seconds)
+    """To the millisecond, which is all that Redis tells of its clock: what began when another ended isn't earlier."""
+    return None if seconds is None else moment(round(seconds * 1_000_000) // 1000 / 1000)
 
 
 def _seconds(seconds: float | None) -> float | None:

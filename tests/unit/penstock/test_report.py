@@ -136,6 +136,13 @@ def test_times_become_moments_and_lengths() -> None:
     assert (status["queueSeconds"], status["runSeconds"]) == (0.25, 1.75)
 
 
+def test_what_began_as_another_ended_is_not_told_to_be_earlier() -> None:
+    """Redis tells its clock in milliseconds, a worker's is finer."""
+    before = ended(Phase.SUCCEEDED, finished_at=1.058143)
+    after = ended(Phase.SUCCEEDED, started_at=1.058)
+    assert before["finishedAt"] == after["startedAt"] == "1970-01-01T00:00:01.058000Z"
+
+
 def test_a_failure_shows_as_error_and_as_the_reason() -> None:
     failure = Failure("TimedOut", "the attempt took longer than 1 s", retryable=True)
     status = ended(Phase.DEAD_LETTERED, failure=failure)
