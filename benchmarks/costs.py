@@ -28,6 +28,7 @@ import penstock
 from penstock import Penstock
 from penstock.broker import Broker, connect
 from penstock.broker.messages import Begun, Claimer, Settlement, Verb
+from penstock.connections import Connections
 from penstock.envelope import Envelope
 from penstock.outcome import Outcome
 from penstock.process import collect_seldom, run
@@ -133,7 +134,7 @@ class Sampler:
 
 async def worker_costs(url: str, tasks: int) -> Sequence[tuple[str, ...]]:
     """Work off no-ops in this process."""
-    app._url, broker, sampler = url, connect(url, NAMESPACE), Sampler()
+    app.connections, broker, sampler = Connections(url, NAMESPACE), connect(url, NAMESPACE), Sampler()
     await app.enqueue_many(noop.s() for _ in range(tasks))
     before = time.process_time()
     with sampler.sampling():

@@ -10,7 +10,9 @@ handle = await send_welcome.enqueue(42)
 
 from penstock.app import Penstock
 from penstock.context import TaskContext
+from penstock.depends import Depends
 from penstock.errors import (
+    BadArgument,
     ConfigurationError,
     PenstockError,
     QueueFull,
@@ -23,12 +25,18 @@ from penstock.errors import (
     UnknownTask,
 )
 from penstock.handle import Handle, TaskStatus
-from penstock.retry import Retry, RetryPolicy
+from penstock.middleware import Middleware
+from penstock.outcome import Failure
+from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
 
 __all__ = [
+    "BadArgument",
     "ConfigurationError",
+    "Depends",
+    "Failure",
     "Handle",
+    "Middleware",
     "Penstock",
     "PenstockError",
     "Phase",
@@ -37,6 +45,7 @@ __all__ = [
     "ResultTimeout",
     "Retry",
     "RetryPolicy",
+    "Snooze",
     "SubmissionError",
     "TaskCancelled",
     "TaskContext",

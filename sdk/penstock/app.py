@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import weakref
-from collections.abc import Callable, Coroutine, Iterable
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from functools import partial
+from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
-from penstock.broker import Broker, connect
-from penstock.client import BrokerClient
+from penstock.broker import Broker
+from penstock.connections import Connections
 from penstock.definition import Definition, Options, Place, task_name
 from penstock.errors import ConfigurationError
+from penstock.extensions import Extensions
+from penstock.gathering import as_completed, gather
 from penstock.handle import Handle
+from penstock.hooks import After, Before, OnError, OnRetry
 from penstock.keys import Priority, checked_queue
-from penstock.namespace import current_namespace
-from penstock.portal import Portal
+from penstock.lifespan import Lifespan, Setting
+from penstock.middleware import Middleware, Send
 from penstock.queue import Queue
 from penstock.retry import RetryPolicy
 from penstock.submission import Signature
 from penstock.task import AsyncTask, SyncTask, Task
-
-if TYPE_CHECKING:
-    from penstock.resource_client import ResourceClient
 
 __all__ = ["Penstock"]
 
@@ -72,18 +69,20 @@ class Penstock:
     `url` is the broker's, by default PENSTOCK_URL; `namespace` is part of every key, by default PENSTOCK_NAMESPACE,
     else the pod's own, else "default". Nothing connects before the first submission, and then once for each event
     loop; `async with app:` closes the connections at its end.
+
+    `lifespan` makes an async context manager that surrounds the use of the app in a process, `async with app:` as well
+    as a worker; what it yields is `app.state` meanwhile.
     """
 
-    def __init__(self, name: str, *, url: str | None = None, namespace: str | None = None) -> None:
+    def __init__(
+        self, name: str, *, url: str | None = None, namespace: str | None = None, lifespan: Setting | None = None
+    ) -> None:
         self.name = name
         self.definitions: dict[str, Definition] = {}
-        self._url = url
-        self._namespace = namespace
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, BrokerClient] = weakref.WeakKeyDictionary()
-        self._resources: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ResourceClient] = (
-            weakref.WeakKeyDictionary()
-        )
-        self._portal = Portal()
+        self.tasks: dict[str, Task[..., Any]] = {}
+        self.extensions = Extensions()
+        self.connections = Connections(url, namespace)
+        self.lifespan = Lifespan(lifespan)
 
     # --- registering ----------------------------------------------------------------------------------------------
 
@@ -121,7 +120,9 @@ class Penstock:
             fields.get("broadcast", False),
         )
         definition = self.definitions[name] = Definition(name, function, options)
-        return AsyncTask(definition, self) if definition.is_async else SyncTask(definition, self)
+        task = AsyncTask[P, Any](definition, self) if definition.is_async else SyncTask[P, Any](definition, self)
+        self.tasks[name] = task
+        return task
 
     @property
     def queues(self) -> list[str]:
@@ -130,89 +131,137 @@ class Penstock:
 
     # --- where it talks to ----------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def url(self) -> str:
         """The broker's URL."""
-        url = self._url or os.environ.get("PENSTOCK_URL")
-        if not url:
-            raise ConfigurationError("no broker: set PENSTOCK_URL or pass url= (redis://… or memory://)")
-        return url
+        return self.connections.url
 
-    @cached_property
+    @property
     def namespace(self) -> str:
         """The namespace whose queues these are."""
-        return self._namespace or current_namespace()
-
-    @cached_property
-    def _memory(self) -> Broker:
-        return connect(self.url, self.namespace)
+        return self.connections.namespace
 
     def broker(self) -> Broker:
         """A new connection to the broker (for memory://, the one that this app owns)."""
-        return self._memory if self.url.startswith("memory://") else connect(self.url, self.namespace)
+        return self.connections.broker()
 
-    def _client(self) -> BrokerClient:
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = BrokerClient(self.broker())
-        return self._clients[loop]
+    # --- extending ------------------------------------------------------------------------------------------------
 
-    async def _resource_client(self) -> ResourceClient:
-        from penstock.kube import Kube
-        from penstock.resource_client import ResourceClient
+    def add_middleware(self, middleware: Middleware) -> None:
+        """Surround sending and running every task with it, inside of those that were added before."""
+        self.extensions.middlewares.append(middleware)
 
-        loop = asyncio.get_running_loop()
-        if loop not in self._resources:
-            self._resources[loop] = ResourceClient(await Kube.connect(), self.namespace)
-        return self._resources[loop]
+    @property
+    def dependency_overrides(self) -> dict[Callable[..., Any], Callable[..., Any]]:
+        """What stands in for dependencies, by the functions that tasks depend on: for tests."""
+        return self.extensions.overrides
+
+    def before(self, hook: Before) -> Before:
+        """Call this before each attempt: `@app.before` on a function of the TaskContext."""
+        self.extensions.hooks.before.append(hook)
+        return hook
+
+    def after(self, hook: After) -> After:
+        """Call this after each success, with the TaskContext and the result as plain data."""
+        self.extensions.hooks.after.append(hook)
+        return hook
+
+    def on_error(self, hook: OnError) -> OnError:
+        """Call this after each failed attempt, with the TaskContext and the Failure."""
+        self.extensions.hooks.error.append(hook)
+        return hook
+
+    def on_retry(self, hook: OnRetry) -> OnRetry:
+        """Call this besides where there is another attempt, with the TaskContext, the Failure and the delay."""
+        self.extensions.hooks.retry.append(hook)
+        return hook
 
     # --- submitting -----------------------------------------------------------------------------------------------
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Submit one call, to the broker or as a resource."""
+        if self.extensions.middlewares:
+            [handle] = await self._through([call])
+            return handle
         if call.options.resource:
-            return await (await self._resource_client()).submit(call)
-        return await self._client().submit(call)
+            return await (await self.connections.resources()).submit(call)
+        return await self.connections.client().submit(call)
 
     def submit_sync(self, call: Signature[R]) -> Handle[R]:
         """Submit from sync code, through a loop in a thread of its own."""
-        return self._portal.run(self.submit(call), "await ….enqueue(…)")
+        return self.connections.portal.run(self.submit(call), "await ….enqueue(…)")
 
     async def enqueue_many(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """Submit many calls in few round trips. Handles come in the calls' order."""
         asked = list(calls)
-        if not asked:
+        return await self._through(asked) if self.extensions.middlewares else await self._send(asked)
+
+    async def _through(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
+        """Send them through the middlewares."""
+        send: Send = self._send
+        for middleware in reversed(self.extensions.middlewares):
+            send = partial(middleware.send, send=send)
+        return await send(calls)
+
+    async def _send(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
+        if not calls:
             return []
-        if all(call.options.resource for call in asked):
-            return await (await self._resource_client()).submit_many(asked)
-        if any(call.options.resource for call in asked):
+        if all(call.options.resource for call in calls):
+            return await (await self.connections.resources()).submit_many(calls)
+        if any(call.options.resource for call in calls):
             raise ConfigurationError("enqueue_many: some calls are resources and some aren't; submit them apart")
-        return await self._client().submit_many(asked)
+        return await self.connections.client().submit_many(calls)
+
+    def enqueue_many_sync(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
+        """The same from sync code."""
+        return self.connections.portal.run(self.enqueue_many(calls), "await app.enqueue_many(…)")
 
     def queue(self, name: str | None = None) -> Queue:
         """A queue of this namespace: to look into, pause, and see to its dead letters. Default: the app's own."""
-        return Queue(checked_queue(name or self.name), self._client().broker)
+        return Queue(checked_queue(name or self.name), lambda: self.connections.client().broker)
 
     def handle(self, id: str) -> Handle[Any]:
         """The handle of a task that was submitted elsewhere to the broker."""
-        return Handle(id, self._client())
+        return Handle(id, self.connections.tasks)
 
-    async def resource(self, name: str) -> Handle[Any]:
+    def resource(self, name: str) -> Handle[Any]:
         """The handle of a Task resource in this namespace."""
-        return Handle(name, await self._resource_client())
+        return Handle(name, self.connections.task_resources)
+
+    def as_completed(
+        self, handles: Iterable[Handle[R]], timeout: float | None = None
+    ) -> AsyncGenerator[Handle[R], None]:
+        """Each handle when its task has ended, however that was: `async for handle in app.as_completed(handles)`.
+        Raises ResultTimeout after `timeout` seconds."""
+        return as_completed(handles, timeout)
+
+    async def gather(self, handles: Iterable[Handle[R]], timeout: float | None = None) -> list[R]:
+        """Their results, in the handles' order. When all have ended: raises what the first failed one's raises."""
+        return await gather(handles, timeout)
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        """Await something of this app from sync code: `app.run(app.queue().depth())`. Inside a running event loop: a
+        clear error."""
+        return self.connections.portal.run(work, "await")
 
     # --- life -----------------------------------------------------------------------------------------------------
 
+    @property
+    def state(self) -> Any:
+        """What the lifespan yielded; None outside of it."""
+        return self.lifespan.state
+
     async def __aenter__(self) -> Penstock:
+        await self.lifespan.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.close()
+        try:
+            await self.lifespan.__aexit__(*exc)
+        finally:
+            if not self.lifespan.is_open:
+                await self.close()
 
     async def close(self) -> None:
         """Close this loop's connections."""
-        loop = asyncio.get_running_loop()
-        if (client := self._clients.pop(loop, None)) is not None:
-            await client.close()
-        if (resources := self._resources.pop(loop, None)) is not None:
-            await resources.close()
+        await self.connections.close()

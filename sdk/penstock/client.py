@@ -18,8 +18,9 @@ from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Receipt, Sent, Snapshot
 from penstock.envelope import Envelope
 from penstock.errors import QueueFull, UnknownTask
-from penstock.handle import Handle, TaskStatus
+from penstock.handle import Handle, Source, TaskStatus
 from penstock.outcome import Failure, Outcome
+from penstock.portal import Portal
 from penstock.status import Phase
 from penstock.stopping import stopped
 from penstock.submission import Signature
@@ -37,9 +38,14 @@ ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 class BrokerClient:
     """One event loop's way to the broker. Concurrent submissions share round trips."""
 
-    def __init__(self, broker: Broker, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, broker: Broker, clock: Callable[[], float] = time.time, *, source: Source | None = None
+    ) -> None:
+        """`source`: what handles use to follow their tasks; default: this client."""
         self.broker = broker
+        self.portal = Portal()
         self._clock = clock
+        self._source: Source = source or self
         self._sending: defaultdict[str, Batcher[Envelope, Receipt]] = defaultdict(
             partial(Batcher, broker.send, limit=BATCH)
         )
@@ -60,13 +66,13 @@ class BrokerClient:
     async def _submit(self, call: Signature[R], envelope: Envelope) -> Handle[R]:
         if call.definition.options.broadcast:
             await self.broker.broadcast(envelope)
-            return Handle(envelope.id, self, call.definition.returns)
+            return Handle(envelope.id, self._source, call.definition.returns)
         receipt: Receipt | None = await self._sending[envelope.queue](envelope)
         if receipt is not None and receipt.sent is Sent.FULL:
             receipt = await self._once_there_is_room(envelope)
         if receipt is None:
             raise await self._full(envelope.queue, [])
-        return Handle(receipt.id, self, call.definition.returns)
+        return Handle(receipt.id, self._source, call.definition.returns)
 
     async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
         """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull
@@ -116,8 +122,20 @@ class BrokerClient:
             if sent.sent is Sent.FULL:
                 receipt = None if refused else await self._once_there_is_room(envelope)
                 refused = receipt is None
-            found.append(Handle(receipt.id, self, call.definition.returns) if receipt else None)
+            found.append(Handle(receipt.id, self._source, call.definition.returns) if receipt else None)
         return found
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        """Queue calls that were made ready before, in their order. Those whose ids the broker knows are left as they
+        are. Raises QueueFull with the ids of those that were queued before."""
+        queued: list[str] = []
+        for envelope in envelopes:
+            receipt: Receipt | None = await self._sending[envelope.queue](envelope)
+            if receipt is not None and receipt.sent is Sent.FULL:
+                receipt = await self._once_there_is_room(envelope)
+            if receipt is None:
+                raise await self._full(envelope.queue, queued)
+            queued.append(receipt.id)
 
     async def _once_there_is_room(self, envelope: Envelope) -> Receipt | None:
         """What a full queue's settings ask for: hold the submitter back, or refuse (None)."""

@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["decode_call", "decode_value", "encode_call", "encode_value"]
+__all__ = ["NO_ARGUMENTS", "adapter", "decode_call", "decode_value", "encode_call", "encode_value"]
 
 
 def _beyond_json(value: object) -> object:
@@ -50,19 +50,30 @@ def _finite(value: object) -> bool:
 
 def decode_value(data: bytes, annotation: object = None) -> Any:
     """A result back: plain JSON, or converted where the function's return annotation says to what."""
-    if annotation is None:
-        return msgspec.json.decode(data)
-    return _adapter(annotation).validate_json(data)
+    converter = None if annotation is None else adapter(annotation)
+    return msgspec.json.decode(data) if converter is None else converter.validate_json(data)
 
 
-@lru_cache(maxsize=1024)
+def adapter(annotation: object) -> Any:
+    """pydantic's TypeAdapter of an annotation; None where pydantic doesn't know what that is."""
+    try:
+        return _known_adapter(annotation)
+    except TypeError:  # it can't be hashed
+        return _adapter(annotation)
+
+
 def _adapter(annotation: Any) -> Any:
-    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+    from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 
     try:
         return TypeAdapter(annotation, config=ConfigDict(val_json_bytes="base64"))  # as bytes were encoded
+    except (PydanticSchemaGenerationError, NameError):
+        return None
     except PydanticUserError:  # a model or dataclass brings a configuration of its own
         return TypeAdapter(annotation)
+
+
+_known_adapter = lru_cache(maxsize=1024)(_adapter)
 
 
 def encode_call(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:

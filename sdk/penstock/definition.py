@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args
 
-from penstock.context import TaskContext
+from penstock.arguments import Arguments
 from penstock.errors import ConfigurationError
 from penstock.keys import PRIORITIES, Priority, checked_queue
+from penstock.parameters import Parameters, parameters
 from penstock.retry import RetryPolicy
 
 __all__ = ["Definition", "Options", "Place", "located"]
@@ -98,58 +99,20 @@ class Definition:
         return self.options.run_in or ("loop" if self.is_async else "thread")
 
     @cached_property
-    def hints(self) -> dict[str, Any]:
-        """The annotations, resolved. Those that can't be (names under TYPE_CHECKING) count as absent."""
-        try:
-            return get_type_hints(self.function, include_extras=True)
-        except Exception:
-            return {}
+    def parameters(self) -> Parameters:
+        """What the function takes. Raises ConfigurationError for a dependency that can't be met."""
+        return parameters(self.function)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        """What is submitted of it."""
+        return Arguments(self.name, self.parameters)
 
     @cached_property
     def returns(self) -> object:
         """The return annotation, or None where there is none to convert by."""
-        annotation = self.hints.get("return")
+        annotation = self.parameters.types.get("return")
         return None if annotation in (None, type(None), Any) else annotation
-
-    @cached_property
-    def context_parameter(self) -> str | None:
-        """The parameter that gets the TaskContext."""
-        return next((name for name, hint in self.hints.items() if hint is TaskContext), None)
-
-    @cached_property
-    def _context_place(self) -> int:
-        return list(inspect.signature(self.function).parameters).index(self.context_parameter or "")
-
-    def arguments(
-        self, args: list[Any], kwargs: dict[str, Any], context: TaskContext
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """What to call the function with: what was submitted, and the context where it wants one."""
-        name = self.context_parameter
-        if name is None:
-            return args, kwargs
-        place = self._context_place
-        if place < len(args):
-            return [*args[:place], context, *args[place:]], kwargs
-        return args, {**kwargs, name: context}
-
-    @cached_property
-    def _signature(self) -> inspect.Signature:
-        signature = inspect.signature(self.function)
-        submitted = [p for name, p in signature.parameters.items() if name != self.context_parameter]
-        return signature.replace(parameters=submitted)
-
-    @cached_property
-    def _takes_nothing(self) -> bool:
-        return not self._signature.parameters
-
-    def check(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        """Raise the TypeError that the call itself would, before anything is sent."""
-        if not args and not kwargs and self._takes_nothing:
-            return
-        try:
-            self._signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}{self._signature}: {error}") from None
 
 
 def located(function: Callable[..., Any]) -> tuple[str, str]:

@@ -49,7 +49,8 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `retry`, `timeout` and `result_ttl` are None where the call set none: the worker then falls back to the
     task's declaration, the queue's resource and the defaults, in this order. `expires_at`: not started by then, it
-    never is. `key` is the concurrency key.
+    never is. `key` is the concurrency key. `shape` tells which version of the task's signature the arguments are for;
+    empty where there are none or nobody knows.
     """
 
     v: int = VERSION
@@ -69,6 +70,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     expires_at: float | None = None
     key: str | None = None
     unique: Unique | None = None
+    shape: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

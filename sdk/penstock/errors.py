@@ -2,6 +2,7 @@
 
 PenstockError
 ├── ConfigurationError      a setting, URL or declaration can't be used; nothing was sent
+├── BadArgument             an argument doesn't fit the task's signature or annotation; a TypeError, too
 ├── SubmissionError         the broker or the API server refused or could not be reached; safe to try again
 │   ├── NotConnected        nothing answers at the broker's or the API server's address
 │   ├── QueueFull           as many tasks wait as the queue's maxDepth allows
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "ApiRefused",
+    "BadArgument",
     "ConfigurationError",
     "NotConnected",
     "PenstockError",
@@ -42,6 +44,10 @@ class PenstockError(Exception):
 
 class ConfigurationError(PenstockError):
     """A setting, URL or declaration that can't work, found before anything was sent."""
+
+
+class BadArgument(PenstockError, TypeError):
+    """A call that the task can't be made with: the signature or an annotation refuses it. Nothing was sent."""
 
 
 class SubmissionError(PenstockError):

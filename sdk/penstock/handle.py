@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from penstock import codec
 from penstock.errors import ResultExpired, ResultTimeout, TaskCancelled, TaskFailed, TaskTimedOut
 from penstock.outcome import Failure, Outcome
+from penstock.portal import Portal
 from penstock.status import Phase
+from penstock.stopping import stopped
 
 __all__ = ["Handle", "Source", "TaskStatus"]
 
 R = TypeVar("R")
+STREAM_SECONDS = 0.25
 _TIMEOUTS = {"TimedOut", "DeadlineExceeded"}
 
 
@@ -30,7 +34,11 @@ class TaskStatus:
 
 
 class Source(Protocol):
-    """Where a task's record is kept: the broker, or a Task resource."""
+    """Where a task's record is kept: the broker, or a Task resource. `portal` is for sync callers."""
+
+    @property
+    def portal(self) -> Portal:
+        """The loop in which sync callers use it."""
 
     async def status(self, id: str) -> TaskStatus:
         """How it stands. Raises UnknownTask."""
@@ -54,12 +62,17 @@ class Handle(Generic[R]):
         return f"Handle({self.id!r})"
 
     async def status(self) -> TaskStatus:
-        """Phase, attempts, worker, progress and failure as of now."""
+        """Phase, attempts, worker, progress and failure as of now. Raises UnknownTask."""
         return await self._source.status(self.id)
 
     async def cancel(self) -> bool:
         """Cancel it, queued or running. Returns when that is recorded; False if it had ended already."""
         return await self._source.cancel(self.id)
+
+    async def wait(self, timeout: float | None = None) -> Phase:
+        """The phase that it ends in, however it ends. Raises ResultTimeout if it hasn't within `timeout` seconds,
+        ResultExpired if its record is gone."""
+        return (await self._outcome(timeout)).phase
 
     async def result(self, timeout: float | None = None) -> R:
         """What the function returned, awaited for up to `timeout` seconds.
@@ -67,6 +80,22 @@ class Handle(Generic[R]):
         Raises TaskFailed, TaskTimedOut or TaskCancelled as it ended, ResultTimeout if it hasn't, ResultExpired if
         its record is gone.
         """
+        return cast("R", _value(await self._outcome(timeout), self._returns))
+
+    async def stream(self, interval: float = STREAM_SECONDS) -> AsyncGenerator[TaskStatus, None]:
+        """How it stands, now and whenever that has changed, until it has ended; looks every `interval` seconds."""
+        ending = asyncio.create_task(self._source.wait(self.id))
+        told: TaskStatus | None = None
+        try:
+            while told is None or not told.phase.terminal:
+                if (status := await self.status()) != told:
+                    yield (told := status)
+                if not status.phase.terminal:
+                    await asyncio.wait([ending], timeout=interval)
+        finally:
+            await stopped(ending)
+
+    async def _outcome(self, timeout: float | None) -> Outcome:
         try:
             async with asyncio.timeout(timeout):
                 outcome = await self._source.wait(self.id)
@@ -74,7 +103,25 @@ class Handle(Generic[R]):
             raise ResultTimeout(f"{self.id} has no result after {timeout:g} s; it goes on") from None
         if outcome is None:
             raise ResultExpired(f"{self.id}: no record of it (any more); keep results longer with result_ttl=")
-        return cast("R", _value(outcome, self._returns))
+        return outcome
+
+    # --- for sync code: the same, and a clear error where an event loop would be blocked --------------------------
+
+    def status_sync(self) -> TaskStatus:
+        """See `status`."""
+        return self._source.portal.run(self.status(), "await handle.status()")
+
+    def cancel_sync(self) -> bool:
+        """See `cancel`."""
+        return self._source.portal.run(self.cancel(), "await handle.cancel()")
+
+    def wait_sync(self, timeout: float | None = None) -> Phase:
+        """See `wait`."""
+        return self._source.portal.run(self.wait(timeout), "await handle.wait()")
+
+    def result_sync(self, timeout: float | None = None) -> R:
+        """See `result`."""
+        return self._source.portal.run(self.result(timeout), "await handle.result()")
 
 
 def _value(outcome: Outcome, returns: object) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from penstock.broker import Broker
 from penstock.broker.messages import DeadLetter, Depth
@@ -16,39 +16,40 @@ BATCH = 500
 class Queue:
     """One queue of the app's namespace."""
 
-    def __init__(self, name: str, broker: Broker) -> None:
+    def __init__(self, name: str, reach: Callable[[], Broker]) -> None:
+        """`reach` gives the broker of the event loop that asks."""
         self.name = name
-        self._broker = broker
+        self._reach = reach
 
     async def depth(self) -> Depth:
         """What it holds."""
-        return (await self._broker.depth([self.name]))[self.name]
+        return (await self._reach().depth([self.name]))[self.name]
 
     async def pause(self) -> None:
         """Start no more of its tasks until `resume`. They are accepted and wait; what runs goes on. A TaskQueue
         resource of that name has the last word: set its spec.paused instead."""
-        await self._broker.pause(self.name, True)
+        await self._reach().pause(self.name, True)
 
     async def resume(self) -> None:
         """Start its tasks again."""
-        await self._broker.pause(self.name, False)
+        await self._reach().pause(self.name, False)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """The oldest of its dead letters, each with the reason."""
-        return await self._broker.dead_letters(self.name, limit)
+        return await self._reach().dead_letters(self.name, limit)
 
     async def replay(self, ids: Sequence[str] | None = None) -> int:
         """Run dead letters again from their first attempt, all unless `ids` says which. How many there were."""
         chosen = await self._all() if ids is None else list(ids)
-        return sum([await self._broker.replay(self.name, some) for some in _batches(chosen)])
+        return sum([await self._reach().replay(self.name, some) for some in _batches(chosen)])
 
     async def purge(self, ids: Sequence[str] | None = None) -> int:
         """Forget dead letters, all unless `ids` says which. How many there were."""
         chosen = await self._all() if ids is None else list(ids)
-        return sum([await self._broker.purge(self.name, some) for some in _batches(chosen)])
+        return sum([await self._reach().purge(self.name, some) for some in _batches(chosen)])
 
     async def _all(self) -> list[str]:
-        return [letter.id for letter in await self._broker.dead_letters(self.name, ALL)]
+        return [letter.id for letter in await self._reach().dead_letters(self.name, ALL)]
 
 
 def _batches(ids: Sequence[str]) -> list[Sequence[str]]:

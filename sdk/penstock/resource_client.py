@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from penstock import codec, telemetry
 from penstock.errors import ConfigurationError, ResultExpired, UnknownTask
-from penstock.handle import Handle, TaskStatus
+from penstock.handle import Handle, Source, TaskStatus
 from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
+from penstock.portal import Portal
 from penstock.report import TASKS
 from penstock.resources.kinds import API_VERSION
 from penstock.resources.task import Task
@@ -34,9 +35,12 @@ CONCURRENT_CREATES = 32
 class ResourceClient:
     """One event loop's way to a namespace's Tasks. A handle's id is the Task's name."""
 
-    def __init__(self, kube: Kube, namespace: str) -> None:
+    def __init__(self, kube: Kube, namespace: str, *, source: Source | None = None) -> None:
+        """`source`: what handles use to follow their Tasks; default: this client."""
+        self.portal = Portal()
         self._kube = kube
         self._namespace = namespace
+        self._source: Source = source or self
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Create one Task."""
@@ -46,7 +50,7 @@ class ResourceClient:
             manifest = task_manifest(call, telemetry.traceparent(span))
             name = await self.create(manifest)
             span.set_attribute("messaging.message.id", name)
-        return Handle(name, self, call.definition.returns)
+        return Handle(name, self._source, call.definition.returns)
 
     async def create(self, manifest: Manifest) -> str:
         """Create a Task from its manifest; its name."""

@@ -7,13 +7,24 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-__all__ = ["Retry", "RetryPolicy"]
+__all__ = ["Retry", "RetryPolicy", "Snooze"]
 
 
 class Retry(Exception):
     """Raised by a task to be tried again after `delay` seconds (None: by its backoff). It counts as an attempt."""
 
     def __init__(self, delay: float | None = None, reason: str = "the task asked for a retry") -> None:
+        super().__init__(reason)
+        self.delay = delay
+
+
+class Snooze(Exception):
+    """Raised by a task that can't do its work yet: it is run again after `delay` seconds, and this start of it costs no
+    attempt. Only its deadline ends that."""
+
+    def __init__(self, delay: float, reason: str = "the task snoozes") -> None:
+        if delay < 0:
+            raise ValueError(f"Snooze({delay!r}): use 0 or more seconds")
         super().__init__(reason)
         self.delay = delay
 

@@ -85,7 +85,7 @@ class Signature(Generic[R]):
     options: CallOptions = CallOptions()
 
     def __post_init__(self) -> None:
-        self.definition.check(self.args, self.kwargs)
+        self.definition.arguments.check(self.args, self.kwargs)
 
     @property
     def queue(self) -> str:
@@ -115,6 +115,7 @@ class Signature(Generic[R]):
             key=options.concurrency_key,
             unique=options.unique,
             traceparent=traceparent,
+            shape=self.definition.arguments.shape if self.args or self.kwargs else "",
         )
 
     def retry(self) -> RetryPolicy | None:

@@ -19,8 +19,8 @@ PAUSE = 0.02  # of a submitter whom Redis doesn't answer
 class Shop:
     """`nap` sleeps. `runs` counts how often each of them was started, `alive` how many run now."""
 
-    def __init__(self, url: str) -> None:
-        self.app = Penstock("shop", url=url, namespace="test")
+    def __init__(self, url: str, namespace: str = "test") -> None:
+        self.app = Penstock("shop", url=url, namespace=namespace)
         self.runs: Counter[int] = Counter()
         self.alive: Counter[int] = Counter()
         self.most_alive = 0  # of the same task at the same time

@@ -20,8 +20,7 @@ OTHER = Claimer("other", "other")
 
 @pytest.fixture
 async def shop(redis_url: str) -> AsyncIterator[Shop]:
-    shop = Shop(redis_url)
-    shop.app._namespace = f"test-{uuid.uuid4().hex[:8]}"
+    shop = Shop(redis_url, f"test-{uuid.uuid4().hex[:8]}")
     yield shop
     await shop.app.close()
 

@@ -84,7 +84,7 @@ def test_a_service_enqueues_with_the_secret(pool: Kubectl, images: dict[str, str
 def app(pool: Kubectl, monkeypatch: pytest.MonkeyPatch) -> Penstock:
     """The app as seen from outside the cluster: no broker, a kubeconfig."""
     monkeypatch.setenv("KUBECONFIG", str(Path(os.environ["PENSTOCK_E2E_KUBECONFIG"])))
-    monkeypatch.setitem(remote.app.__dict__, "namespace", pool.namespace)
+    monkeypatch.setitem(remote.app.connections.__dict__, "namespace", pool.namespace)
     return remote.app
 
 

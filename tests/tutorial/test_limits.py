@@ -349,7 +349,7 @@ async def test_a_limited_queue_keeps_its_order(app: Penstock) -> None:
     async def step(number: int) -> None:
         order.append(number)
 
-    await app._client().broker.configure("shop", QueueConfig(limits=Limits(concurrency=1)))
+    await app.broker().configure("shop", QueueConfig(limits=Limits(concurrency=1)))
     async with worker(app):
         handles = await app.enqueue_many(step.s(number) for number in range(8))
         for handle in handles:

@@ -32,9 +32,9 @@ async def serve(app: Penstock, settings: Settings) -> int:
     watch_supervisor(partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set))
     broker, kube = app.broker(), await Kube.connect()
     reporter = ApiReporter(kube, broker)
-    worker = Worker(app.definitions, broker, _worker_settings(app, settings), reporter)
+    worker = Worker(app.definitions, broker, _worker_settings(app, settings), reporter, app.extensions)
     try:
-        async with Health(worker, settings.port), reporter, worker:
+        async with Health(worker, settings.port), app.lifespan, reporter, worker:
             await worker.until(stop)
     finally:
         await broker.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from penstock.broker.protocol import Broker
 from penstock.errors import ConfigurationError
 
@@ -14,8 +17,9 @@ REDIS = (
 )
 
 
-def connect(url: str, namespace: str) -> Broker:
-    """The broker at `url`, for one namespace. Nothing is sent yet. Raises ConfigurationError."""
+def connect(url: str, namespace: str, clock: Callable[[], float] = time.time) -> Broker:
+    """The broker at `url`, for one namespace; memory:// goes by `clock`. Nothing is sent yet. Raises
+    ConfigurationError."""
     scheme = url.partition("://")[0]
     if scheme in REDIS:
         from penstock.broker.streams import StreamsBroker
@@ -24,6 +28,6 @@ def connect(url: str, namespace: str) -> Broker:
     if scheme == "memory":
         from penstock.broker.memory import MemoryBroker
 
-        return MemoryBroker(namespace)
+        return MemoryBroker(namespace, clock=clock)
     # It isn't shown: whatever it is, there may be a password in it.
     raise ConfigurationError(f"broker URL: use {', '.join(f'{known}://' for known in (*REDIS, 'memory'))}")

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -66,6 +67,40 @@ def worker(
     raise typer.Exit(code)
 
 
+@program.command()
+def dev(
+    app: Annotated[str, typer.Argument(help="MODULE:ATTRIBUTE, such as shop.tasks:app")],
+    url: Annotated[str, typer.Option(help="of a Redis; default: a broker in this process's memory")] = "",
+    concurrency: Annotated[int, typer.Option(min=1, help="tasks at a time")] = 16,
+    reload: Annotated[bool, typer.Option(help="start again when a Python file here has changed")] = True,
+) -> None:
+    """Run an app's tasks on this machine without Redis or cluster: type calls, see what becomes of them."""
+    if reload:
+        return _reloading()
+    from rich.console import Console
+
+    from penstock.cli.dev import DRAIN_SECONDS, develop
+    from penstock.worker import Settings
+
+    loaded = load_app(app)
+    settings = Settings(loaded.queues, concurrency, drain_seconds=DRAIN_SECONDS)
+
+    async def developed() -> None:
+        await develop(loaded, settings, url or None, Console(), stop_asked())
+
+    run(developed())
+
+
+def _reloading() -> None:
+    """The same command in a process that is replaced whenever a Python file changes."""
+    try:
+        from watchfiles import PythonFilter, run_process
+    except ImportError:
+        raise ConfigurationError("starting again needs watchfiles: pip install 'penstock[dev]', or --no-reload") from None
+    command = shlex.join([sys.executable, "-m", "penstock.cli", *sys.argv[1:], "--no-reload"])
+    run_process(".", target=command, target_type="command", watch_filter=PythonFilter())
+
+
 def _supervise(processes: int, drain_seconds: float) -> int:
     from penstock.worker.supervisor import Supervision, supervise
 
@@ -77,18 +112,14 @@ def _supervise(processes: int, drain_seconds: float) -> int:
 
 async def _work(app: Any, settings: Any) -> int:
     """Exit code 0 after a drain that was asked for, RECYCLED where the supervisor should start another."""
-    from penstock.worker import Worker
+    from penstock.serving import serving
     from penstock.worker.supervisor import RECYCLED, watch_supervisor
 
     stop = stop_asked()
     loop = asyncio.get_running_loop()
     watch_supervisor(partial(loop.call_soon_threadsafe, stop.set))
-    broker = app.broker()
-    try:
-        async with Worker(app.definitions, broker, settings) as worker:
-            await worker.until(stop)
-    finally:
-        await broker.close()
+    async with serving(app, settings) as worker:
+        await worker.until(stop)
     return 0 if stop.is_set() else RECYCLED
 
 

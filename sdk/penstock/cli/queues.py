@@ -27,7 +27,7 @@ async def opened(name: str, namespace: str) -> AsyncGenerator[Queue, None]:
         raise ConfigurationError("no broker: set PENSTOCK_URL (redis://…)")
     broker = connect(url, namespace or current_namespace())
     try:
-        yield Queue(checked_queue(name), broker)
+        yield Queue(checked_queue(name), lambda: broker)
     finally:
         await broker.close()
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextvars
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
+
+from msgspec import MsgspecError, Raw
 
 from penstock import codec
 from penstock.broker.messages import Begun
 from penstock.context import StopFlag, TaskContext
-from penstock.definition import Definition, located
+from penstock.definition import Definition
 from penstock.envelope import Envelope
+from penstock.errors import BadArgument
 from penstock.status import Phase
-from penstock.worker.child import Call
+from penstock.worker.execution import Execution, Places
 from penstock.worker.policy import Policy
-from penstock.worker.processes import Processes
-from penstock.worker.verdict import Ending, Raised, Returned, Stopped, TimedOut, ended_in_child
+from penstock.worker.verdict import EndedApart, Ending, Raised, Returned, Stopped, TimedOut, Unfit
 
-__all__ = ["Attempt", "Limit", "Places"]
+__all__ = ["Attempt", "Limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,6 @@ class Limit:
             return cls(timeout)
         left = max(0.0, deadline - now)
         return cls(left, deadline=True) if timeout is None or left <= timeout else cls(timeout)
-
-
-class Places(Protocol):
-    """Where functions run that aren't coroutines."""
-
-    threads: ThreadPoolExecutor
-    processes: Processes
 
 
 @dataclass(eq=False, slots=True)
@@ -67,7 +59,7 @@ class Attempt:
     _expired: bool = False
     _cancels: int = 0
     _running: asyncio.Task[Any] | None = None
-    _thread: concurrent.futures.Future[Any] | None = None
+    _execution: Execution | None = None
 
     def stop(self, why: Phase | None, reason: str) -> None:
         """Cancel it (Phase.CANCELLED) or prepare to hand it back (None)."""
@@ -87,7 +79,6 @@ class Attempt:
         """Run it to its end, in the caller's task: an attempt costs one."""
         if (stopped := self._asked()) is not None:
             return stopped
-        self.started = True
         self._running = asyncio.current_task()
         timer = self._timer()
         try:
@@ -150,35 +141,28 @@ class Attempt:
             await asyncio.wait([self.claim])
 
     async def vacated(self) -> None:
-        """Return when nothing of it runs any more. A thread can't be stopped: it keeps its place until it ends."""
-        if self._thread is not None and not self._thread.done():
-            await asyncio.wait([asyncio.wrap_future(self._thread)])
+        """Return when nothing of it runs any more."""
+        if self._execution is not None:
+            await self._execution.vacated()
 
     async def _call(self, places: Places) -> Ending:
-        definition = self.definition
+        definition, envelope = self.definition, self.envelope
         if definition is None:  # ruled out before it runs
-            raise LookupError(f"no task {self.envelope.task!r} here")
-        if definition.place == "process":
-            return ended_in_child(await places.processes.run(self._for_child(definition), self.tell))
-        args, kwargs = codec.decode_call(self.envelope.payload)
-        if definition.context_parameter is not None:
-            args, kwargs = definition.arguments(args, kwargs, self._context())
+            raise LookupError(f"no task {envelope.task!r} here")
         try:
-            if definition.is_async:
-                return Returned(codec.encode_value(await definition.function(*args, **kwargs)))
-            if definition.place == "loop":
-                return Returned(codec.encode_value(definition.function(*args, **kwargs)))
-            variables = contextvars.copy_context()
-            self._thread = places.threads.submit(variables.run, definition.function, *args, **kwargs)
-            return Returned(codec.encode_value(await asyncio.wrap_future(self._thread)))
-        except SystemExit as error:  # it would end the whole worker
-            raise RuntimeError(f"the task called sys.exit({error.code!r})") from error
+            values = definition.arguments.converted(envelope.payload)
+        except (BadArgument, MsgspecError) as error:
+            return Unfit(str(error), foreign=envelope.shape not in ("", definition.arguments.shape))
+        self.started = True
+        self._execution = Execution(definition, self.context, envelope.payload, values, places)
+        try:
+            result = await self._execution.result()
+        except EndedApart as apart:
+            return apart.ending
+        return Returned(bytes(result) if isinstance(result, Raw) else codec.encode_value(result))
 
-    def _context(self) -> TaskContext:
+    @property
+    def context(self) -> TaskContext:
+        """What the function is told of itself."""
         envelope = self.envelope
         return TaskContext(envelope.id, envelope.task, self.begun.attempts, _stop=self._flag, _tell=self.tell)
-
-    def _for_child(self, definition: Definition) -> Call:
-        module, qualname = located(definition.function)
-        envelope = self.envelope
-        return Call(module, qualname, envelope.id, envelope.task, self.begun.attempts, envelope.payload)

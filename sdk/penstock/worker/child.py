@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import logging
 import multiprocessing
@@ -15,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 from functools import cache, partial, reduce
 from queue import SimpleQueue
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +22,8 @@ from msgspec import Struct
 from penstock import codec
 from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition, Options
-from penstock.retry import Retry
+from penstock.retry import Retry, Snooze
+from penstock.worker.alone import called
 from penstock.worker.failure import described, lineage
 
 __all__ = ["HEAD", "Answer", "Call", "Died", "Error", "Progress", "Value", "decode", "frame", "serve"]
@@ -59,14 +59,15 @@ class Value(Struct, frozen=True, tag=True, tag_field="said"):
 
 
 class Error(Struct, frozen=True, tag=True, tag_field="said"):
-    """It raised. `lineage` are the qualified names of the exception's classes; `is_retry` if it was Retry."""
+    """It raised. `lineage` are the qualified names of the exception's classes; `wish` if it was Retry or
+    Snooze, after `delay` seconds."""
 
     type: str
     message: str
     traceback: str
     lineage: tuple[str, ...]
-    is_retry: bool = False
-    retry_delay: float | None = None
+    wish: Literal["", "retry", "snooze"] = ""
+    delay: float | None = None
 
 
 class Died(Struct, frozen=True, tag=True, tag_field="said"):
@@ -216,11 +217,8 @@ def _answer(call: Call, context: TaskContext) -> Value | Error:
 
 
 def _run(call: Call, context: TaskContext) -> object:
-    definition = _wanted(call)
-    args, kwargs = definition.arguments(*codec.decode_call(call.payload), context)
     try:
-        value = definition.function(*args, **kwargs)
-        return asyncio.run(value) if definition.is_async else value
+        return called(_wanted(call), call.payload, context)
     except _Terminated:
         raise
     except SystemExit as error:  # it would end the child, and count as a crash
@@ -229,13 +227,15 @@ def _run(call: Call, context: TaskContext) -> object:
 
 def _error(error: BaseException) -> Error:
     failure = described(error)
-    asked = error if isinstance(error, Retry) else None
+    wish: Literal["", "retry", "snooze"] = ""
+    if isinstance(error, Retry | Snooze):
+        wish = "retry" if isinstance(error, Retry) else "snooze"
     return Error(
         failure.type,
         failure.message,
         failure.traceback,
         # A script's own classes belong to a module of another name here than in the parent.
         tuple(name.replace("__mp_main__.", "__main__.") for name in lineage(type(error))),
-        asked is not None,
-        asked.delay if asked else None,
+        wish,
+        error.delay if isinstance(error, Retry | Snooze) else None,
     )

@@ -47,10 +47,15 @@ def running(envelope: Envelope, begun: Begun, now: float, worker: str) -> Standi
     return _standing(envelope, begun, now, (Phase.RUNNING, "Running", said), worker)
 
 
-def parked(envelope: Envelope, begun: Begun, now: float) -> Standing:
-    """Nobody here knows the task's name."""
-    said = f"no live worker knows the task {envelope.task!r}: it waits for one that does"
+def parked(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
+    """Nobody here can run it."""
+    said = f"{ruling.reason}: it waits for a worker that does"
     return _standing(envelope, begun, now, (Phase.QUEUED, "Parked", said))
+
+
+def snoozing(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
+    """It asked to be run again later."""
+    return _standing(envelope, begun, now, (ruling.phase, "Snoozed", f"run again in {ruling.delay:.0f} s, as it asked"))
 
 
 def retrying(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:

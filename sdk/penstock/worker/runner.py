@@ -15,12 +15,13 @@ from functools import partial
 
 import msgspec
 
-from penstock import telemetry
+from penstock import codec, telemetry
 from penstock.broker import Broker
 from penstock.broker.messages import Begun, Claimer, Delivery, Lease, Renewal, Verb, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
-from penstock.errors import PenstockError
+from penstock.errors import BadArgument, PenstockError
+from penstock.extensions import Extensions
 from penstock.outcome import Outcome
 from penstock.status import Phase
 from penstock.telemetry import Tracing
@@ -29,7 +30,7 @@ from penstock.worker.leases import Leases
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
 from penstock.worker.record import buried, recorded, tallied
-from penstock.worker.reporter import Reporter, parked, retrying, running
+from penstock.worker.reporter import Reporter, parked, retrying, running, snoozing
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
@@ -42,6 +43,7 @@ log = logging.getLogger("penstock.worker")
 WORTH_TELLING_SECONDS = 1.0
 # For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
+PARKED_SECONDS = 24 * 3600.0  # since it was due: no roll-out takes longer
 EARLY = 256  # cancellations that are remembered, should their task only just be on its way here
 
 
@@ -58,6 +60,7 @@ class Runner:
     processes: Processes
     reporter: Reporter
     policies: Policies
+    extensions: Extensions = field(default_factory=Extensions)
     tally: Tally = field(default_factory=Tally)
     delayed: Callable[[str], None] = lambda _: None  # hears of queues with a task that waits for its next attempt
     clock: Callable[[], float] = time.time
@@ -180,18 +183,32 @@ class Runner:
         return self._tracing is not Tracing.OFF and not (follow and not telemetry.sampled(parent))
 
     async def _run(self, attempt: Attempt) -> None:
-        ruling = self._rule(attempt, self._foregone(attempt) or await attempt.run(self))
+        ruling = await self._ruled(attempt)
         await attempt.claimed()
         self._settle(attempt, ruling, attempt.envelope.traceparent)
 
     async def _run_traced(self, attempt: Attempt) -> None:
         parent = attempt.envelope.traceparent or telemetry.derived(attempt.envelope.id)
         with attempt_span(attempt.envelope, attempt.begun, parent) as span:
-            ruling = self._rule(attempt, self._foregone(attempt) or await attempt.run(self))
+            ruling = await self._ruled(attempt)
             if ruling.failure is not None:
                 telemetry.failed(span, f"{ruling.failure.type}: {ruling.failure.message}")
         await attempt.claimed()
         self._settle(attempt, ruling, telemetry.traceparent(span) or parent)
+
+    async def _ruled(self, attempt: Attempt) -> Ruling:
+        """Run it, and tell the app's hooks how that went."""
+        hooks, foregone = self.extensions.hooks, self._foregone(attempt)
+        if hooks.before and foregone is None:
+            await hooks.told(hooks.before, attempt.context)
+        ruling = self._rule(attempt, foregone or await attempt.run(self))
+        if hooks.after and ruling.phase is Phase.SUCCEEDED:
+            await hooks.told(hooks.after, attempt.context, codec.decode_value(ruling.result or b"null"))
+        if hooks.error and ruling.failure is not None and ruling.phase is not Phase.CANCELLED:
+            await hooks.told(hooks.error, attempt.context, ruling.failure)
+        if hooks.retry and ruling.verb is Verb.RETRY:
+            await hooks.told(hooks.retry, attempt.context, ruling.failure, ruling.delay)
+        return ruling
 
     def _foregone(self, attempt: Attempt) -> Ending | None:
         """How it ends without being run at all, if so."""
@@ -205,7 +222,7 @@ class Runner:
         if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.attempts == 1:
             return Expired(begun.started_at - envelope.expires_at)
         if attempt.definition is None:
-            what = "parked for a worker that knows it" if begun.lease.nonce else "the broadcast is left out"
+            what = "kept for a worker that knows it" if begun.lease.nonce else "the broadcast is left out"
             log.warning("%s: no task %r here; %s", envelope.id, envelope.task, what)
             return Unknown(envelope.task)
         return None
@@ -214,7 +231,8 @@ class Runner:
         begun, definition = attempt.begun, attempt.definition
         limit = self.policies.config(begun.lease.queue).max_crashes
         options = definition.options if definition else None
-        by = Standards(begun.attempts, attempt.policy.retry, begun.crashes, limit, options)
+        patient = not self._overdue(attempt.envelope)
+        by = Standards(begun.attempts, attempt.policy.retry, begun.crashes, limit, options, patient)
         return rule(ending, by, self.random)
 
     # --- 3. settle and report -----------------------------------------------------------------------------------
@@ -245,9 +263,10 @@ class Runner:
     def _report_waiting(self, attempt: Attempt, ruling: Ruling) -> None:
         """A wait of less than a moment isn't worth a write: the next attempt says more."""
         if ruling.verb is Verb.PARK:
-            self.reporter.standing(attempt.envelope, parked(attempt.envelope, attempt.begun, self.clock()))
-        elif ruling.delay >= WORTH_TELLING_SECONDS and ruling.failure is not None:
-            standing = retrying(attempt.envelope, attempt.begun, self.clock(), ruling)
+            self.reporter.standing(attempt.envelope, parked(attempt.envelope, attempt.begun, self.clock(), ruling))
+        elif ruling.delay >= WORTH_TELLING_SECONDS:
+            said = retrying if ruling.verb is Verb.RETRY else snoozing
+            standing = said(attempt.envelope, attempt.begun, self.clock(), ruling)
             self.reporter.standing(attempt.envelope, standing)
 
     async def publish(self, attempt: Attempt) -> None:
@@ -265,13 +284,27 @@ class Runner:
     # --- from outside -----------------------------------------------------------------------------------------
 
     def wants(self, message: bytes) -> bool:
-        """Whether a parked message is for this worker: it knows the name, or may at least tell that time is up."""
+        """Whether a parked message is for this worker: it can run it, or may at least tell that time is up."""
         try:
             envelope = decode(message)
         except Undecodable:
             return True
         late = envelope.deadline is not None and envelope.deadline <= self.clock()
-        return late or envelope.task in self.tasks
+        return late or self._overdue(envelope) or self._fits(envelope)
+
+    def _fits(self, envelope: Envelope) -> bool:
+        definition = self.tasks.get(envelope.task)
+        if definition is None:
+            return False
+        try:
+            definition.arguments.converted(envelope.payload)
+        except (BadArgument, msgspec.MsgspecError):
+            return envelope.shape in ("", definition.arguments.shape)  # then it is wrong for good, and says so
+        return True
+
+    def _overdue(self, envelope: Envelope) -> bool:
+        """Whether a task has waited long enough for a worker of another version."""
+        return self.clock() - max(envelope.created_at, envelope.not_before or 0.0) > PARKED_SECONDS
 
     def cancel(self, id: str) -> None:
         """Somebody cancelled a task; if it runs here, stop it."""

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from penstock.broker.messages import Verb
 from penstock.definition import Options
+from penstock.errors import PenstockError
 from penstock.outcome import Failure
-from penstock.retry import Retry, RetryPolicy
+from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
 from penstock.worker.child import Answer, Error, Value
 from penstock.worker.failure import described, lineage, name_of
 
 __all__ = [
     "Died",
+    "EndedApart",
     "Ending",
     "Expired",
     "Raised",
@@ -24,6 +26,7 @@ __all__ = [
     "Standards",
     "Stopped",
     "TimedOut",
+    "Unfit",
     "ended_in_child",
     "rule",
 ]
@@ -49,7 +52,7 @@ class RaisedInChild:
 
     failure: Failure
     lineage: tuple[str, ...]
-    asked: Retry | None
+    asked: Retry | Snooze | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,14 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """Its arguments aren't what the function takes; `foreign` if they are for another version of it."""
+
+    problem: str
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Crashed:
     """It has killed too many workers to be begun again."""
 
@@ -96,20 +107,34 @@ class Expired:
     seconds: float
 
 
-Ending = Returned | Raised | RaisedInChild | TimedOut | Stopped | Unknown | Crashed | Died | Expired
+Ending = Returned | Raised | RaisedInChild | TimedOut | Stopped | Unknown | Unfit | Crashed | Died | Expired
 
 
-def ended_in_child(answer: Answer) -> Ending:
+class EndedApart(PenstockError):
+    """What middlewares see of a task that failed in a process of its own: the exception isn't rebuilt here."""
+
+    def __init__(self, ending: RaisedInChild | Died) -> None:
+        failure = ending.failure if isinstance(ending, RaisedInChild) else None
+        super().__init__(f"{failure.type}: {failure.message}" if failure else "its process died")
+        self.ending = ending
+
+
+def ended_in_child(answer: Answer) -> Returned | RaisedInChild | Died:
     """How a call in a child process ended."""
     match answer:
         case Value(data):
             return Returned(data)
         case Error():
             failure = Failure.bounded(answer.type, answer.message, answer.traceback, retryable=True)
-            asked = Retry(answer.retry_delay, answer.message) if answer.is_retry else None
-            return RaisedInChild(failure, answer.lineage, asked)
+            return RaisedInChild(failure, answer.lineage, _wish(answer))
         case _:
             return Died(answer.exitcode)
+
+
+def _wish(error: Error) -> Retry | Snooze | None:
+    if error.wish == "snooze":
+        return Snooze(error.delay or 0.0, error.message)
+    return Retry(error.delay, error.message) if error.wish == "retry" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +146,20 @@ class Ruling:
     delay: float = 0.0
     result: bytes | None = None
     failure: Failure | None = None
+    reason: str = ""  # why it is parked
 
 
 @dataclass(frozen=True, slots=True)
 class Standards:
-    """What an attempt is judged by: `attempts` starts of the function so far, `crashes` apart from them."""
+    """What an attempt is judged by: `attempts` starts of the function so far, `crashes` apart from them. `patient` if
+    it may still wait for a worker of another version."""
 
     attempts: int
     policy: RetryPolicy
     crashes: int = 0
     max_crashes: int = 3
     options: Options | None = None
+    patient: bool = True
 
 
 def rule(ending: Ending, by: Standards, random: Callable[[], float]) -> Ruling:
@@ -139,8 +167,10 @@ def rule(ending: Ending, by: Standards, random: Callable[[], float]) -> Ruling:
     match ending:
         case Returned(value):
             return Ruling(Verb.END, Phase.SUCCEEDED, result=value)
-        case Stopped() | Unknown():
+        case Stopped():
             return _from_outside(ending)
+        case Unknown() | Unfit():
+            return _elsewhere(ending, by)
         case Crashed() | Died():
             return _took_down(ending, by)
         case Expired() | TimedOut(deadline=True):
@@ -149,13 +179,15 @@ def rule(ending: Ending, by: Standards, random: Callable[[], float]) -> Ruling:
             failure = Failure.bounded("TimedOut", f"the attempt took longer than {seconds:g} s", retryable=True)
             return _again_or_dead(failure, by, by.policy.delay(by.attempts, random))
         case Raised(error):
-            asked = error if isinstance(error, Retry) else None
+            asked = error if isinstance(error, Retry | Snooze) else None
             return _raised(RaisedInChild(described(error), lineage(type(error)), asked), by, random)
         case RaisedInChild():
             return _raised(ending, by, random)
 
 
 def _raised(ending: RaisedInChild, by: Standards, random: Callable[[], float]) -> Ruling:
+    if isinstance(ending.asked, Snooze):
+        return Ruling(Verb.RELEASE, Phase.QUEUED, delay=ending.asked.delay)
     if ending.asked is None and _gives_up(ending.lineage, by.options):
         failure = Failure.bounded(ending.failure.type, ending.failure.message, ending.failure.traceback)
         return Ruling(Verb.END, Phase.FAILED, failure=failure)
@@ -173,12 +205,21 @@ def _gives_up(names: tuple[str, ...], options: Options | None) -> bool:
     return options.retry_on is not None and not any(name_of(kind) in names for kind in options.retry_on)
 
 
-def _from_outside(ending: Stopped | Unknown) -> Ruling:
-    if isinstance(ending, Unknown):
-        return Ruling(Verb.PARK, Phase.QUEUED)
+def _from_outside(ending: Stopped) -> Ruling:
     if ending.why is not Phase.CANCELLED:
         return Ruling(Verb.RELEASE, Phase.QUEUED)
     return Ruling(Verb.END, Phase.CANCELLED, failure=Failure.bounded("Cancelled", ending.reason))
+
+
+def _elsewhere(ending: Unknown | Unfit, by: Standards) -> Ruling:
+    """What this worker can't run, another may: one of the version that the task was submitted for. Not for ever."""
+    if isinstance(ending, Unknown):
+        kind, reason = "UnknownTask", f"no live worker knows the task {ending.task!r}"
+    else:
+        kind, reason = "BadArgument", ending.problem
+    if by.patient and (isinstance(ending, Unknown) or ending.foreign):
+        return Ruling(Verb.PARK, Phase.QUEUED, reason=reason)
+    return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=Failure.bounded(kind, reason))
 
 
 def _too_late(ending: Expired | TimedOut) -> Ruling:

@@ -17,6 +17,7 @@ from penstock.broker import Broker
 from penstock.broker.messages import Claimer, Signal
 from penstock.definition import Definition
 from penstock.errors import PenstockError, SubmissionError
+from penstock.extensions import Extensions
 from penstock.stopping import stopped
 from penstock.worker.attempt import Attempt
 from penstock.worker.intake import Intake
@@ -67,8 +68,17 @@ class Worker:
     """Use as `async with Worker(...)`: it works while inside, and drains on the way out."""
 
     def __init__(
-        self, tasks: Mapping[str, Definition], broker: Broker, settings: Settings, reporter: Reporter | None = None
+        self,
+        tasks: Mapping[str, Definition],
+        broker: Broker,
+        settings: Settings,
+        reporter: Reporter | None = None,
+        extensions: Extensions | None = None,
     ) -> None:
+        """Raises ConfigurationError for a task whose dependencies can't be met."""
+        extensions = extensions or Extensions()
+        for definition in tasks.values():
+            _ = definition.arguments
         self.settings = settings
         self.last_pulse = 0.0
         self.working = False
@@ -90,7 +100,9 @@ class Worker:
             self._processes,
             self._reporter,
             self._policies,
+            extensions,
             self.tally,
+            clock=extensions.clock,
         )
         self._intakes = {
             queue: Intake(broker, queue, order, settings.claimer, self.slots, self._runner)

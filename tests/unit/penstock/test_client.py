@@ -163,7 +163,7 @@ async def test_a_running_tasks_status_shows_its_progress(broker: MemoryBroker) -
 
 async def test_a_broadcast_is_queued_nowhere(broker: MemoryBroker) -> None:
     app = Penstock("mail", url="memory://")
-    app.__dict__["_memory"] = broker
+    app.connections.__dict__["_memory"] = broker
     task = app.task(name="mail.refresh", broadcast=True)(len)
     place, _ = await broker.broadcasts("mail", None)
     await task.enqueue([])

@@ -25,7 +25,7 @@ def broker() -> MemoryBroker:
 
 @pytest.fixture
 def queue(broker: MemoryBroker) -> Queue:
-    return Queue("mail", broker)
+    return Queue("mail", lambda: broker)
 
 
 async def bury(broker: MemoryBroker, *uniques: str) -> list[str]:

@@ -147,7 +147,7 @@ class TestErrors:
         assert found.message == "('it has', 1, 'and more')"
         assert found.traceback.splitlines()[1].endswith("in raises_unpicklable")  # nothing of ours above it
         assert found.lineage[:2] == (f"{calls.__name__}.Unpicklable", "builtins.Exception")
-        assert not found.is_retry
+        assert not found.wish
 
     async def test_that_cannot_be_shown_are_told_too(self, processes: Processes) -> None:
         assert (await error(processes, calls.raises_mute)).type == "Mute"
@@ -156,7 +156,7 @@ class TestErrors:
     @pytest.mark.parametrize("delay", [None, 2.5])
     async def test_may_ask_for_a_retry(self, processes: Processes, delay: float | None) -> None:
         found = await error(processes, calls.raises_retry, delay)
-        assert (found.is_retry, found.retry_delay, found.message) == (True, delay, "busy")
+        assert (found.wish, found.delay, found.message) == ("retry", delay, "busy")
 
     @pytest.mark.parametrize("function", [calls.leaves, calls.leaves_async])
     async def test_are_what_sys_exit_comes_to(self, processes: Processes, function: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from penstock import outcome as outcomes
 from penstock.broker.messages import Verb
 from penstock.definition import Options
 from penstock.outcome import Failure, Outcome
-from penstock.retry import Retry, RetryPolicy
+from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
 from penstock.worker import child
 from penstock.worker.failure import lineage
@@ -256,9 +256,14 @@ class TestInAProcessOfItsOwn:
 
     @pytest.mark.parametrize(("asked", "delay"), [(0.5, 0.5), (None, 10), (-1.0, 0)])
     def test_a_retry_is_one(self, asked: float | None, delay: float) -> None:
-        error = child.Error("Retry", "busy", "", lineage(Retry), is_retry=True, retry_delay=asked)
+        error = child.Error("Retry", "busy", "", lineage(Retry), wish="retry", delay=asked)
         ruling = rule(ended_in_child(error), Standards(1, POLICY, options=Options("shop", retry_on=())), lambda: 0.5)
         assert (ruling.phase, ruling.delay) == (Phase.RETRYING, delay)
+
+    def test_a_snooze_is_one(self) -> None:
+        error = child.Error("Snooze", "later", "", lineage(Snooze), wish="snooze", delay=9.0)
+        ruling = rule(ended_in_child(error), Standards(1, POLICY), lambda: 0.5)
+        assert (ruling.verb, ruling.phase, ruling.delay, ruling.failure) == (Verb.RELEASE, Phase.QUEUED, 9.0, None)
 
 
 class TestDescription:

@@ -1,4 +1,4 @@
-"""For tests: run a worker in this process, on the app's own broker."""
+"""A worker in this process, on the app's own broker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from penstock.app import Penstock
+from penstock.serving import serving
 from penstock.worker import Settings, Worker
 
 __all__ = ["worker"]
@@ -17,9 +18,5 @@ async def worker(
 ) -> AsyncGenerator[Worker, None]:
     """A worker that runs `app`'s tasks while the block lasts."""
     settings = Settings(app.queues, concurrency, lease_seconds, drain_seconds)
-    broker = app.broker()
-    try:
-        async with Worker(app.definitions, broker, settings) as running:
-            yield running
-    finally:
-        await broker.close()
+    async with serving(app, settings) as running:
+        yield running

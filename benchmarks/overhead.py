@@ -1,0 +1,77 @@
+"""What one `await task.enqueue(…)` costs a service beyond the bare round trip to Redis.
+
+    make overhead       →  medians of both and their difference, taken in turns on the same Redis
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.peers.record import Machine
+from benchmarks.peers.server import serve
+
+from penstock import Penstock
+from penstock.broker.streams.connection import Connection
+from penstock.process import run
+
+TURNS = 200
+CALLS = 50  # a turn
+OUT = Path("build/bench/overhead.json")
+BAR = 100.0  # µs
+
+app = Penstock("overhead", namespace="overhead")
+
+
+@app.task
+async def welcome(user: int, locale: str = "en") -> str:
+    """Something with arguments to be checked and encoded."""
+    return f"{user} {locale}"
+
+
+async def measured(url: str) -> dict[str, float]:
+    """µs of a round trip that does nothing, and of an enqueue; medians."""
+    bare = Connection(url)
+    shop = Penstock("overhead", url=url, namespace="overhead")
+    task = shop.task(name="overhead.welcome")(welcome.definition.function)
+    trips: list[float] = []
+    enqueues: list[float] = []
+    async with shop:
+        for _ in range(TURNS):
+            trips += await _timed(lambda: bare.command("PING"))
+            enqueues += await _timed(lambda: task.enqueue(42, locale="de"))
+    await bare.close()
+    trip, enqueue = statistics.median(trips), statistics.median(enqueues)
+    return {"round trip": trip, "enqueue": enqueue, "overhead": enqueue - trip}
+
+
+async def _timed(call: Callable[[], Awaitable[object]]) -> list[float]:
+    """µs of each, one after another."""
+    found: list[float] = []
+    for _ in range(CALLS):
+        began = time.perf_counter_ns()
+        await call()
+        found.append((time.perf_counter_ns() - began) / 1000)
+    return found
+
+
+def main() -> None:
+    """Measure, keep and tell."""
+    with tempfile.TemporaryDirectory(prefix="penstock-overhead-") as folder, serve(Path(folder)) as server:
+        found = run(measured(server.url))
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps({"machine": asdict(Machine.here()), "µs": found, "bar": BAR}, indent=2))
+    for name, us in found.items():
+        print(f"{name:12}{us:8.1f} µs")
+    verdict = "met" if found["overhead"] <= BAR else "missed"
+    print(f"{verdict}: overhead of a single enqueue ≤ {BAR:g} µs at the median ({TURNS * CALLS:,} calls)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""A task's arguments: they must fit its signature and its annotations, here when it is submitted, and become what the
+annotations say on the worker."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from penstock import codec
+from penstock.errors import BadArgument
+from penstock.parameters import Parameters
+
+__all__ = ["Arguments", "Values"]
+
+Values = tuple[Sequence[Any], dict[str, Any]]
+Apply = Callable[["_Rule", object], object]
+SHAPE_LENGTH = 8
+_PLAIN = (int, str, float, bool)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Those that one task takes."""
+
+    task: str
+    parameters: Parameters
+
+    def check(self, args: Sequence[object], kwargs: dict[str, Any]) -> None:
+        """Raise the TypeError that the call itself would, or a BadArgument, before anything is sent."""
+        self._fitted(args, kwargs, _Rule.checked)
+
+    def converted(self, payload: bytes) -> Values:
+        """What was submitted, as the annotations want it. Raises TypeError or BadArgument."""
+        return self._fitted(*codec.decode_call(payload), _Rule.converted)
+
+    def with_injected(self, values: Values, injected: dict[str, Any]) -> Values:
+        """What to call the function with: submitted values, and those of the parameters that nobody submits."""
+        given = self._bound(*values).arguments | injected
+        ordered = OrderedDict((name, given[name]) for name in self.parameters.whole.parameters if name in given)
+        whole = inspect.BoundArguments(self.parameters.whole, ordered)
+        return whole.args, whole.kwargs
+
+    @cached_property
+    def shape(self) -> str:
+        """A mark of the signature that submitters see, so that a worker can tell arguments for another version of it."""
+        return hashlib.sha256(str(self.parameters.submitted).encode()).hexdigest()[:SHAPE_LENGTH]
+
+    @cached_property
+    def _places(self) -> list[tuple[str, _Rule | None]]:
+        """Each parameter and how its values are checked; not at all where it takes anything."""
+        types = self.parameters.types
+        return [(name, _rule(types.get(name))) for name in self.parameters.submitted.parameters]
+
+    @cached_property
+    def _simple(self) -> range:
+        """How many values may be given by position alone; none where the signature has other kinds of parameters."""
+        declared = self.parameters.submitted.parameters.values()
+        if any(parameter.kind is not parameter.POSITIONAL_OR_KEYWORD for parameter in declared):
+            return range(0)
+        return range(sum(parameter.default is parameter.empty for parameter in declared), len(declared) + 1)
+
+    def _fitted(self, args: Sequence[Any], kwargs: dict[str, Any], apply: Apply) -> Values:
+        if not kwargs and len(args) in self._simple:  # the usual call, without the cost of binding it
+            pairs = zip(self._places, args, strict=False)
+            return [self._one(name, rule, value, apply) for (name, rule), value in pairs], kwargs
+        bound, rules = self._bound(args, kwargs), dict(self._places)
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = self._all(name, rules[name], value, apply)
+        return bound.args, bound.kwargs
+
+    def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        try:
+            return self.parameters.submitted.bind(*args, **kwargs)
+        except TypeError as error:
+            raise BadArgument(f"{self.task}{self.parameters.submitted}: {error}") from None
+
+    def _all(self, name: str, rule: _Rule | None, value: Any, apply: Apply) -> object:
+        """One value, or those of a parameter that takes many."""
+        match self.parameters.submitted.parameters[name].kind:
+            case inspect.Parameter.VAR_POSITIONAL:
+                return tuple(self._one(name, rule, one, apply) for one in value)
+            case inspect.Parameter.VAR_KEYWORD:
+                return {key: self._one(key, rule, one, apply) for key, one in value.items()}
+        return self._one(name, rule, value, apply)
+
+    def _one(self, name: str, rule: _Rule | None, value: object, apply: Apply) -> object:
+        if rule is None:
+            return value
+        try:
+            return apply(rule, value)
+        except ValueError as error:  # pydantic's is one
+            raise BadArgument(f"{self.task}: {name}: {_told(error)}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One parameter's: values of a `plain` type are fine as they are, pydantic sees to all others."""
+
+    plain: type | None
+    adapter: Any
+
+    def checked(self, value: object) -> object:
+        """The value itself, which is sent as it is. Raises ValidationError where it could never be converted."""
+        if type(value) is not self.plain:
+            self.adapter.validate_python(value)
+        return value
+
+    def converted(self, value: object) -> object:
+        """The value as the annotation wants it. Raises ValidationError."""
+        if type(value) is self.plain:
+            return value
+        return self.adapter.validate_json(msgspec.json.encode(value))
+
+
+def _rule(hint: object) -> _Rule | None:
+    if hint is None or hint is Any or hint is object or hint is inspect.Parameter.empty:
+        return None
+    adapter = codec.adapter(hint)
+    if adapter is None:
+        return None
+    return _Rule(hint if isinstance(hint, type) and hint in _PLAIN else None, adapter)
+
+
+def _told(error: ValueError) -> str:
+    """pydantic's message on one line, without its address."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(_problem(one) for one in errors(include_url=False, include_context=False))
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    value = repr(problem["input"])
+    shown = value if len(value) <= 80 else f"{value[:80]}…"
+    return f"{where}: {problem['msg']} (got {shown})" if where else f"{problem['msg']} (got {shown})"

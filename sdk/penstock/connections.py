@@ -1,0 +1,112 @@
+"""An app's connections: to the broker and the API server, one of each for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from penstock.broker import Broker, connect
+from penstock.client import BrokerClient
+from penstock.errors import ConfigurationError
+from penstock.handle import Source, TaskStatus
+from penstock.namespace import current_namespace
+from penstock.outcome import Outcome
+from penstock.portal import Portal
+
+if TYPE_CHECKING:
+    from penstock.resource_client import ResourceClient
+
+__all__ = ["Connections"]
+
+Loop = asyncio.AbstractEventLoop
+
+
+class _Reached:
+    """A Source that any event loop may use: each call goes through the client of the loop that makes it."""
+
+    def __init__(self, reach: Callable[[], Awaitable[Source]], portal: Portal) -> None:
+        self.portal = portal
+        self._reach = reach
+
+    async def status(self, id: str) -> TaskStatus:
+        """See Source."""
+        return await (await self._reach()).status(id)
+
+    async def wait(self, id: str) -> Outcome | None:
+        """See Source."""
+        return await (await self._reach()).wait(id)
+
+    async def cancel(self, id: str) -> bool:
+        """See Source."""
+        return await (await self._reach()).cancel(id)
+
+
+class Connections:
+    """Made when they are first needed. `url` and `namespace` as Penstock's. `clock` is that of submissions, and of
+    memory:// altogether."""
+
+    def __init__(
+        self, url: str | None, namespace: str | None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
+        self._url = url
+        self._namespace = namespace
+        self.portal = Portal()
+        self.tasks: Source = _Reached(self._client_here, self.portal)  # for handles, in whichever loop they are used
+        self.task_resources: Source = _Reached(self.resources, self.portal)
+        self._clients: WeakKeyDictionary[Loop, BrokerClient] = WeakKeyDictionary()
+        self._resources: WeakKeyDictionary[Loop, ResourceClient] = WeakKeyDictionary()
+
+    @cached_property
+    def url(self) -> str:
+        """The broker's. Raises ConfigurationError if there is none."""
+        url = self._url or os.environ.get("PENSTOCK_URL")
+        if not url:
+            raise ConfigurationError("no broker: set PENSTOCK_URL or pass url= (redis://… or memory://)")
+        return url
+
+    @cached_property
+    def namespace(self) -> str:
+        """The one whose queues these are."""
+        return self._namespace or current_namespace()
+
+    @cached_property
+    def _memory(self) -> Broker:
+        return connect(self.url, self.namespace, self._clock)
+
+    def broker(self) -> Broker:
+        """A new connection to the broker; for memory://, the only one."""
+        return self._memory if self.url.startswith("memory://") else connect(self.url, self.namespace)
+
+    def client(self) -> BrokerClient:
+        """This loop's client of the broker."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = BrokerClient(self.broker(), self._clock, source=self.tasks)
+        return self._clients[loop]
+
+    async def _client_here(self) -> BrokerClient:
+        return self.client()
+
+    async def resources(self) -> ResourceClient:
+        """This loop's client of the API server."""
+        from penstock.kube import Kube
+        from penstock.resource_client import ResourceClient
+
+        loop = asyncio.get_running_loop()
+        if loop not in self._resources:
+            self._resources[loop] = ResourceClient(await Kube.connect(), self.namespace, source=self.task_resources)
+        return self._resources[loop]
+
+    async def close(self) -> None:
+        """Close this loop's."""
+        loop = asyncio.get_running_loop()
+        if (client := self._clients.pop(loop, None)) is not None:
+            await client.close()
+        if (resources := self._resources.pop(loop, None)) is not None:
+            await resources.close()

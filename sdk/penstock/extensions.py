@@ -1,0 +1,24 @@
+"""What an app adds to how its tasks are sent and run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.hooks import Hooks
+from penstock.middleware import Middleware
+
+__all__ = ["Extensions"]
+
+
+@dataclass(slots=True)
+class Extensions:
+    """`middlewares`: the first is the outermost. `overrides`: functions that stand in for dependencies. `clock`: the
+    worker's, by which deadlines and times of tasks go."""
+
+    middlewares: list[Middleware] = field(default_factory=list)
+    hooks: Hooks = field(default_factory=Hooks)
+    overrides: dict[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time

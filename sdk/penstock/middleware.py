@@ -1,0 +1,30 @@
+"""What surrounds every task of an app, when it is sent and when it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from penstock.context import TaskContext
+from penstock.handle import Handle
+from penstock.submission import Signature
+
+__all__ = ["Middleware"]
+
+Send = Callable[[Sequence[Signature[Any]]], Awaitable[list[Handle[Any]]]]
+Execute = Callable[[], Awaitable[object]]
+
+
+class Middleware:
+    """A base that changes nothing: override one method or both. `app.add_middleware(...)` adds it; the first that was
+    added is the outermost."""
+
+    async def send(self, calls: Sequence[Signature[Any]], send: Send) -> list[Handle[Any]]:
+        """Around sending; a single `enqueue` is a sequence of one. Call `send` with these calls or others, and return a
+        handle for each."""
+        return await send(calls)
+
+    async def execute(self, context: TaskContext, execute: Execute) -> object:
+        """Around running the function, within the attempt's time. `execute` returns its result or raises what it
+        raises (EndedApart for a process of its own); what this returns is the task's result."""
+        return await execute()

@@ -1,0 +1,133 @@
+"""Transactional enqueue: a task is sent if, and only if, the transaction commits that asked for it.
+
+`outbox.enqueue(session, task.s(42))` writes the call into a table of the session's own database; a relay sends what is
+committed and deletes it then. A relay that dies in between sends it again: ids are made by `enqueue`, and the broker
+takes each once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, Table, delete, event, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session, registry
+
+from penstock import telemetry
+from penstock.app import Penstock
+from penstock.envelope import Envelope, decode, encode
+from penstock.errors import ConfigurationError, PenstockError
+from penstock.handle import Handle
+from penstock.stopping import stopped
+from penstock.submission import Signature
+
+__all__ = ["Outbox"]
+
+log = logging.getLogger("penstock")
+R = TypeVar("R")
+BATCH = 100
+LOOK_SECONDS = 1.0  # for what other processes have committed
+
+
+class Outbox:
+    """The calls of one app that wait for their commit, in a table that belongs to `metadata`, where migrations find
+    it."""
+
+    def __init__(self, app: Penstock, metadata: MetaData | None = None, *, table: str = "penstock_outbox") -> None:
+        self.app = app
+        self.metadata = metadata if metadata is not None else MetaData()
+        self.table = Table(
+            table,
+            self.metadata,
+            Column("id", Integer, primary_key=True, autoincrement=True),
+            Column("envelope", LargeBinary, nullable=False),
+        )
+        self._row: type[Any] = type("Waiting", (), {})
+        registry(metadata=self.metadata).map_imperatively(self._row, self.table)
+        self._relays: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+
+    # --- in the transaction ---------------------------------------------------------------------------------------
+
+    def enqueue(self, session: Session | AsyncSession, call: Signature[R]) -> Handle[R]:
+        """Ask for a task in the session's transaction; its handle, of use once that has committed."""
+        if call.options.resource or call.definition.options.broadcast:
+            raise ConfigurationError("an outbox sends to queues: it takes no resource= and no broadcast tasks")
+        envelope = call.envelope(time.time(), telemetry.current())
+        row = self._row()
+        row.envelope = encode(envelope)
+        session.add(row)
+        sync = session.sync_session if isinstance(session, AsyncSession) else session
+        event.listen(sync, "after_commit", self._committed, once=True)
+        return Handle(envelope.id, self.app.connections.tasks, call.definition.returns)
+
+    def _committed(self, session: Session) -> None:
+        """Wake this process's relays; from whichever thread."""
+        for event_, loop in list(self._relays.items()):
+            loop.call_soon_threadsafe(event_.set)
+
+    # --- the relay ------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def relaying(self, engine: Engine | AsyncEngine) -> AsyncGenerator[None, None]:
+        """Send what is committed while the block lasts: at once what this process commits, within a second what others
+        do. Several relays may run beside each other."""
+        committed = asyncio.Event()
+        self._relays[committed] = asyncio.get_running_loop()
+        relay = asyncio.create_task(self._relay(engine, committed), name="penstock-outbox")
+        try:
+            yield
+        finally:
+            del self._relays[committed]
+            await stopped(relay)
+
+    async def _relay(self, engine: Engine | AsyncEngine, committed: asyncio.Event) -> None:
+        while True:
+            committed.clear()
+            try:
+                while await self.send_committed(engine) == BATCH:
+                    pass
+            except (PenstockError, SQLAlchemyError, OSError) as error:
+                log.warning("outbox %s: couldn't send, trying again: %s", self.table.name, error)
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await committed.wait()
+            except TimeoutError:
+                pass
+
+    async def send_committed(self, engine: Engine | AsyncEngine) -> int:
+        """Send the oldest of what is committed, and delete it then; how many that were, at most 100. What another relay
+        has in hand is left to it where the database can tell (PostgreSQL, MySQL)."""
+        if isinstance(engine, AsyncEngine):
+            async with engine.begin() as connection:
+                found = await connection.run_sync(self._taken)
+                await self._send([envelope for _, envelope in found])
+                await connection.run_sync(self._forget, [id for id, _ in found])
+            return len(found)
+        return await asyncio.to_thread(self._send_from_thread, engine, asyncio.get_running_loop())
+
+    def _send_from_thread(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> int:
+        with engine.begin() as connection:
+            found = self._taken(connection)
+            asyncio.run_coroutine_threadsafe(self._send([envelope for _, envelope in found]), loop).result()
+            self._forget(connection, [id for id, _ in found])
+        return len(found)
+
+    def _taken(self, connection: Connection) -> list[tuple[int, Envelope]]:
+        columns = self.table.c
+        waiting = select(columns.id, columns.envelope).order_by(columns.id).limit(BATCH)
+        rows = connection.execute(waiting.with_for_update(skip_locked=True))
+        return [(id, decode(envelope)) for id, envelope in rows]
+
+    def _forget(self, connection: Connection, ids: Sequence[int]) -> None:
+        if ids:
+            connection.execute(delete(self.table).where(self.table.c.id.in_(ids)))
+
+    async def _send(self, envelopes: Sequence[Envelope]) -> None:
+        if envelopes:
+            await self.app.connections.client().send(envelopes)

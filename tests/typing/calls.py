@@ -1,0 +1,82 @@
+"""What must type-check, and what must not: checked by mypy (an unused `type: ignore` is an error) and by pyright (see
+pyrightconfig.json), never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, assert_type
+
+from penstock import Depends, Handle, Penstock, TaskContext
+from penstock.submission import Signature
+
+app = Penstock("shop")
+
+
+async def connection() -> AsyncIterator[int]:
+    yield 1
+
+
+def file() -> Iterator[bytes]:
+    yield b""
+
+
+async def user() -> str:
+    return ""
+
+
+def number() -> float:
+    return 1.0
+
+
+@app.task
+async def send(
+    to: str,
+    times: int = 1,
+    *,
+    line: int = Depends(connection),
+    attached: bytes = Depends(file),
+    by: str = Depends(user),
+    rate: float = Depends(number),
+    context: TaskContext = TaskContext(),
+) -> list[str]:
+    return [to] * times
+
+
+@app.task(queue="mail", max_attempts=3)
+def count(words: str) -> int:
+    return len(words)
+
+
+@app.task
+async def annotated(words: str, by: Annotated[str, Depends(user)] = "") -> None: ...
+
+
+async def right() -> None:
+    handle = await send.enqueue("me", times=2)
+    assert_type(handle, Handle[list[str]])
+    assert_type(await handle.result(timeout=1), list[str])
+    assert_type(count.enqueue_sync("a").result_sync(), int)
+    assert_type(await count.options(priority="high", delay=5).enqueue("a"), Handle[int])
+    assert_type(count.s("a"), Signature[int])
+    assert_type(await app.enqueue_many(count.s(word) for word in "ab"), list[Handle[int]])
+    assert_type(await app.gather([handle]), list[list[str]])
+    async for done in app.as_completed([handle]):
+        assert_type(done, Handle[list[str]])
+    assert_type(count("here"), int)
+    assert_type(await send("here"), list[str])
+    await annotated.enqueue("a")
+
+
+async def wrong() -> None:
+    await send.enqueue(1)  # type: ignore[arg-type]
+    await send.enqueue()  # type: ignore[call-arg]
+    await send.enqueue("me", tims=2)  # type: ignore[call-arg]
+    await count.options(priority="urgent").enqueue("a")  # type: ignore[arg-type]
+    count.options(dealy=1)  # type: ignore[call-arg]
+    count.s(2)  # type: ignore[arg-type]
+    words: str = await (await count.enqueue("a")).result()  # type: ignore[assignment]
+    del words
+
+
+@app.task
+async def mistaken(to: str, line: str = Depends(connection)) -> None: ...  # type: ignore[assignment]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from penstock import BadArgument, Penstock, TaskContext
+from penstock.cli.dev import Journal, typed
+from penstock.testing import sandbox
+
+
+@pytest.fixture
+def app() -> Penstock:
+    app = Penstock("shop")
+
+    @app.task
+    async def greet(name: str, times: int = 1, loud: bool = False) -> str:
+        return name * times
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("line", "args", "kwargs"),
+    [
+        ("shop.greet you", ["you"], {}),
+        ("greet 'you all' 2", ["you all", 2], {}),
+        ("greet you times=3 loud=true", ["you"], {"times": 3, "loud": True}),
+        ("greet a=b", ["a=b"], {}),
+    ],
+)
+async def test_a_line_is_a_call(app: Penstock, line: str, args: list[object], kwargs: dict[str, object]) -> None:
+    with sandbox(app) as box:
+        if line == "greet a=b":
+            with pytest.raises(BadArgument, match="unexpected keyword argument 'a'|missing a required"):
+                await typed(app, line)
+        else:
+            await typed(app, line)
+            box.assert_enqueued(app.tasks["shop.greet"], args=args, kwargs=kwargs)
+
+
+async def test_an_empty_line_is_nothing(app: Penstock) -> None:
+    with sandbox(app) as box:
+        await typed(app, "\n")
+        assert box.enqueued == []
+
+
+async def test_what_is_not_there_is_told_with_what_is(app: Penstock) -> None:
+    with pytest.raises(BadArgument, match=r"no task 'gret'; there are shop\.greet"):
+        await typed(app, "gret you")
+
+
+def journal() -> tuple[Journal, io.StringIO]:
+    said = io.StringIO()
+    return Journal(Console(file=said, width=200)), said
+
+
+async def test_each_attempt_is_a_line() -> None:
+    told, said = journal()
+
+    async def fine() -> object:
+        return "x" * 300
+
+    assert await told.execute(TaskContext(task="shop.greet", attempt=2), fine) == "x" * 300
+    assert re.search(r"✓ shop\.greet \(attempt 2\) 'x{199}…\s+\d+ ms", said.getvalue())
+
+
+async def test_a_failure_is_one_too() -> None:
+    told, said = journal()
+
+    async def broken() -> object:
+        raise ValueError("no such user")
+
+    with pytest.raises(ValueError, match="no such user"):
+        await told.execute(TaskContext(task="shop.greet"), broken)
+    assert "✗ shop.greet ValueError: no such user" in said.getvalue()

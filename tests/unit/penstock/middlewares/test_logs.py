@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import logging
+from itertools import count
+
+import pytest
+
+from penstock import TaskContext
+from penstock.middlewares import Logging
+
+CONTEXT = TaskContext(id="shop/1", task="shop.f", attempt=2)
+
+
+def clock() -> float:
+    return next(TICKS)
+
+
+TICKS = count(0.0, 0.25)
+
+
+async def fine() -> object:
+    return 7
+
+
+async def broken() -> object:
+    raise ValueError("no such user")
+
+
+async def test_an_attempt_is_a_line_at_its_start_and_at_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert await Logging(clock=clock).execute(CONTEXT, fine) == 7
+    assert caplog.messages == [
+        "shop.f shop/1: attempt 2 starts",
+        "shop.f shop/1: attempt 2 succeeded after 0.250 s",
+    ]
+
+
+async def test_a_failure_is_a_warning_with_its_message(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ValueError, match="no such user"):
+        await Logging(logging.DEBUG, clock=clock).execute(CONTEXT, broken)
+    [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert record.getMessage() == "shop.f shop/1: attempt 2 after 0.250 s: ValueError: no such user"
