@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, StrEnum
 from functools import lru_cache
 
@@ -119,10 +119,23 @@ def start(
     step: Step, attributes: Mapping[str, str | int], *, parent: str | None = None, at: float | None = None
 ) -> Span:
     """A span of the task under `parent` (a traceparent; None: under whatever is current). The caller ends it."""
-    name = f"{step} {attributes['messaging.destination.name']}"
-    return _tracer(trace.get_tracer_provider()).start_span(
-        name, parse(parent), _KINDS[step], attributes, start_time=None if at is None else _ns(at)
-    )
+    name, begins = f"{step} {attributes['messaging.destination.name']}", None if at is None else _ns(at)
+    provider = trace.get_tracer_provider()
+    begin, above = _begin(provider), _span_context(parent)
+    if begin is not None and above is not None and above.trace_flags.sampled:
+        return begin(name, _KINDS[step], attributes, above, begins)
+    return _tracer(provider).start_span(name, parse(parent), _KINDS[step], attributes, start_time=begins)
+
+
+# Name, kind, attributes, a sampled parent and the start in ns.
+Begin = Callable[[str, SpanKind, Mapping[str, str | int], SpanContext, int | None], Span]
+
+
+@lru_cache(maxsize=4)
+def _begin(provider: TracerProvider) -> Begin | None:
+    """How our own provider makes spans for a third of the price; see `quiet_span`."""
+    found: Begin | None = getattr(provider, "begin", None)
+    return found if _tracing(provider) is Tracing.FOLLOW else None
 
 
 def record(
@@ -144,7 +157,10 @@ class Tracing(Enum):
 
 def tracing() -> Tracing:
     """What the provider that is set now makes of spans: without one, a task spends nothing on them."""
-    provider = trace.get_tracer_provider()
+    return _tracing(trace.get_tracer_provider())
+
+
+def _tracing(provider: TracerProvider) -> Tracing:
     if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider):
         return Tracing.OFF
     return Tracing.FOLLOW if type(getattr(provider, "sampler", None)).__name__ in _FOLLOWING else Tracing.ASK
@@ -183,7 +199,6 @@ def traceparent(span: Span) -> str | None:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
-@lru_cache(maxsize=1024)  # the spans of one attempt, and the tasks of one batch, have the same parent
 def parse(traceparent: str | None) -> Context | None:
     """The context to start a child in. None for none, and for what isn't a traceparent (as W3C asks)."""
     context = _span_context(traceparent)
@@ -196,6 +211,7 @@ def trace_id(traceparent: str | None) -> str | None:
     return f"{context.trace_id:032x}" if context else None
 
 
+@lru_cache(maxsize=1024)  # the spans of one attempt, and the tasks of one batch, have the same parent
 def _span_context(traceparent: str | None) -> SpanContext | None:
     match = _TRACEPARENT.fullmatch(traceparent or "")
     if match is None or match["version"] == "ff" or (match["version"] == "00" and match["more"]):
