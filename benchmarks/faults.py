@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -38,7 +38,8 @@ LEASE_SECONDS = 3.0
 CONCURRENCY = 20
 WORKERS = 4
 TASK_SECONDS = (0.0, 0.04)  # uniform
-KILL_SECONDS = (0.1, 0.7)  # between two kills, uniform
+LOOK_SECONDS = (0.02, 0.2)  # between two looks at how far it is, and two kills; uniform
+LAST_KILL = 0.9  # of the tasks
 PATIENCE_SECONDS = 600.0
 
 app = Penstock("faults", namespace=NAMESPACE)
@@ -143,12 +144,14 @@ async def submit(count: int) -> list[str]:
 
 
 def hunt(crew: Crew, outcomes: Outcomes, tasks: int, kills: int) -> None:
-    """Kill at random moments, then wait for the last outcome."""
+    """Kill at random moments of the work, however fast that goes, then wait for the last outcome."""
+    moments = deque(sorted(random.uniform(0, LAST_KILL * tasks) for _ in range(kills)))
     until = time.monotonic() + PATIENCE_SECONDS
     while len(outcomes.written) < tasks and time.monotonic() < until:
         crew.fill()
-        outcomes.read(random.uniform(*KILL_SECONDS))
-        if len(crew.killed) < kills:
+        outcomes.read(random.uniform(*LOOK_SECONDS))
+        if moments and len(outcomes.written) >= moments[0]:
+            moments.popleft()
             crew.kill_one()
     outcomes.read(1.0)
 
