@@ -1,11 +1,10 @@
 """What one `await task.enqueue(…)` costs a service beyond the bare round trip to Redis.
 
-    make overhead       →  medians of both and their difference, taken in turns on the same Redis
+make overhead       →  medians of both and their difference, taken in turns on the same Redis
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import statistics
 import tempfile

@@ -49,7 +49,7 @@ class Arguments:
 
     @cached_property
     def shape(self) -> str:
-        """A mark of the signature that submitters see, so that a worker can tell arguments for another version of it."""
+        """A mark of the signature that submitters see: tells arguments that are for another version of it."""
         return hashlib.sha256(str(self.parameters.submitted).encode()).hexdigest()[:SHAPE_LENGTH]
 
     @cached_property

@@ -38,9 +38,7 @@ ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 class BrokerClient:
     """One event loop's way to the broker. Concurrent submissions share round trips."""
 
-    def __init__(
-        self, broker: Broker, clock: Callable[[], float] = time.time, *, source: Source | None = None
-    ) -> None:
+    def __init__(self, broker: Broker, clock: Callable[[], float] = time.time, *, source: Source | None = None) -> None:
         """`source`: what handles use to follow their tasks; default: this client."""
         self.broker = broker
         self.portal = Portal()

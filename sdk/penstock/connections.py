@@ -50,9 +50,7 @@ class Connections:
     """Made when they are first needed. `url` and `namespace` as Penstock's. `clock` is that of submissions, and of
     memory:// altogether."""
 
-    def __init__(
-        self, url: str | None, namespace: str | None, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, url: str | None, namespace: str | None, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._url = url
         self._namespace = namespace

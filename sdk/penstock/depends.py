@@ -68,7 +68,7 @@ def _dependency(mark: object, hint: object) -> Dependency | None:
     fastapi = sys.modules.get("fastapi.params")
     if fastapi is None or not isinstance(mark, fastapi.Depends):
         return None
-    named = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    named: Any = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     return Dependency(mark.dependency or named, mark.use_cache)
 
 

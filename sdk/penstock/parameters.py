@@ -67,7 +67,7 @@ def provider(function: Callable[..., Any], *, cached: bool = True, path: Path = 
 
 def _needs(function: Callable[..., Any], path: Path) -> Iterator[Need]:
     types = hints(function)
-    for name, parameter in inspect.signature(function).parameters.items():
+    for name, parameter in _signature(function).parameters.items():
         hint = types.get(name)
         if hint is TaskContext:
             yield Need(name)
@@ -78,7 +78,7 @@ def _needs(function: Callable[..., Any], path: Path) -> Iterator[Need]:
 def _check_rest(function: Callable[..., Any], met: set[str], path: Path) -> None:
     """A dependency's other parameters must have defaults: nobody submits arguments for it."""
     types = hints(function)
-    for name, parameter in inspect.signature(function).parameters.items():
+    for name, parameter in _signature(function).parameters.items():
         where = f"{_told(path)}: its parameter {name!r}"
         if name in met or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
@@ -88,6 +88,13 @@ def _check_rest(function: Callable[..., Any], met: set[str], path: Path) -> None
             )
         if parameter.default is parameter.empty:
             raise ConfigurationError(f"{where} is filled by nobody; give it a default, a Depends(…) or a TaskContext")
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except ValueError:  # some of those written in C don't tell; nobody could fill their parameters anyway
+        return inspect.Signature()
 
 
 def _told(path: Path) -> str:

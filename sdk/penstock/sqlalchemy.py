@@ -12,11 +12,10 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, Table, delete, event, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, registry
 
 from penstock import telemetry
@@ -26,6 +25,9 @@ from penstock.errors import ConfigurationError, PenstockError
 from penstock.handle import Handle
 from penstock.stopping import stopped
 from penstock.submission import Signature
+
+if TYPE_CHECKING:  # at run time it needs greenlet, which users of sync engines haven't
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 __all__ = ["Outbox"]
 
@@ -62,7 +64,7 @@ class Outbox:
         row = self._row()
         row.envelope = encode(envelope)
         session.add(row)
-        sync = session.sync_session if isinstance(session, AsyncSession) else session
+        sync = session if isinstance(session, Session) else session.sync_session
         event.listen(sync, "after_commit", self._committed, once=True)
         return Handle(envelope.id, self.app.connections.tasks, call.definition.returns)
 
@@ -103,13 +105,13 @@ class Outbox:
     async def send_committed(self, engine: Engine | AsyncEngine) -> int:
         """Send the oldest of what is committed, and delete it then; how many that were, at most 100. What another relay
         has in hand is left to it where the database can tell (PostgreSQL, MySQL)."""
-        if isinstance(engine, AsyncEngine):
-            async with engine.begin() as connection:
-                found = await connection.run_sync(self._taken)
-                await self._send([envelope for _, envelope in found])
-                await connection.run_sync(self._forget, [id for id, _ in found])
-            return len(found)
-        return await asyncio.to_thread(self._send_from_thread, engine, asyncio.get_running_loop())
+        if isinstance(engine, Engine):
+            return await asyncio.to_thread(self._send_from_thread, engine, asyncio.get_running_loop())
+        async with engine.begin() as connection:
+            found = await connection.run_sync(self._taken)
+            await self._send([envelope for _, envelope in found])
+            await connection.run_sync(self._forget, [id for id, _ in found])
+        return len(found)
 
     def _send_from_thread(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> int:
         with engine.begin() as connection:

@@ -11,11 +11,11 @@ import pytest
 from fastapi import Depends as FastAPIDepends
 from fastapi import FastAPI, Header, HTTPException
 from fastapi.testclient import TestClient
+from tests.waiting import wait_sync
 
 from penstock import Depends, Penstock, Retry, TaskContext
 from penstock.fastapi import BackgroundTasks, lifespan, router
 from penstock.testing import worker
-from tests.waiting import wait_sync
 
 app = Penstock("shop", url="memory://", namespace="test")
 sent: list[str] = []

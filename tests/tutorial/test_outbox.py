@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from tests.waiting import wait_for
 
 from penstock import ConfigurationError, Penstock, UnknownTask
 from penstock.sqlalchemy import Outbox
 from penstock.testing import worker
-from tests.waiting import wait_for
 
 metadata = MetaData()
 users = Table("users", metadata, Column("id", Integer, primary_key=True))
@@ -151,7 +151,9 @@ async def test_a_process_that_dies_around_its_commit(
     assert shop.welcomed == expected
 
 
-async def test_a_broker_that_is_away_is_waited_for(shop: Shop, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_broker_that_is_away_is_waited_for(
+    shop: Shop, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     away = Shop("redis://127.0.0.1:1/0")
     with Session(engine) as session:
         away.outbox.enqueue(session, away.welcome.s(42))

@@ -76,7 +76,8 @@ def dev(
 ) -> None:
     """Run an app's tasks on this machine without Redis or cluster: type calls, see what becomes of them."""
     if reload:
-        return _reloading()
+        _reloading()
+        return
     from rich.console import Console
 
     from penstock.cli.dev import DRAIN_SECONDS, develop
@@ -96,7 +97,9 @@ def _reloading() -> None:
     try:
         from watchfiles import PythonFilter, run_process
     except ImportError:
-        raise ConfigurationError("starting again needs watchfiles: pip install 'penstock[dev]', or --no-reload") from None
+        raise ConfigurationError(
+            "starting again needs watchfiles: pip install 'penstock[dev]', or --no-reload"
+        ) from None
     command = shlex.join([sys.executable, "-m", "penstock.cli", *sys.argv[1:], "--no-reload"])
     run_process(".", target=command, target_type="command", watch_filter=PythonFilter())
 

@@ -67,7 +67,9 @@ async def develop(app: Penstock, settings: Settings, url: str | None, console: C
         where = url or "a broker in memory"
         console.print(f"{app.name} works on {', '.join(settings.queues)}, with {where}. Type a call, such as:")
         for name, task in list(app.tasks.items())[:3]:
-            console.print(f"  {name}{task.definition.parameters.submitted}", style="cyan", markup=False, highlight=False)
+            console.print(
+                f"  {name}{task.definition.parameters.submitted}", style="cyan", markup=False, highlight=False
+            )
         reading = asyncio.create_task(_enqueue_typed(app, console, _lines()))
         try:
             await stop.wait()

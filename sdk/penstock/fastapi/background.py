@@ -30,7 +30,7 @@ class Collected:
     def add_task(self, function: Callable[P, Any] | Call[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
         """Queue a task, `task.options(…)`, or a plain function that was registered with `app.task(function)`. Raises
         BadArgument for arguments that don't fit."""
-        call: Call[P, Any] = function if isinstance(function, Call) else self._registered(function)
+        call: Call[..., Any] = function if isinstance(function, Call) else self._registered(function)
         self.calls.append(call.s(*args, **kwargs))
 
     def _registered(self, function: Callable[..., Any]) -> Call[..., Any]:

@@ -18,15 +18,16 @@ ApiLifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
 def lifespan(
     app: Penstock, inner: ApiLifespan | None = None
-) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
     """For `FastAPI(lifespan=…)`: opens `app`, with the lifespan that it was given, and closes its connections.
     `inner` is the API's own lifespan, entered within."""
 
     @asynccontextmanager
-    async def surrounding(api: FastAPI) -> AsyncGenerator[Mapping[str, Any] | None, None]:
+    async def surrounding(api: FastAPI) -> AsyncGenerator[Mapping[str, Any], None]:
         async with AsyncExitStack() as stack:
             api.state.penstock = await stack.enter_async_context(app)
-            yield None if inner is None else await stack.enter_async_context(inner(api))
+            state = await stack.enter_async_context(inner(api)) if inner is not None else None
+            yield state or {}
 
     return surrounding
 

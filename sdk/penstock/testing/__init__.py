@@ -1,4 +1,4 @@
-"""For tests: a worker in this process, or a sandbox that needs neither Redis nor a cluster and has a clock of its own."""
+"""For tests: a worker in this process, or a sandbox that needs neither Redis nor cluster and has its own clock."""
 
 from penstock.testing.clock import VirtualClock
 from penstock.testing.sandbox import Sandbox, sandbox

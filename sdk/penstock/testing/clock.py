@@ -14,6 +14,7 @@ class VirtualClock:
         self.now = time.time() if start is None else start
 
     def __call__(self) -> float:
+        """What time it is."""
         return self.now
 
     def advance(self, seconds: float) -> None:

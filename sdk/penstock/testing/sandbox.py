@@ -70,8 +70,8 @@ class Sandbox:
     # --- running it -----------------------------------------------------------------------------------------------
 
     async def drain(self, *, advance: bool = True, timeout: float = 10.0) -> None:
-        """Run what is queued and what that enqueues, until nothing is left. Where only delays and retries are, the clock
-        jumps to the next one, unless `advance` is False. Raises TimeoutError after `timeout` real seconds."""
+        """Run what is queued and what that enqueues, until nothing is left. Where only delays and retries are, the
+        clock jumps to the next one, unless `advance` is False. Raises TimeoutError after `timeout` real seconds."""
         settings = Settings(self._queues(), lease_seconds=LEASE_SECONDS, drain_seconds=1)
         async with asyncio.timeout(timeout), serving(self.app, settings):
             await self._idle()

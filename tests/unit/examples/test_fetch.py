@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from fetch.tasks import Page, app, fetch_all
 
 from penstock.broker.messages import Limits, QueueConfig
-from penstock.testing import Sandbox, worker
+from penstock.connections import Connections
+from penstock.testing import worker
 
 
 class Site:
@@ -33,11 +34,6 @@ class Site:
 
 
 @pytest.fixture
-def box(penstock_sandbox: Callable[..., Sandbox]) -> Sandbox:
-    return penstock_sandbox(app)
-
-
-@pytest.fixture
 async def sites() -> AsyncIterator[dict[str, Site]]:
     sites: dict[str, Site] = {}
     servers = []
@@ -50,7 +46,8 @@ async def sites() -> AsyncIterator[dict[str, Site]]:
         server.close()
 
 
-async def test_each_host_is_asked_by_few_at_a_time(box: Sandbox, sites: dict[str, Site]) -> None:
+async def test_each_host_is_asked_by_few_at_a_time(monkeypatch: pytest.MonkeyPatch, sites: dict[str, Site]) -> None:
+    monkeypatch.setattr(app, "connections", Connections("memory://", "test"))
     await app.broker().configure("fetch", QueueConfig(limits=Limits(concurrency_per_key=2)))
     urls = [f"{site}/{page}" for page in ["shy", *range(8)] for site in sites]
     async with worker(app):

@@ -36,7 +36,7 @@ def test_the_tasks_call_what_the_shop_has() -> None:
     tasks = [task for task in ours(EXAMPLES / "manifests/tasks.yaml") if isinstance(task, Task)]
     assert len(tasks) == len({task.metadata.name for task in tasks}) == 14
     for task in tasks:
-        app.definitions[task.spec.task].check(tuple(task.spec.args), dict(task.spec.kwargs))
+        app.definitions[task.spec.task].arguments.check(tuple(task.spec.args), dict(task.spec.kwargs))
 
 
 def test_the_photographs_of_the_tasks_are_among_those_fetched() -> None:

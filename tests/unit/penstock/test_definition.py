@@ -61,8 +61,8 @@ def test_a_function_that_a_child_could_not_find_again_is_refused_when_it_is_decl
 
 
 def test_the_context_is_found_by_its_annotation() -> None:
-    assert defined(fetch).context_parameter == "context"
-    assert defined(lambda context: context).context_parameter is None
+    assert [need.name for need in defined(fetch).parameters.needs] == ["context"]
+    assert defined(lambda context: context).parameters.needs == ()
 
 
 def test_the_return_annotation_says_what_results_become() -> None:
@@ -95,12 +95,12 @@ def test_arguments_that_do_not_fit_are_named(
     args: tuple[object, ...], kwargs: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(TypeError, match=rf"shop\.f\(url: .*\).*: .*{complaint}"):
-        defined(fetch).check(args, kwargs)
+        defined(fetch).arguments.check(args, kwargs)
 
 
 def test_arguments_that_fit_pass() -> None:
-    defined(fetch).check(("a",), {})
-    defined(fetch).check((), {"url": "a"})
+    defined(fetch).arguments.check(("a",), {})
+    defined(fetch).arguments.check((), {"url": "a"})
 
 
 def test_the_default_name_is_the_apps_and_the_functions() -> None:

@@ -43,7 +43,7 @@ async def again() -> object:
 
 
 async def test_an_exception_is_told_with_its_task(kept: Kept) -> None:
-    with TracerProvider().get_tracer("test").start_as_current_span("attempt") as span, pytest.raises(ValueError):  # noqa: PT011, E501
+    with TracerProvider().get_tracer("test").start_as_current_span("attempt") as span, pytest.raises(ValueError):  # noqa: PT011
         await Sentry().execute(CONTEXT, broken)
     [event] = kept.events
     assert event["exception"]["values"][-1]["value"] == "no such user"

@@ -5,7 +5,7 @@ import math
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from penstock import TaskContext, codec
 from penstock.broker.messages import Begun, Lease, Verdict
 from penstock.definition import Definition, Options
 from penstock.envelope import Envelope
+from penstock.extensions import Extensions
 from penstock.retry import RetryPolicy
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt, Limit
@@ -32,6 +33,7 @@ seconds = st.floats(0, 1e6)
 class Places:
     threads: ThreadPoolExecutor
     processes: Processes
+    extensions: Extensions = field(default_factory=Extensions)
 
 
 @pytest.fixture
@@ -372,7 +374,7 @@ class TestContext:
 
         one = attempt(greet, "Ada")
         assert one.definition is not None
-        one.definition.check(("Ada",), {})  # so enqueue("Ada") is accepted
+        one.definition.arguments.check(("Ada",), {})  # so enqueue("Ada") is accepted
         assert await one.run(places) == Returned(b'"Ada 2"')
 
     async def test_tells_of_a_stop(self, places: Places) -> None:

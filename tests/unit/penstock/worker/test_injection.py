@@ -102,8 +102,7 @@ async def test_what_a_dependency_raises_ends_it_and_cleans_up_what_was_made(thre
     injection = Injection(CONTEXT, threads, {})
     with pytest.raises(LookupError, match="no such user") as raised:
         await injection.values(parameters(task).needs)
-    with pytest.raises(LookupError):
-        await injection.close(raised.value)
+    await injection.close(raised.value)
     assert diary.lines == ["connect", "disconnect"]
 
 
@@ -114,8 +113,7 @@ async def test_generators_see_what_the_task_raised(threads: ThreadPoolExecutor) 
 
     injection = Injection(CONTEXT, threads, {})
     await injection.values(parameters(task).needs)
-    with pytest.raises(ValueError, match="odd"):
-        await injection.close(ValueError("odd"))
+    await injection.close(ValueError("odd"))
     assert diary.lines == ["connect", "saw odd", "disconnect"]
 
 
