@@ -51,13 +51,27 @@ class Load:
         assert (depth.ready, depth.in_flight, depth.delayed, depth.dead) == (0, 0, 0, 0)
         settled = settlements(server)
         assert {handle.id.partition("/")[2] for handle in self.handles} <= settled.keys()
-        assert set(settled.values()) == {1}
+        twice = [unique for unique, times in settled.items() if times > 1]
+        assert not twice, f"settled twice; what Redis wrote of the first: {_history(server, twice[0])}"
 
 
 def settlements(server: Server) -> Counter[str]:
     """How often each task's outcome was written, as the log of a DURABLE Redis tells: nothing interrupts that one."""
-    logs = (server.folder / "appendonlydir").glob("*.incr.aof")
-    return Counter(unique.decode() for log in logs for unique in _RECORD.findall(log.read_bytes()))
+    return Counter(unique.decode() for log in _logs(server) for unique in _RECORD.findall(log))
+
+
+def _logs(server: Server) -> list[bytes]:
+    return [log.read_bytes() for log in (server.folder / "appendonlydir").glob("*.incr.aof")]
+
+
+def _history(server: Server, unique: str) -> list[str]:
+    """The commands of the log that name a task, and where they are."""
+    found = []
+    for log in _logs(server):
+        for match in re.finditer(unique.encode(), log):
+            begins = log.rfind(b"\r\n*", 0, match.start())
+            found.append(f"{match.start()}: {log[begins : match.end() + 200]!r}")
+    return found
 
 
 def warned(caplog: pytest.LogCaptureFixture, words: str) -> bool:
