@@ -38,6 +38,8 @@ class Arguments:
 
     def converted(self, payload: bytes) -> Values:
         """What was submitted, as the annotations want it. Raises TypeError or BadArgument."""
+        if payload == codec.NO_ARGUMENTS and 0 in self._simple:
+            return (), {}
         return self._fitted(*codec.decode_call(payload), _Rule.converted)
 
     def with_injected(self, values: Values, injected: dict[str, Any]) -> Values:

@@ -109,6 +109,11 @@ class Definition:
         return Arguments(self.name, self.parameters)
 
     @cached_property
+    def is_bare(self) -> bool:
+        """Whether it is a coroutine function on the event loop that needs nothing but its arguments."""
+        return self.is_async and self.place == "loop" and not self.parameters.needs
+
+    @cached_property
     def returns(self) -> object:
         """The return annotation, or None where there is none to convert by."""
         annotation = self.parameters.types.get("return")

@@ -30,6 +30,11 @@ class Hooks:
     error: list[OnError] = field(default_factory=list)
     retry: list[OnRetry] = field(default_factory=list)
 
+    @property
+    def nobody(self) -> bool:
+        """Whether there is nobody to be told anything."""
+        return not (self.before or self.after or self.error or self.retry)
+
     async def told(self, hooks: list[Callable[..., Awaitable[None] | None]], *news: Any) -> None:
         """Tell all of one kind, one after another."""
         for hook in hooks:

@@ -48,7 +48,7 @@ class Parameters:
 
 def parameters(function: Callable[..., Any]) -> Parameters:
     """Those of a task's function. Raises ConfigurationError for a dependency that can't be met."""
-    whole, types = inspect.signature(function), hints(function)
+    whole, types = _signature(function), hints(function)
     needs = tuple(_needs(function, (function,)))
     injected = {need.name for need in needs}
     submitted = whole.replace(parameters=[p for name, p in whole.parameters.items() if name not in injected])
@@ -93,8 +93,9 @@ def _check_rest(function: Callable[..., Any], met: set[str], path: Path) -> None
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     try:
         return inspect.signature(function)
-    except ValueError:  # some of those written in C don't tell; nobody could fill their parameters anyway
-        return inspect.Signature()
+    except ValueError:  # some of those written in C don't tell: they get what they are given
+        kinds = {"args": inspect.Parameter.VAR_POSITIONAL, "kwargs": inspect.Parameter.VAR_KEYWORD}
+        return inspect.Signature([inspect.Parameter(name, kind) for name, kind in kinds.items()])
 
 
 def _told(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,6 +155,9 @@ class Attempt:
         except (BadArgument, MsgspecError) as error:
             return Unfit(str(error), foreign=envelope.shape not in ("", definition.arguments.shape))
         self.started = True
+        if definition.is_bare and not places.extensions.middlewares:  # most are; the rest of the way would cost as much
+            args, kwargs = values
+            return Returned(codec.encode_value(await _called(definition, args, kwargs)))
         self._execution = Execution(definition, self.context, envelope.payload, values, places)
         try:
             result = await self._execution.result()
@@ -166,3 +170,10 @@ class Attempt:
         """What the function is told of itself."""
         envelope = self.envelope
         return TaskContext(envelope.id, envelope.task, self.begun.attempts, _stop=self._flag, _tell=self.tell)
+
+
+async def _called(definition: Definition, args: Sequence[Any], kwargs: dict[str, Any]) -> object:
+    try:
+        return await definition.function(*args, **kwargs)
+    except SystemExit as error:  # it would end the whole worker
+        raise RuntimeError(f"the task called sys.exit({error.code!r})") from error

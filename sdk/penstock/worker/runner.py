@@ -35,7 +35,7 @@ from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
 from penstock.worker.tally import Tally
-from penstock.worker.verdict import Crashed, Ending, Expired, Ruling, Standards, Stopped, TimedOut, Unknown, rule
+from penstock.worker.verdict import Crashed, Ending, Expired, Ruling, Standards, Stopped, TimedOut, Unfit, Unknown, rule
 
 __all__ = ["Runner"]
 
@@ -199,6 +199,8 @@ class Runner:
     async def _ruled(self, attempt: Attempt) -> Ruling:
         """Run it, and tell the app's hooks how that went."""
         hooks, foregone = self.extensions.hooks, self._foregone(attempt)
+        if hooks.nobody:
+            return self._rule(attempt, foregone or await attempt.run(self))
         if hooks.before and foregone is None:
             await hooks.told(hooks.before, attempt.context)
         ruling = self._rule(attempt, foregone or await attempt.run(self))
@@ -231,7 +233,7 @@ class Runner:
         begun, definition = attempt.begun, attempt.definition
         limit = self.policies.config(begun.lease.queue).max_crashes
         options = definition.options if definition else None
-        patient = not self._overdue(attempt.envelope)
+        patient = not (isinstance(ending, Unknown | Unfit) and self._overdue(attempt.envelope))
         by = Standards(begun.attempts, attempt.policy.retry, begun.crashes, limit, options, patient)
         return rule(ending, by, self.random)
 

@@ -112,7 +112,7 @@ def token_of(token: str = Header()) -> str:
 
 @pytest.mark.parametrize(("function", "name"), [(user_of, "request"), (token_of, "token")])
 def test_what_needs_a_web_request_says_so(function: Callable[..., str], name: str) -> None:
-    def task(user: str = FastAPIDepends(function)) -> None: ...  # noqa: B008 — that is FastAPI's way
+    def task(user: str = FastAPIDepends(function)) -> None: ...
 
     with pytest.raises(
         ConfigurationError, match=rf"its parameter '{name}' comes from a web request, which a task hasn't; hand"

@@ -22,7 +22,7 @@ from penstock.status import Phase
 from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.policy import Policy
 from penstock.worker.processes import Processes
-from penstock.worker.verdict import Ending, Raised, Returned, Standards, Stopped, TimedOut, rule
+from penstock.worker.verdict import Ending, Raised, Returned, Standards, Stopped, TimedOut, Unfit, rule
 
 NO_LIMIT = Limit(None)
 LONG = Limit(60.0)
@@ -153,7 +153,8 @@ async def test_a_result_that_cannot_travel_is_a_failure(places: Places) -> None:
 async def test_arguments_that_cannot_be_read_are_a_failure(places: Places) -> None:
     broken = attempt(endless)
     broken.envelope = Envelope(id="shop/1", task="shop.f", queue="shop", created_at=1.0, payload=b"[")
-    assert isinstance(await broken.run(places), Raised)
+    assert isinstance(await broken.run(places), Unfit)
+    assert not broken.started
 
 
 class TestTime:

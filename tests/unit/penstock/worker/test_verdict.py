@@ -26,6 +26,7 @@ from penstock.worker.verdict import (
     Standards,
     Stopped,
     TimedOut,
+    Unfit,
     Unknown,
     ended_in_child,
     rule,
@@ -149,9 +150,34 @@ def test_a_cancellation_says_who_asked() -> None:
     assert ruling.failure.message == "cancelled while it ran"
 
 
-@pytest.mark.parametrize(("ending", "verb"), [(Stopped(None), Verb.RELEASE), (Unknown("shop.x"), Verb.PARK)])
-def test_handing_back_is_no_failure(ending: Ending, verb: Verb) -> None:
-    assert ruled(ending, attempts=99) == Ruling(verb, Phase.QUEUED)
+@pytest.mark.parametrize(
+    ("ending", "ruling"),
+    [
+        (Stopped(None), Ruling(Verb.RELEASE, Phase.QUEUED)),
+        (Unknown("shop.x"), Ruling(Verb.PARK, Phase.QUEUED, reason="no live worker knows the task 'shop.x'")),
+        (
+            Unfit("shop.x: no such argument", foreign=True),
+            Ruling(Verb.PARK, Phase.QUEUED, reason="shop.x: no such argument"),
+        ),
+    ],
+)
+def test_handing_back_is_no_failure(ending: Ending, ruling: Ruling) -> None:
+    assert ruled(ending, attempts=99) == ruling
+
+
+@pytest.mark.parametrize(
+    ("ending", "patient", "type"),
+    [
+        (Unknown("shop.x"), False, "UnknownTask"),
+        (Unfit("shop.x: no such argument", foreign=True), False, "BadArgument"),
+        (Unfit("shop.x: no such argument"), True, "BadArgument"),
+    ],
+)
+def test_what_no_worker_will_ever_run_is_dead_lettered(ending: Ending, patient: bool, type: str) -> None:
+    ruling = rule(ending, Standards(1, POLICY, patient=patient), lambda: 0.5)
+    assert (ruling.verb, ruling.phase) == (Verb.END, Phase.DEAD_LETTERED)
+    assert ruling.failure is not None
+    assert ruling.failure.type == type
 
 
 def test_a_task_that_kills_its_workers_is_dead_lettered() -> None:
