@@ -42,11 +42,15 @@ class Load:
         self._ended = True
         await self._task
 
-    async def end_well(self, server: Server) -> None:
-        """Send no more, and see that each has succeeded and was settled once, and that the queue holds nothing."""
+    async def end(self) -> None:
+        """Send no more, and see that each has succeeded and that the queue is drained."""
         await self.stop()
         assert await results(self.handles) == list(range(len(self.handles)))
         await self._shop.drained()
+
+    async def end_well(self, server: Server) -> None:
+        """The same, and that each was settled once, and that the queue holds nothing else."""
+        await self.end()
         depth = await self._shop.app.queue().depth()
         assert (depth.ready, depth.in_flight, depth.delayed, depth.dead) == (0, 0, 0, 0)
         settled = settlements(server)

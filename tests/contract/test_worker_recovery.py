@@ -4,7 +4,6 @@ settled once, the log says what was wrong, and nothing stays behind."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
 
@@ -22,21 +21,6 @@ LOADING = ("--key-load-delay", "500")
 
 WORKERS_LINES = 4  # for commands, for waiting, for renewals and for signals
 SUBMITTERS_LINES = 2  # for commands and for outcomes
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"), *DURABLE)
-    with running(server):
-        yield server
-
-
-@pytest.fixture
-async def shop(server: Server) -> AsyncIterator[Shop]:
-    shop = Shop(server.url)
-    yield shop
-    await shop.app.close()
-    server.admin.flushall()
 
 
 async def test_redis_is_killed(server: Server, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
