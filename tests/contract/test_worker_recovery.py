@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from penstock import Retry, SubmissionError, TaskContext
-from tests.contract.load import DURABLE, Load, warned
+from tests.contract.load import DURABLE, Load, break_off, warned
 from tests.contract.proxy import proxied
 from tests.contract.servers import Server, running
 from tests.contract.shop import Shop
@@ -33,6 +33,21 @@ async def test_redis_is_killed(server: Server, shop: Shop, caplog: pytest.LogCap
         await load.more()
         await load.end_well(server)
     assert warned(caplog, f"couldn't claim, trying again: can't reach Redis at {server.where}")
+
+
+async def test_redis_is_killed_while_it_writes(server: Server, shop: Shop) -> None:
+    """What it had written of that step hasn't happened, neither when it starts next nor (it stays in the log) later."""
+    async with shop.working(2):
+        load = Load(shop)
+        await load.more()
+        server.kill()
+        break_off(server)
+        for _ in range(2):
+            server.start()
+            await load.more()
+            server.kill()
+        server.start()
+        await load.end_well(server)
 
 
 async def test_redis_is_loading_its_data(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
