@@ -12,6 +12,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from penstock.broker import Broker, connect
+from tests.contract.load import DURABLE
+from tests.contract.servers import Server, running
+from tests.contract.shop import Shop
 from tests.waiting import wait_sync
 
 
@@ -50,3 +53,20 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
     broker = connect(url, f"test-{uuid.uuid4().hex[:8]}")
     yield broker
     await broker.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that a test may kill: what it has acknowledged is on the disk."""
+    server = Server(tmp_path_factory.mktemp("redis"), *DURABLE)
+    with running(server):
+        yield server
+
+
+@pytest.fixture
+async def shop(server: Server) -> AsyncIterator[Shop]:
+    """Empty again after each test."""
+    shop = Shop(server.url)
+    yield shop
+    await shop.app.close()
+    server.admin.flushall()

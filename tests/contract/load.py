@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +14,12 @@ from penstock import Handle
 from tests.contract.servers import Server
 from tests.contract.shop import Shop, results
 
-__all__ = ["DURABLE", "Load", "settlements", "warned"]
+__all__ = ["DURABLE", "Load", "break_off", "settlements", "warned"]
 
 # What is acknowledged is on the disk: it must survive kill -9.
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 _RECORD = re.compile(rb"\r\nSET\r\n\$\d+\r\npenstock:\{[^}]+\}:task:([^\r]+)\r\n")
+_BEGIN, _COMMIT = b"*1\r\n$5\r\nMULTI\r\n", b"*1\r\n$4\r\nEXEC\r\n"
 
 
 class Load:
@@ -42,11 +44,15 @@ class Load:
         self._ended = True
         await self._task
 
-    async def end_well(self, server: Server) -> None:
-        """Send no more, and see that each has succeeded and was settled once, and that the queue holds nothing."""
+    async def end(self) -> None:
+        """Send no more, and see that each has succeeded and that the queue is drained."""
         await self.stop()
         assert await results(self.handles) == list(range(len(self.handles)))
         await self._shop.drained()
+
+    async def end_well(self, server: Server) -> None:
+        """The same, and that each was settled once, and that the queue holds nothing else."""
+        await self.end()
         depth = await self._shop.app.queue().depth()
         assert (depth.ready, depth.in_flight, depth.delayed, depth.dead) == (0, 0, 0, 0)
         settled = settlements(server)
@@ -57,11 +63,31 @@ class Load:
 
 def settlements(server: Server) -> Counter[str]:
     """How often each task's outcome was written, as the log of a DURABLE Redis tells: nothing interrupts that one."""
-    return Counter(unique.decode() for log in _logs(server) for unique in _RECORD.findall(log))
+    return Counter(unique.decode() for log in _logs(server) for unique in _RECORD.findall(_committed(log)))
+
+
+def _committed(log: bytes) -> bytes:
+    """What a log says has happened. A Redis that is killed while it writes leaves a step without an end. Started again,
+    it cuts off the broken command, doesn't do the step, and yet leaves the whole commands before it in the log."""
+    before, *steps = log.split(_BEGIN)
+    return before + b"".join(step for step in steps if _COMMIT in step)
+
+
+def break_off(server: Server) -> None:
+    """Leave the log of a killed Redis as if it had been killed while it wrote the last settlement once more."""
+    [path] = _paths(server)
+    log = path.read_bytes()
+    *_, last = _RECORD.finditer(log)
+    cut = log.index(b"\r\n*", last.end()) + 4  # within the command after the outcome's
+    path.write_bytes(log + log[log.rindex(_BEGIN, 0, last.start()) : cut])
 
 
 def _logs(server: Server) -> list[bytes]:
-    return [log.read_bytes() for log in (server.folder / "appendonlydir").glob("*.incr.aof")]
+    return [path.read_bytes() for path in _paths(server)]
+
+
+def _paths(server: Server) -> list[Path]:
+    return list((server.folder / "appendonlydir").glob("*.incr.aof"))
 
 
 def _history(server: Server, unique: str) -> list[str]:

@@ -7,67 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from penstock import Handle, SubmissionError
+from penstock import SubmissionError
+from tests.contract.load import Load
 from tests.contract.proxy import proxied
-from tests.contract.servers import Server, running
+from tests.contract.servers import Server
 from tests.contract.shop import Shop, results
-
-DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"), *DURABLE)
-    with running(server):
-        yield server
-
-
-@pytest.fixture
-async def shop(server: Server) -> AsyncIterator[Shop]:
-    shop = Shop(server.url)
-    yield shop
-    await shop.app.close()
-    server.admin.flushall()
-
-
-class Stream:
-    """Tasks, one after another, until told to stop; `handles` are those that Redis has acknowledged."""
-
-    def __init__(self, shop: Shop) -> None:
-        self.handles: list[Handle[int]] = []
-        self._shop = shop
-        self._ended = False
-        self._task = asyncio.create_task(self._send())
-
-    async def _send(self) -> None:
-        while not self._ended:
-            self.handles.append(await self._shop.sent(len(self.handles)))
-
-    async def more(self, count: int = 100) -> None:
-        """Return when so many more have run."""
-        await self._shop.started(len(self._shop.runs) + count)
-
-    async def end(self) -> None:
-        """Send no more, and see that all have ended well."""
-        self._ended = True
-        await self._task
-        assert await results(self.handles) == list(range(len(self.handles)))
-        await self._shop.drained()
 
 
 async def test_redis_is_killed_and_started_again(server: Server, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     async with shop.working():
-        stream = Stream(shop)
+        load = Load(shop)
         for _ in range(3):
-            await stream.more()
+            await load.more(100)
             server.kill()
             server.start()
-        await stream.more()
-        await stream.end()
+        await load.more(100)
+        await load.end()
     assert any(record.levelno == logging.WARNING and server.where in record.message for record in caplog.records)
 
 
@@ -101,11 +59,11 @@ async def test_connections_are_cut_in_the_middle_of_replies(server: Server) -> N
     async with proxied(server.port) as proxy:
         shop = Shop(proxy.url)
         async with shop.working():
-            stream = Stream(shop)
+            load = Load(shop)
             for bytes_more in (1, 40, 333, 1_000, 4_000):
                 proxy.cut_after = bytes_more
-                await stream.more(30)
-            await stream.end()
+                await load.more(30)
+            await load.end()
         await shop.app.close()
     server.admin.flushall()
 
@@ -129,12 +87,12 @@ async def test_redis_is_full(server: Server, shop: Shop) -> None:
 
 async def test_redis_loses_its_functions(server: Server, shop: Shop) -> None:
     async with shop.working():
-        stream = Stream(shop)
+        load = Load(shop)
         for _ in range(3):
-            await stream.more(20)
+            await load.more(20)
             server.admin.function_flush("SYNC")
-        await stream.more(20)
-        await stream.end()
+        await load.more(20)
+        await load.end()
 
 
 async def test_redis_loses_everything(server: Server, shop: Shop) -> None:

@@ -4,14 +4,13 @@ settled once, the log says what was wrong, and nothing stays behind."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from penstock import Retry, SubmissionError, TaskContext
-from tests.contract.load import DURABLE, Load, warned
+from tests.contract.load import DURABLE, Load, break_off, warned
 from tests.contract.proxy import proxied
 from tests.contract.servers import Server, running
 from tests.contract.shop import Shop
@@ -24,21 +23,6 @@ WORKERS_LINES = 4  # for commands, for waiting, for renewals and for signals
 SUBMITTERS_LINES = 2  # for commands and for outcomes
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"), *DURABLE)
-    with running(server):
-        yield server
-
-
-@pytest.fixture
-async def shop(server: Server) -> AsyncIterator[Shop]:
-    shop = Shop(server.url)
-    yield shop
-    await shop.app.close()
-    server.admin.flushall()
-
-
 async def test_redis_is_killed(server: Server, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     async with shop.working(2):
         load = Load(shop)
@@ -49,6 +33,21 @@ async def test_redis_is_killed(server: Server, shop: Shop, caplog: pytest.LogCap
         await load.more()
         await load.end_well(server)
     assert warned(caplog, f"couldn't claim, trying again: can't reach Redis at {server.where}")
+
+
+async def test_redis_is_killed_while_it_writes(server: Server, shop: Shop) -> None:
+    """What it had written of that step hasn't happened, neither when it starts next nor (it stays in the log) later."""
+    async with shop.working(2):
+        load = Load(shop)
+        await load.more()
+        server.kill()
+        break_off(server)
+        for _ in range(2):
+            server.start()
+            await load.more()
+            server.kill()
+        server.start()
+        await load.end_well(server)
 
 
 async def test_redis_is_loading_its_data(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from tests.e2e.kubectl import Kubectl, Refused
@@ -83,8 +85,9 @@ def test_a_queued_task_can_be_cancelled(pool: Kubectl) -> None:
 
 def test_a_delayed_task_waits_for_its_time(pool: Kubectl) -> None:
     pool.task("delayed", "noop", delaySeconds=2)
-    wait_sync(lambda: pool.phase("delayed") == "Queued", "the task to be queued")
     status = pool.finished("delayed")
+    created = datetime.fromisoformat(pool.value("ptask/delayed", "{.metadata.creationTimestamp}"))
+    assert (datetime.fromisoformat(status["startedAt"]) - created).total_seconds() >= 2
     assert status["queueSeconds"] < 1  # it counts from when it was due
 
 
@@ -97,7 +100,7 @@ def test_a_suspended_task_waits_until_it_is_let_go(pool: Kubectl) -> None:
 
 
 def test_a_queued_task_can_be_suspended(pool: Kubectl) -> None:
-    pool.task("paused", "noop", delaySeconds=4)
+    pool.task("paused", "noop", delaySeconds=10)  # time enough for two kubectls on a busy machine
     wait_sync(lambda: pool.phase("paused") == "Queued", "the task to be queued")
     pool("patch", "ptask/paused", "--type=merge", "-p", '{"spec":{"suspend":true}}')
     wait_sync(lambda: pool.phase("paused") == "Blocked", "the task to be held")
