@@ -54,5 +54,6 @@ def _merge_lists(base: list[Json], change: list[Json], key: str) -> list[Json]:
     return list(merged.values())
 
 
-def _identity(entry: Json, key: str) -> object:
-    return entry.get(key) if isinstance(entry, dict) else repr(entry)
+def _identity(entry: Json, key: str) -> str:
+    """Whatever the key's value is: one that no pod may have is for the API server to refuse."""
+    return f"{key}: {entry.get(key)!r}" if isinstance(entry, dict) else repr(entry)

@@ -54,6 +54,7 @@ def test_the_change_wins(base: dict[str, object], change: dict[str, object]) -> 
             {"env": [{"name": "B", "value": "2"}, {"name": "A", "value": "3"}]},
             {"env": [{"name": "A", "value": "3"}, {"name": "B", "value": "2"}]},
         ),
+        ({"volumes": [{"name": []}]}, {"volumes": [{"name": {}}]}, {"volumes": [{"name": []}, {"name": {}}]}),
         (
             {"volumeMounts": [{"mountPath": "/tmp", "name": "tmp"}]},
             {"volumeMounts": [{"mountPath": "/tmp", "name": "big"}]},
