@@ -24,9 +24,11 @@ from penstock.errors import (
     TaskTimedOut,
     UnknownTask,
 )
+from penstock.flow import Flow, chord, each, group
 from penstock.handle import Handle, TaskStatus
 from penstock.middleware import Middleware
 from penstock.outcome import Failure
+from penstock.previous import previous
 from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
 
@@ -35,6 +37,7 @@ __all__ = [
     "ConfigurationError",
     "Depends",
     "Failure",
+    "Flow",
     "Handle",
     "Middleware",
     "Penstock",
@@ -53,4 +56,8 @@ __all__ = [
     "TaskStatus",
     "TaskTimedOut",
     "UnknownTask",
+    "chord",
+    "each",
+    "group",
+    "previous",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
@@ -11,12 +12,14 @@ from penstock.connections import Connections
 from penstock.definition import Definition, Options, Place, task_name
 from penstock.errors import ConfigurationError
 from penstock.extensions import Extensions
+from penstock.flow import Flow
 from penstock.gathering import as_completed, gather
 from penstock.handle import Handle
 from penstock.hooks import After, Before, OnError, OnRetry
 from penstock.keys import Priority, checked_queue
 from penstock.lifespan import Lifespan, Setting
 from penstock.middleware import Middleware, Send
+from penstock.plan import Plan
 from penstock.queue import Queue
 from penstock.retry import RetryPolicy
 from penstock.submission import Signature
@@ -181,7 +184,7 @@ class Penstock:
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Submit one call, to the broker or as a resource."""
         if self.extensions.middlewares:
-            [handle] = await self._through([call])
+            [handle] = await self._through([call], self._send)
             return handle
         if call.options.resource:
             return await (await self.connections.resources()).submit(call)
@@ -194,11 +197,10 @@ class Penstock:
     async def enqueue_many(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """Submit many calls in few round trips. Handles come in the calls' order."""
         asked = list(calls)
-        return await self._through(asked) if self.extensions.middlewares else await self._send(asked)
+        return await self._through(asked, self._send) if self.extensions.middlewares else await self._send(asked)
 
-    async def _through(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
+    async def _through(self, calls: Sequence[Signature[R]], send: Send) -> list[Handle[R]]:
         """Send them through the middlewares."""
-        send: Send = self._send
         for middleware in reversed(self.extensions.middlewares):
             send = partial(middleware.send, send=send)
         return await send(calls)
@@ -215,6 +217,21 @@ class Penstock:
     def enqueue_many_sync(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """The same from sync code."""
         return self.connections.portal.run(self.enqueue_many(calls), "await app.enqueue_many(…)")
+
+    async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
+        """Submit all calls of a flow. The handle is the last one's."""
+        plan = Plan(flow, os.urandom(12).hex(), self.name)
+        await self._through(plan.calls, partial(self._send_planned, plan))
+        return Handle(plan.last.id, self.connections.tasks, plan.returns)
+
+    async def _send_planned(self, plan: Plan, calls: Sequence[Signature[Any]]) -> list[Handle[Any]]:
+        plan.change(calls)
+        await self.connections.client().submit_plan(plan)
+        return [self.handle(step.id) for step in plan.called]
+
+    def submit_flow_sync(self, flow: Flow[R]) -> Handle[R]:
+        """The same from sync code."""
+        return self.connections.portal.run(self.submit_flow(flow), "await flow.enqueue()")
 
     def queue(self, name: str | None = None) -> Queue:
         """A queue of this namespace: to look into, pause, and see to its dead letters. Default: the app's own."""

@@ -16,6 +16,7 @@ import msgspec
 from penstock import codec
 from penstock.errors import BadArgument
 from penstock.parameters import Parameters
+from penstock.previous import previous
 
 __all__ = ["Arguments", "Values"]
 
@@ -93,7 +94,7 @@ class Arguments:
         return self._one(name, rule, value, apply)
 
     def _one(self, name: str, rule: _Rule | None, value: object, apply: Apply) -> object:
-        if rule is None:
+        if rule is None or value is previous:
             return value
         try:
             return apply(rule, value)

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,11 +16,12 @@ from opentelemetry import trace
 from penstock import telemetry
 from penstock.batcher import Batcher
 from penstock.broker import Broker
-from penstock.broker.messages import Cancellation, Receipt, Sent, Snapshot
+from penstock.broker.messages import Cancellation, Lease, Receipt, Sent, Snapshot
 from penstock.envelope import Envelope
-from penstock.errors import QueueFull, UnknownTask
+from penstock.errors import QueueFull, SubmissionError, UnknownTask
 from penstock.handle import Handle, Source, TaskStatus
 from penstock.outcome import Failure, Outcome
+from penstock.plan import Plan
 from penstock.portal import Portal
 from penstock.status import Phase
 from penstock.stopping import stopped
@@ -50,6 +52,9 @@ class BrokerClient:
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Queue one call."""
+        if call.parent is not None:
+            [handle] = await self.submit_many([call])
+            return handle
         if not telemetry.enabled():
             return await self._submit(call, call.envelope(self._clock(), telemetry.current()))
         names = _names(Step.SUBMIT, call, "")
@@ -111,6 +116,7 @@ class BrokerClient:
     ) -> list[Handle[R] | None]:
         """One round trip's worth, of one queue; None where it is full."""
         envelopes = [call.envelope(now, parent) for call in calls]
+        await self._adopted(calls, envelopes)
         if any(call.definition.options.broadcast for call in calls):
             return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
         found: list[Handle[R] | None] = []
@@ -123,17 +129,43 @@ class BrokerClient:
             found.append(Handle(receipt.id, self._source, call.definition.returns) if receipt else None)
         return found
 
+    async def _adopted(self, calls: Sequence[Signature[Any]], envelopes: Sequence[Envelope]) -> None:
+        """Make those of them children that are to be. Before they are sent: a parent that ends meanwhile must know."""
+        born: defaultdict[Lease, list[str]] = defaultdict(list)
+        for call, envelope in zip(calls, envelopes, strict=True):
+            if call.parent is not None:
+                born[call.parent].append(envelope.id)
+        for parent, ids in born.items():
+            if not await self.broker.adopt(parent, ids):
+                raise SubmissionError(f"{parent.id} doesn't run any more: its lease was lost, and it gets no children")
+
+    async def submit_plan(self, plan: Plan) -> None:
+        """Queue a flow, those of its tasks first that wait for others. Raises QueueFull; then nothing of it waits."""
+        now, last = self._clock(), plan.last
+        names = telemetry.attributes(Step.SUBMIT, id=last.id, task=last.task, queue=last.queue)
+        span = telemetry.start(Step.SUBMIT, dict(names))
+        with trace.use_span(span, end_on_exit=True):
+            parent = telemetry.traceparent(span) or telemetry.current()
+            messages = [step.envelope(now, parent) for step in sorted(plan.steps, key=lambda step: not step.waits)]
+            try:
+                await self.send(messages)
+            except QueueFull:
+                for message in messages:
+                    await self.broker.withdraw(message.id)
+                raise
+
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Queue calls that were made ready before, in their order. Those whose ids the broker knows are left as they
         are. Raises QueueFull with the ids of those that were queued before."""
         queued: list[str] = []
-        for envelope in envelopes:
-            receipt: Receipt | None = await self._sending[envelope.queue](envelope)
-            if receipt is not None and receipt.sent is Sent.FULL:
-                receipt = await self._once_there_is_room(envelope)
-            if receipt is None:
-                raise await self._full(envelope.queue, queued)
-            queued.append(receipt.id)
+        for batch in _chunks(envelopes):
+            for envelope, sent in zip(batch, await self.broker.send(batch), strict=True):
+                receipt: Receipt | None = sent
+                if sent.sent is Sent.FULL:
+                    receipt = await self._once_there_is_room(envelope)
+                if receipt is None:
+                    raise await self._full(envelope.queue, queued)
+                queued.append(receipt.id)
 
     async def _once_there_is_room(self, envelope: Envelope) -> Receipt | None:
         """What a full queue's settings ask for: hold the submitter back, or refuse (None)."""
@@ -190,6 +222,14 @@ def _status(snapshot: Snapshot) -> TaskStatus:
     return TaskStatus(
         snapshot.phase, snapshot.attempts, snapshot.worker, said.get("percent"), said.get("message", ""), failure
     )
+
+
+def _chunks(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
+    """One round trip's worth after the other, each of one queue, in their order."""
+    for _, alike in groupby(envelopes, lambda envelope: envelope.queue):
+        found = list(alike)
+        for first in range(0, len(found), BATCH):
+            yield found[first : first + BATCH]
 
 
 def _batches(calls: Sequence[Signature[Any]]) -> Iterator[list[int]]:

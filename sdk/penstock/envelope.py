@@ -13,9 +13,20 @@ from msgspec import Struct
 
 from penstock.errors import PenstockError
 from penstock.keys import Priority
+from penstock.links import Links
 from penstock.retry import RetryPolicy
 
-__all__ = ["VERSION", "Envelope", "ResourceRef", "Undecodable", "Unique", "decode", "encode", "priority_of"]
+__all__ = [
+    "VERSION",
+    "Envelope",
+    "ResourceRef",
+    "Undecodable",
+    "Unique",
+    "decode",
+    "encode",
+    "priority_of",
+    "with_payload",
+]
 
 VERSION = 1
 
@@ -50,7 +61,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     `retry`, `timeout` and `result_ttl` are None where the call set none: the worker then falls back to the
     task's declaration, the queue's resource and the defaults, in this order. `expires_at`: not started by then, it
     never is. `key` is the concurrency key. `shape` tells which version of the task's signature the arguments are for;
-    empty where there are none or nobody knows.
+    empty where there are none or nobody knows. `links`: with other tasks, where there are any.
     """
 
     v: int = VERSION
@@ -71,6 +82,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     key: str | None = None
     unique: Unique | None = None
     shape: str = ""
+    links: Links | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -91,6 +103,11 @@ def decode(data: bytes) -> Envelope:
     if envelope.v > VERSION:
         raise Undecodable(f"envelope version {envelope.v} is newer than this worker's {VERSION}: upgrade the worker")
     return envelope
+
+
+def with_payload(envelope: Envelope, payload: bytes) -> Envelope:
+    """The same task with other arguments."""
+    return msgspec.structs.replace(envelope, payload=payload)
 
 
 def priority_of(data: bytes) -> Priority:

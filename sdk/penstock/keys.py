@@ -18,7 +18,10 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:unique            hash    idempotency key → id of the task that holds it
     penstock:{NS/QUEUE}:expiring          zset    idempotency key → when it is free at the latest, ms
     penstock:{NS/QUEUE}:broadcast         stream  messages for every live worker, kept for an hour
-    penstock:{NS/QUEUE}:task:UNIQUE       string  the outcome of a finished task; the only dynamic name, with a TTL
+    penstock:{NS/QUEUE}:blocked           zset    tasks that wait for others: id → since when, ms
+    penstock:{NS/QUEUE}:ended             hash    id → how a task ended, until those whom that concerns have been told
+    penstock:{NS/QUEUE}:task:UNIQUE       string  the outcome of a finished task; with a TTL
+    penstock:{NS/QUEUE}:inputs:UNIQUE     hash    what a blocked task was given: number → JSON; with a TTL
     penstock:{NS/QUEUE}:control, :done    channels: signals to workers; outcomes that somebody waits for
 """
 
@@ -38,7 +41,7 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 GROUP = "workers"
 _FIXED = (
     *("tasks", "delayed", "held", "gated", "parked", "dead", "outbox"),
-    *("settings", "running", "rate", "unique", "expiring", "broadcast"),
+    *("settings", "running", "rate", "unique", "expiring", "broadcast", "blocked", "ended"),
 )
 _CHANNELS = ("control", "done")
 _QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
@@ -97,3 +100,7 @@ class QueueKeys:
     def task(self, task_id: str) -> str:
         """Where the outcome of one task is kept."""
         return f"{self.prefix}task:{task_id.partition('/')[2]}"
+
+    def inputs(self, task_id: str) -> str:
+        """Where the inputs of one task are kept."""
+        return f"{self.prefix}inputs:{task_id.partition('/')[2]}"

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, Literal, TypeVar, get_args
+from typing import Literal, Protocol, TypeVar, get_args
 
 from penstock import codec
+from penstock.broker.messages import Lease
 from penstock.definition import Definition, problems
 from penstock.envelope import Envelope, Unique
 from penstock.errors import ConfigurationError
+from penstock.flow import Flow, FlowSubmitter
+from penstock.handle import Handle
 from penstock.keys import Priority, checked_queue, task_id
+from penstock.links import Links
+from penstock.previous import place_of_previous, without_previous
 from penstock.retry import RetryPolicy
 
-__all__ = ["CallOptions", "Signature"]
+__all__ = ["CallOptions", "Signature", "Submitter"]
 
 R = TypeVar("R")
+S = TypeVar("S")
 Scope = Literal["started", "finished", "expired"]
 KEY_LENGTH = 256
 
@@ -41,6 +47,7 @@ class CallOptions:
     keep_on_failure: bool = False
     concurrency_key: str | None = None
     resource: bool | str = False
+    child: bool = False
 
     def __post_init__(self) -> None:
         if self.queue is not None:
@@ -75,14 +82,26 @@ class CallOptions:
         return Unique(self.key, self.until, self.key_ttl, self.keep_on_failure)
 
 
+class Submitter(FlowSubmitter, Protocol):
+    """What a task needs of its app."""
+
+    async def submit(self, call: Signature[S]) -> Handle[S]:
+        """Submit from async code."""
+
+    def submit_sync(self, call: Signature[S]) -> Handle[S]:
+        """Submit from sync code."""
+
+
 @dataclass(frozen=True)
-class Signature(Generic[R]):
+class Signature(Flow[R]):
     """A call that wasn't made yet: the task, its checked arguments and its options."""
 
     definition: Definition
     args: tuple[object, ...]
     kwargs: dict[str, object]
-    options: CallOptions = CallOptions()
+    options: CallOptions
+    app: Submitter
+    parent: Lease | None = None  # whose child it will be
 
     def __post_init__(self) -> None:
         self.definition.arguments.check(self.args, self.kwargs)
@@ -92,18 +111,32 @@ class Signature(Generic[R]):
         """Where it will wait."""
         return self.options.queue or self.definition.options.queue
 
-    def envelope(self, now: float, traceparent: str | None) -> Envelope:
+    @property
+    def submitter(self) -> Submitter:
+        """See Flow."""
+        return self.app
+
+    @property
+    def place(self) -> int | str | None:
+        """The argument for which `previous` stands."""
+        return place_of_previous(self.args, self.kwargs)
+
+    def envelope(
+        self, now: float, traceparent: str | None, *, id: str | None = None, links: Links | None = None
+    ) -> Envelope:
         """The message for the broker."""
         options = self.options
+        if self.place is not None and links is None:
+            raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
         not_before = options.at.timestamp() if options.at else None
         if options.delay:
             not_before = now + options.delay
         expires = options.expires or self.definition.options.expires
         return Envelope(
-            id=task_id(self.queue, os.urandom(12).hex()),
+            id=id or task_id(self.queue, os.urandom(12).hex()),
             task=self.definition.name,
             queue=self.queue,
-            payload=codec.encode_call(self.args, self.kwargs),
+            payload=codec.encode_call(*without_previous(self.args, self.kwargs)),
             priority=options.priority or self.definition.options.priority,
             created_at=now,
             not_before=not_before,
@@ -116,6 +149,7 @@ class Signature(Generic[R]):
             unique=options.unique,
             traceparent=traceparent,
             shape=self.definition.arguments.shape if self.args or self.kwargs else "",
+            links=links,
         )
 
     def retry(self) -> RetryPolicy | None:
@@ -129,3 +163,11 @@ class Signature(Generic[R]):
     def with_options(self, options: CallOptions) -> Signature[R]:
         """The same call with other options."""
         return replace(self, options=options)
+
+    async def enqueue(self) -> Handle[R]:
+        """Submit the call."""
+        return await self.app.submit(self)
+
+    def enqueue_sync(self) -> Handle[R]:
+        """Submit the call from sync code."""
+        return self.app.submit_sync(self)

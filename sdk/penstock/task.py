@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack
 
+from penstock.broker.messages import Lease
 from penstock.definition import Definition
+from penstock.family import parent
+from penstock.flow import Group, Many
 from penstock.handle import Handle
 from penstock.keys import Priority
 from penstock.retry import RetryPolicy
-from penstock.submission import CallOptions, Scope, Signature
+from penstock.submission import CallOptions, Scope, Signature, Submitter
 
 __all__ = ["AsyncTask", "Call", "Submitter", "SyncTask", "Task"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Submitter(Protocol):
-    """What a task needs of its app."""
-
-    async def submit(self, call: Signature[R]) -> Handle[R]:
-        """Submit from async code."""
-
-    def submit_sync(self, call: Signature[R]) -> Handle[R]:
-        """Submit from sync code."""
 
 
 class OptionFields(TypedDict, total=False):
@@ -49,6 +42,7 @@ class OptionFields(TypedDict, total=False):
     keep_on_failure: bool
     concurrency_key: str
     resource: bool | str
+    child: bool
 
 
 class Call(Generic[P, R]):
@@ -60,8 +54,21 @@ class Call(Generic[P, R]):
         self._options = options
 
     def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
-        """The call as data, for `app.enqueue_many`. Raises TypeError for arguments that don't fit."""
-        return Signature(self.definition, args, kwargs, self._options)
+        """The call as data, for `app.enqueue_many` and flows. Raises TypeError for arguments that don't fit."""
+        return Signature(self.definition, args, kwargs, self._options, self._submitter, self._parent())
+
+    def _parent(self) -> Lease | None:
+        return parent(self.definition.name) if self._options.child else None
+
+    def map(self, items: Iterable[Any]) -> Many[R]:
+        """A group of calls, one for each item: the first argument. See `group`."""
+        make: Callable[..., Signature[R]] = self.s
+        return Group([make(item) for item in items], self._submitter)
+
+    def starmap(self, items: Iterable[Iterable[Any]]) -> Many[R]:
+        """The same where each item holds all arguments."""
+        make: Callable[..., Signature[R]] = self.s
+        return Group([make(*item) for item in items], self._submitter)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Submit the call."""

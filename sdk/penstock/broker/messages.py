@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ __all__ = [
     "DeadLetter",
     "Delivery",
     "Depth",
+    "Ended",
     "Lease",
     "Limits",
     "QueueConfig",
@@ -28,6 +30,7 @@ __all__ = [
     "Settlement",
     "Signal",
     "Snapshot",
+    "Supply",
     "Verb",
     "Verdict",
 ]
@@ -160,6 +163,26 @@ class Cancellation(StrEnum):
     REQUESTED = "requested"  # it runs; its worker has been told
 
 
+class Supply(Struct, frozen=True):
+    """An input for a task that waits: its JSON, or None where its source failed; `number` FAILURES_ONLY is for that
+    alone. `otherwise`: how the task ends if it can't do without."""
+
+    id: str
+    number: int
+    value: bytes | None
+    otherwise: Outcome
+
+
+class Ended(Struct, frozen=True):
+    """An ended task of whose end others must hear: its message tells who, and `children` those that it started as its
+    own. `waits`: it was still waiting for so many inputs."""
+
+    outcome: Outcome
+    message: bytes
+    children: Sequence[str] = ()
+    waits: int = 0
+
+
 class Snapshot(Struct, frozen=True):
     """A task as the broker knows it now."""
 
@@ -172,7 +195,8 @@ class Snapshot(Struct, frozen=True):
 
 class Depth(Struct, frozen=True):
     """What a queue holds. `due` are delayed tasks whose time has come, `gated` those that wait for their concurrency
-    key; `oldest` is the longest wait, seconds; `consumers` are those that hold something."""
+    key, `blocked` for other tasks; `ended` those of whose end others haven't been told; `oldest` is the longest wait,
+    seconds; `consumers` are those that hold something."""
 
     ready: int = 0
     delayed: int = 0
@@ -181,14 +205,16 @@ class Depth(Struct, frozen=True):
     in_flight: int = 0
     dead: int = 0
     parked: int = 0
+    blocked: int = 0
+    ended: int = 0
     oldest: float = 0.0
     consumers: frozenset[str] = frozenset()
     paused: bool = False
 
     @property
     def backlog(self) -> int:
-        """All that wants a worker now, work in flight included."""
-        return self.ready + self.due + self.in_flight
+        """All that wants a worker now, work in flight included, and word that is still to be passed on."""
+        return self.ready + self.due + self.in_flight + self.ended
 
 
 class DeadLetter(Struct, frozen=True):
@@ -229,7 +255,8 @@ class QueueConfig(Struct, frozen=True, omit_defaults=True):
 
 class Signal(Struct, frozen=True):
     """What workers are told at once: `cancel` a running task (value: its id), `open` (a limited queue has room),
-    `settings` (they changed), `broadcast` (there is one); for the last three the value is the queue."""
+    `settings` (they changed), `broadcast` (there is one), `ended` (a task did, and others must hear of it); for the
+    last four the value is the queue."""
 
     kind: str
     value: str

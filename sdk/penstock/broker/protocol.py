@@ -17,6 +17,7 @@ from penstock.broker.messages import (
     DeadLetter,
     Delivery,
     Depth,
+    Ended,
     Lease,
     QueueConfig,
     Receipt,
@@ -25,11 +26,12 @@ from penstock.broker.messages import (
     Settlement,
     Signal,
     Snapshot,
+    Supply,
 )
 from penstock.envelope import Envelope
 from penstock.outcome import Outcome
 
-__all__ = ["Broker", "Steering", "Submitting", "Working"]
+__all__ = ["Broker", "Linking", "Steering", "Submitting", "Working"]
 
 
 class Submitting(Protocol):
@@ -105,6 +107,31 @@ class Working(Protocol):
         """Forget a consumer that has nothing pending."""
 
 
+class Linking(Protocol):
+    """What tasks that concern each other need; see `links`."""
+
+    async def supply(self, supplies: Sequence[Supply], *, life: float) -> None:
+        """Hand inputs to tasks that wait; twice does no harm. All are of one queue. `life`: of inputs and outcomes."""
+
+    async def expect(self, id: str, count: int) -> bool:
+        """Tell a task that waits for how many inputs it does. False if it has ended already."""
+
+    async def inputs(self, id: str) -> dict[int, bytes]:
+        """A task's, by their numbers."""
+
+    async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:
+        """Make tasks that are about to be sent a running one's own. False if its lease is lost."""
+
+    async def take_ended(self, queue: str, limit: int, *, patience: float) -> list[Ended]:
+        """Some of those of whose end nobody has told the others, nor taken it up in the last `patience` seconds."""
+
+    async def relayed(self, queue: str, ended: Sequence[Ended]) -> None:
+        """The others have been told."""
+
+    async def blocked(self, queue: str, limit: int, *, since: float) -> list[str]:
+        """The ids of some tasks that wait for others since then or longer."""
+
+
 class Steering(Protocol):
     """What the operator and the command line need."""
 
@@ -136,7 +163,7 @@ class Steering(Protocol):
         """Forget dead letters. How many there were."""
 
 
-class Broker(Submitting, Working, Steering, Protocol):
+class Broker(Submitting, Working, Linking, Steering, Protocol):
     """A queue server."""
 
     async def check(self) -> None:

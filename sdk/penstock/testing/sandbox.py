@@ -96,7 +96,7 @@ class Sandbox:
         broker = self.app.broker()
         while True:
             depths = await broker.depth(self._queues())
-            if not any(depth.ready + depth.in_flight for depth in depths.values()):
+            if not any(depth.ready + depth.in_flight + depth.ended for depth in depths.values()):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 

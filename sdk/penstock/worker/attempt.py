@@ -15,6 +15,7 @@ from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition
 from penstock.envelope import Envelope
 from penstock.errors import BadArgument
+from penstock.family import running
 from penstock.status import Phase
 from penstock.worker.execution import Execution, Places
 from penstock.worker.policy import Policy
@@ -81,6 +82,7 @@ class Attempt:
         if (stopped := self._asked()) is not None:
             return stopped
         self._running = asyncio.current_task()
+        running.set(self.begun.lease)
         timer = self._timer()
         try:
             return await self._call(places)

@@ -17,7 +17,7 @@ import msgspec
 
 from penstock import codec, telemetry
 from penstock.broker import Broker
-from penstock.broker.messages import Begun, Claimer, Delivery, Lease, Renewal, Verb, Verdict
+from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Verb, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
 from penstock.errors import BadArgument, PenstockError
@@ -26,16 +26,18 @@ from penstock.outcome import Outcome
 from penstock.status import Phase
 from penstock.telemetry import Tracing
 from penstock.worker.attempt import Attempt, Limit
+from penstock.worker.foregone import foregone, supplied
 from penstock.worker.leases import Leases
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
 from penstock.worker.record import buried, recorded, tallied
+from penstock.worker.relay import Relay
 from penstock.worker.reporter import Reporter, parked, retrying, running, snoozing
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
 from penstock.worker.tally import Tally
-from penstock.worker.verdict import Crashed, Ending, Expired, Ruling, Standards, Stopped, TimedOut, Unfit, Unknown, rule
+from penstock.worker.verdict import Ending, Ruling, Standards, Unfit, Unknown, rule
 
 __all__ = ["Runner"]
 
@@ -71,6 +73,7 @@ class Runner:
     def __post_init__(self) -> None:
         self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.tally)
         self._settling = Settling(self.broker, self.tally)
+        self.relay = Relay(self.broker, self.clock)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._tracing = Tracing.OFF
@@ -198,12 +201,14 @@ class Runner:
 
     async def _ruled(self, attempt: Attempt) -> Ruling:
         """Run it, and tell the app's hooks how that went."""
-        hooks, foregone = self.extensions.hooks, self._foregone(attempt)
+        hooks, ending = self.extensions.hooks, foregone(attempt.envelope, attempt.begun, attempt.definition)
+        if ending is None and attempt.envelope.links is not None:
+            ending = await supplied(self.broker, attempt, attempt.envelope.links)
         if hooks.nobody:
-            return self._rule(attempt, foregone or await attempt.run(self))
-        if hooks.before and foregone is None:
+            return self._rule(attempt, ending or await attempt.run(self))
+        if hooks.before and ending is None:
             await hooks.told(hooks.before, attempt.context)
-        ruling = self._rule(attempt, foregone or await attempt.run(self))
+        ruling = self._rule(attempt, ending or await attempt.run(self))
         if hooks.after and ruling.phase is Phase.SUCCEEDED:
             await hooks.told(hooks.after, attempt.context, codec.decode_value(ruling.result or b"null"))
         if hooks.error and ruling.failure is not None and ruling.phase is not Phase.CANCELLED:
@@ -211,23 +216,6 @@ class Runner:
         if hooks.retry and ruling.verb is Verb.RETRY:
             await hooks.told(hooks.retry, attempt.context, ruling.failure, ruling.delay)
         return ruling
-
-    def _foregone(self, attempt: Attempt) -> Ending | None:
-        """How it ends without being run at all, if so."""
-        envelope, begun = attempt.envelope, attempt.begun
-        if begun.verdict is Verdict.CANCELLED:
-            return Stopped(Phase.CANCELLED, "cancelled before it started")
-        if begun.verdict is Verdict.CRASHED:
-            return Crashed(begun.crashes)
-        if envelope.deadline is not None and envelope.deadline <= begun.started_at:
-            return TimedOut(begun.started_at - envelope.deadline, deadline=True)
-        if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.attempts == 1:
-            return Expired(begun.started_at - envelope.expires_at)
-        if attempt.definition is None:
-            what = "kept for a worker that knows it" if begun.lease.nonce else "the broadcast is left out"
-            log.warning("%s: no task %r here; %s", envelope.id, envelope.task, what)
-            return Unknown(envelope.task)
-        return None
 
     def _rule(self, attempt: Attempt, ending: Ending) -> Ruling:
         begun, definition = attempt.begun, attempt.definition
@@ -255,6 +243,8 @@ class Runner:
             self.tally.lost[attempt.envelope.queue] += 1
             return
         tallied(self.tally, attempt, ruling, at=self.clock())
+        if outcome is not None and attempt.envelope.links is not None:
+            self.relay.ended(Ended(outcome, attempt.begun.message))
         if ruling.delay:
             self.delayed(attempt.envelope.queue)
         if outcome is None:
@@ -338,3 +328,4 @@ class Runner:
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=HAND_BACK_SECONDS)
         await self._settling.drain(HAND_BACK_SECONDS)
+        await self.relay.drain(HAND_BACK_SECONDS)

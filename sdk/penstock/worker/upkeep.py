@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer
 from penstock.errors import PenstockError
+from penstock.worker.relay import Relay
 from penstock.worker.tally import Tally
 
 __all__ = ["Upkeep"]
@@ -24,6 +25,8 @@ PARKED_SECONDS = 5.0
 PARKED_LOOK = 500
 BROADCAST_SECONDS = 5.0
 TIDY_SECONDS = 60.0
+RELAY_SECONDS = 2.0
+BLOCKED_SECONDS = 7 * 24 * 3600.0  # what was to unblock a task that waits for so long never will
 
 
 @dataclass(eq=False)
@@ -37,9 +40,11 @@ class Upkeep:
     wants: Callable[[bytes], bool]
     suspects: Callable[[], None]
     announce: Callable[[Sequence[bytes]], None]
+    relay: Relay
     tally: Tally = field(default_factory=Tally)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _delayed: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _place: str | None = None
 
     async def promote(self) -> None:
@@ -120,9 +125,27 @@ class Upkeep:
                 async with asyncio.timeout(BROADCAST_SECONDS):
                     await self._told.wait()
 
+    def ended(self) -> None:
+        """A task has ended, and nobody may have told those whom that concerns."""
+        self._ended.set()
+
+    async def relayed(self) -> None:
+        """Tell of ended tasks what their own workers couldn't."""
+        while True:
+            self._ended.clear()
+            try:
+                await self.relay.recover(self.queue)
+            except PenstockError as error:
+                log.warning("queue %s: couldn't look for ended tasks: %s", self.queue, error)
+                self.tally.failures["relay"] += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RELAY_SECONDS):
+                    await self._ended.wait()
+
     async def tidy(self) -> None:
         """Forget what time has made useless."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             with suppress(PenstockError):
                 await self.broker.tidy(self.queue)
+                await self.relay.expire(self.queue, BLOCKED_SECONDS)

@@ -20,6 +20,7 @@ from penstock.errors import PenstockError, SubmissionError
 from penstock.extensions import Extensions
 from penstock.stopping import stopped
 from penstock.worker.attempt import Attempt
+from penstock.worker.builtin import builtins
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
 from penstock.worker.policy import Policies
@@ -77,6 +78,7 @@ class Worker:
     ) -> None:
         """Raises ConfigurationError for a task whose dependencies can't be met."""
         extensions = extensions or Extensions()
+        tasks = builtins(broker) | dict(tasks)
         for definition in tasks.values():
             _ = definition.arguments
         self.settings = settings
@@ -124,6 +126,7 @@ class Worker:
             runner.wants,
             suspects,
             runner.announce,
+            runner.relay,
             self.tally,
         )
 
@@ -149,7 +152,7 @@ class Worker:
             _kept(partial(report_progress, self._running, self._runner.publish), "progress"),
         ]
         for queue, upkeep in self._upkeep.items():
-            chores = (upkeep.promote, upkeep.reclaim, upkeep.unpark, upkeep.broadcasts, upkeep.tidy)
+            chores = (upkeep.promote, upkeep.reclaim, upkeep.unpark, upkeep.broadcasts, upkeep.relayed, upkeep.tidy)
             self._timers += [_kept(chore, f"{chore.__name__} {queue}") for chore in chores]
         self.last_pulse, self.working = asyncio.get_running_loop().time(), True
         log.info("working on %s, %d at a time", ", ".join(self.settings.queues), self.settings.concurrency)
@@ -207,6 +210,8 @@ class Worker:
             return None
         if signal.kind == "broadcast":
             return self._upkeep[signal.value].told()
+        if signal.kind == "ended":
+            return self._upkeep[signal.value].ended()
         if signal.kind == "settings":
             self._policies.changed()
         return self._intakes[signal.value].opened()

@@ -32,6 +32,7 @@ def call(queue: str = "mail", **options: object) -> Signature[int]:
         ("abc",),
         {},
         CallOptions(**options),  # type: ignore[arg-type]  # fields by name
+        Penstock("shop", url="memory://"),
     )
 
 

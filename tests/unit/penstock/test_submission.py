@@ -15,6 +15,7 @@ from penstock.submission import CallOptions, Signature
 
 NOW = 1_000.0
 MOMENT = datetime(2027, 1, 1, 9, tzinfo=UTC)
+APP = Penstock("shop", url="memory://")
 
 
 def greet(name: str, *, loud: bool = False) -> None: ...
@@ -22,7 +23,7 @@ def greet(name: str, *, loud: bool = False) -> None: ...
 
 def call(options: CallOptions | None = None, **declared: Any) -> Signature[None]:
     definition = Definition("shop.greet", greet, Options("shop", **declared))
-    return Signature(definition, ("Ada",), {"loud": True}, options or CallOptions())
+    return Signature(definition, ("Ada",), {"loud": True}, options or CallOptions(), APP)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_max_attempts_changes_the_declared_policy_and_keeps_the_rest() -> None:
 
 def test_arguments_are_checked_when_the_call_is_made() -> None:
     with pytest.raises(TypeError, match=r"shop\.greet.*missing a required argument: 'name'"):
-        Signature(Definition("shop.greet", greet, Options("shop")), (), {})
+        Signature(Definition("shop.greet", greet, Options("shop")), (), {}, CallOptions(), APP)
 
 
 def test_other_options_make_another_call() -> None:

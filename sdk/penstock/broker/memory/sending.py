@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from penstock import envelope as envelopes
-from penstock.broker.memory.settling import finish, free_unique
+from penstock.broker.memory.settling import finish, free_unique, keep_end
 from penstock.broker.memory.state import Memory, QueueState, State
 from penstock.broker.messages import Cancellation, Receipt, Sent, Snapshot
 from penstock.envelope import Envelope
 from penstock.keys import PRIORITIES, queue_of
+from penstock.links import Links
 from penstock.outcome import Outcome
 from penstock.status import Phase
 
@@ -29,6 +30,8 @@ class MemorySubmitting:
         id, memory, queue = message.id, self._memory, self._memory.queues[message.queue]
         if id in memory.tasks or memory.outcome(id) is not None:
             return Receipt(Sent.KNOWN, id)
+        if message.links is not None and message.links.waits:
+            return self._block(message, message.links, queue)
         if self._full(message.queue, queue):
             return Receipt(Sent.FULL, id)
         if (holder := self._take_unique(message, queue)) is not None:
@@ -36,7 +39,7 @@ class MemorySubmitting:
         now = memory.clock()
         due = max(now, message.not_before or now)
         state = State(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, queued_at=due)
-        state.key, state.unique = message.key, message.unique
+        state.key, state.unique, state.links = message.key, message.unique, message.links
         memory.tasks[id] = state
         if due > now:
             queue.delayed[id] = due
@@ -44,11 +47,21 @@ class MemorySubmitting:
             memory.push(id, state, state.priority, free=_free(message, queue))
         return Receipt(Sent.QUEUED, id)
 
+    def _block(self, message: Envelope, links: Links, queue: QueueState) -> Receipt:
+        """Lay it aside until what it waits for has come. It doesn't count against the depth before."""
+        now = self._memory.clock()
+        state = State(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, key=message.key, links=links)
+        state.waits, state.due = links.waits, message.not_before or 0.0
+        self._memory.tasks[message.id] = state
+        queue.blocked[message.id] = now
+        return Receipt(Sent.QUEUED, message.id)
+
     def _full(self, name: str, queue: QueueState) -> bool:
         limit = queue.config.limits.depth
         if limit is None:
             return False
-        return sum(queue_of(id) == name for id in self._memory.tasks) - len(queue.claimed) >= limit
+        waiting = sum(queue_of(id) == name for id in self._memory.tasks) - len(queue.claimed) - len(queue.blocked)
+        return waiting >= limit
 
     def _take_unique(self, message: Envelope, queue: QueueState) -> str | None:
         """Take the message's key; the id of who has it already."""
@@ -79,7 +92,7 @@ class MemorySubmitting:
     def _snapshot(self, id: str) -> Snapshot | None:
         state = self._memory.tasks.get(id)
         if state is not None:
-            waiting = Phase.RETRYING if state.retrying else Phase.QUEUED
+            waiting = Phase.RETRYING if state.retrying else Phase.BLOCKED if state.waits else Phase.QUEUED
             phase = Phase.RUNNING if state.nonce else waiting
             return Snapshot(phase, state.attempts, state.worker, None, state.progress)
         ended = self._memory.outcome(id)
@@ -95,6 +108,7 @@ class MemorySubmitting:
             state.cancel = reason
             memory.signal("cancel", id)
             return Cancellation.REQUESTED, state.attempts
+        keep_end(memory, outcome, state)
         memory.unhold(id, state)
         memory.drop(id, state)
         finish(memory, outcome, state, life)
@@ -119,4 +133,4 @@ def _free(message: Envelope, queue: QueueState) -> bool:
     """Whether nothing limits its start but what is decided here and now."""
     limits = queue.config.limits
     limited = queue.paused or limits.concurrency is not None or limits.rate is not None
-    return not limited and message.key is None and message.unique is None
+    return not limited and message.key is None and message.unique is None and message.links is None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from penstock.broker.memory.gate import free_key
 from penstock.broker.memory.state import SUSPECT, Memory, State
-from penstock.broker.messages import Settlement, Verb
+from penstock.broker.messages import Ended, Settlement, Verb
 from penstock.keys import queue_of
 from penstock.outcome import Outcome
 from penstock.status import Phase
 
-__all__ = ["finish", "free_unique", "settle", "trim_dead"]
+__all__ = ["finish", "free_unique", "keep_end", "settle", "trim_dead"]
 
 
 def settle(memory: Memory, settlement: Settlement) -> bool:
@@ -25,6 +25,7 @@ def settle(memory: Memory, settlement: Settlement) -> bool:
             queue = memory.queues[queue_of(id)]
             queue.dead[id] = (memory.clock(), state.message)
             trim_dead(memory, queue_of(id))
+        keep_end(memory, settlement.outcome, state, settled=True)
         finish(memory, settlement.outcome, state, settlement.life)
     else:
         _put_back(memory, id, state, settlement)
@@ -48,6 +49,17 @@ def _put_back(memory: Memory, id: str, state: State, settlement: Settlement) -> 
         queue.delayed[id] = state.queued_at
     else:
         memory.push(id, state, SUSPECT if verb is Verb.RELEASE and state.crashes else state.priority)
+
+
+def keep_end(memory: Memory, outcome: Outcome, state: State, *, settled: bool = False) -> None:
+    """Keep how a linked task ended until those whom that concerns have been told."""
+    if state.links is None and not state.children:
+        return
+    told, queue = settled and not state.children, queue_of(outcome.id)
+    ended = Ended(outcome, state.message, state.children, state.waits)
+    memory.queues[queue].ended[outcome.id] = (memory.clock() if told else 0.0, ended)
+    if not told:
+        memory.signal("ended", queue)
 
 
 def finish(memory: Memory, outcome: Outcome, state: State, life: float) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from penstock.broker.memory.bell import Bell
-from penstock.broker.messages import Delivery, QueueConfig, Signal
+from penstock.broker.messages import Delivery, Ended, QueueConfig, Signal
 from penstock.envelope import Unique
 from penstock.keys import queue_of
+from penstock.links import Links
 from penstock.outcome import Outcome
 
 __all__ = ["PLACES", "RELEASED", "SUSPECT", "Claim", "Listener", "Memory", "QueueState", "State"]
@@ -39,6 +40,11 @@ class State:
     paced: bool = False
     unique: Unique | None = None
     progress: bytes | None = None
+    links: Links | None = None
+    waits: int = 0
+    due: float = 0.0
+    inputs: dict[int, bytes] = field(default_factory=dict)
+    children: list[str] = field(default_factory=list)
     ended: Bell = field(default_factory=Bell)
 
 
@@ -62,8 +68,8 @@ class Listener:
 
 @dataclass
 class QueueState:
-    """One queue. `delayed`, `parked` and `dead` are ids by their times, `gated` those that wait for their concurrency
-    key, in order; `rate` holds theoretical arrival times by key, "" for the whole queue's."""
+    """One queue. `delayed`, `parked`, `blocked` and `dead` are ids by their times, `gated` those that wait for their
+    concurrency key, in order; `rate` holds theoretical arrival times by key, "" for the whole queue's."""
 
     ready: dict[int, deque[Delivery]] = field(default_factory=lambda: {place: deque() for place in PLACES})
     claimed: dict[str, Claim] = field(default_factory=dict)
@@ -75,6 +81,8 @@ class QueueState:
     rate: dict[str, float] = field(default_factory=dict)
     unique: dict[str, tuple[str, float]] = field(default_factory=dict)
     outbox: dict[str, Outcome] = field(default_factory=dict)
+    blocked: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, tuple[float, Ended]] = field(default_factory=dict)
     broadcasts: list[bytes] = field(default_factory=list)
     config: QueueConfig = field(default_factory=QueueConfig)
     paused: bool = False
@@ -139,6 +147,7 @@ class Memory:
         queue = self.queues[queue_of(id)]
         queue.delayed.pop(id, None)
         queue.parked.pop(id, None)
+        queue.blocked.pop(id, None)
         if state.key in queue.gated:
             queue.gated[state.key] = [waiting for waiting in queue.gated[state.key] if waiting[2] != id]
             if not queue.gated[state.key]:

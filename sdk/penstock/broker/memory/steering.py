@@ -36,6 +36,8 @@ class MemorySteering:
             len(queue.claimed),
             len(queue.dead),
             len(queue.parked),
+            len(queue.blocked),
+            len(queue.ended),
             max(0.0, now - min(queued)) if queued else 0.0,
             frozenset(claim.consumer for claim in queue.claimed.values()),
             queue.paused,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.broker.streams.linking import StreamsLinking
 from penstock.broker.streams.steering import StreamsSteering
 from penstock.broker.streams.submitting import StreamsSubmitting
 from penstock.broker.streams.working import StreamsWorking
@@ -9,7 +10,7 @@ from penstock.broker.streams.working import StreamsWorking
 __all__ = ["StreamsBroker"]
 
 
-class StreamsBroker(StreamsSubmitting, StreamsWorking, StreamsSteering):
+class StreamsBroker(StreamsSubmitting, StreamsWorking, StreamsLinking, StreamsSteering):
     """One namespace's queues on one Redis."""
 
     async def check(self) -> None:

@@ -13,10 +13,11 @@ from importlib.resources import files
 
 __all__ = ["FUNCTIONS", "Command", "fcall", "function_name", "library_source", "missing_group", "missing_library"]
 
-_PARTS = ("shared", "gate", "send", "claim", "settle", "steer")
+_PARTS = ("shared", "gate", "send", "claim", "settle", "steer", "link")
 FUNCTIONS = (
     *("send", "broadcast", "claim", "unclaim", "reclaim", "renew", "note", "settle"),
     *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
+    *("supply", "expect", "adopt", "take_ended"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
 _REFUSED_WHEN_FULL = {"send", "broadcast"}

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from penstock import outcome as outcomes
-from penstock.broker.messages import Begun, Claimed, Delivery, Depth, Lease, Receipt, Sent, Snapshot, Verdict
+from penstock.broker.messages import Begun, Claimed, Delivery, Depth, Ended, Lease, Receipt, Sent, Snapshot, Verdict
 from penstock.broker.streams.connection import Reply
 from penstock.errors import PenstockError
 from penstock.keys import QueueKeys
@@ -28,6 +28,7 @@ class _State(Struct, frozen=True):
     attempts: int = 0
     worker: str = ""
     progress: str | None = None
+    waits: int = 0
 
 
 class _Plain(Struct, frozen=True, array_like=True):
@@ -41,6 +42,7 @@ class _Plain(Struct, frozen=True, array_like=True):
 
 _states = msgspec.msgpack.Decoder(_State)
 _plain_states = msgspec.msgpack.Decoder(_Plain)
+_ELSEWHERE = ("delayed", "due", "gated", "dead", "parked", "blocked", "ended", "paused")  # as `requests.depth` asks
 _ARRAY = 0x90  # the upper half of a short array's first byte
 
 
@@ -148,28 +150,47 @@ def snapshot(state: Reply, ended: Reply) -> Snapshot | None:
     if not state:
         return None
     now = _state(blob(state))
-    waiting = Phase.RETRYING if now.retrying else Phase.QUEUED
+    waiting = Phase.RETRYING if now.retrying else Phase.BLOCKED if now.waits else Phase.QUEUED
     progress = now.progress.encode() if now.progress else None
     return Snapshot(Phase.RUNNING if now.nonce else waiting, now.attempts, now.worker, None, progress)
+
+
+def inputs(reply: Reply) -> dict[int, bytes]:
+    """A hash of them, as pairs."""
+    flat = sequence(reply)
+    return {int(text(number)): blob(value) for number, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def ended(reply: Reply) -> list[Ended]:
+    """What take_ended returns."""
+    return [_ended(row) for row in rows(reply)]
+
+
+def _ended(row: list[Reply]) -> Ended:
+    _, outcome, message, waits, children = row
+    return Ended(outcomes.decode(blob(outcome)), blob(message), texts(children), cast("int", waits))
 
 
 def depth(replies: Sequence[Reply], now: float) -> Depth:
     """The replies to the broker's depth commands: per stream its length, its pending summary and its first entry (whose
     id starts with the ms it was queued at), then what waits elsewhere and whether the queue is paused."""
-    streams = len(replies) // 3 - 2
+    streams = (len(replies) - len(_ELSEWHERE)) // 3
     lengths = [integer(reply) for reply in replies[:streams]]
     pending = [_pending(reply) for reply in replies[streams : 2 * streams]]
     oldest = [now - _queued_at(reply) for reply in replies[2 * streams : 3 * streams] if reply]
-    delayed, due, gated, dead, parked, paused = (integer(reply) for reply in replies[3 * streams :])
+    elsewhere = dict(zip(_ELSEWHERE, map(integer, replies[3 * streams :]), strict=True))
+    due, paused = elsewhere["due"], elsewhere["paused"]
     ready = sum(max(0, length - sum(held.values())) for length, held in zip(lengths, pending, strict=True))
     return Depth(
         ready,
-        delayed - due,
+        elsewhere["delayed"] - due,
         due,
-        gated,
+        elsewhere["gated"],
         in_flight=sum(sum(held.values()) for held in pending),
-        dead=dead,
-        parked=parked,
+        dead=elsewhere["dead"],
+        parked=elsewhere["parked"],
+        blocked=elsewhere["blocked"],
+        ended=elsewhere["ended"],
         oldest=max(0.0, *oldest, 0.0) if ready else 0.0,
         consumers=frozenset(consumer for held in pending for consumer in held),
         paused=bool(paused),

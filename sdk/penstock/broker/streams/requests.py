@@ -10,7 +10,7 @@ import msgspec
 
 from penstock import envelope as envelopes
 from penstock import outcome as outcomes
-from penstock.broker.messages import Claimer, Delivery, Lease, Limits, QueueConfig, Settlement, Verb
+from penstock.broker.messages import Claimer, Delivery, Lease, Limits, QueueConfig, Settlement, Supply, Verb
 from penstock.broker.streams.library import Command
 from penstock.envelope import Envelope
 from penstock.keys import GROUP, PRIORITIES, QueueKeys
@@ -41,10 +41,13 @@ def send(messages: Sequence[Envelope], now: float) -> Args:
 
 def _options(message: Envelope) -> bytes:
     """What the functions must know of a message beside its id; none of it for most."""
-    unique = message.unique
-    if unique is None and message.key is None:
+    unique, links = message.unique, message.links
+    if unique is None and links is None and message.key is None:
         return b""
     found: dict[str, object] = {"key": message.key} if message.key is not None else {}
+    if links is not None:
+        found |= {"linked": 1} | ({"waits": links.waits} if links.waits else {})
+        found |= {"tolerant": 1} if links.tolerant else {}
     if unique is not None:
         found |= {"unique": unique.key, "scope": unique.until, "unique_ms": ms(unique.ttl)}
         found |= {"keep": True} if unique.keep_on_failure else {}
@@ -100,6 +103,15 @@ def cancel(outcome: Outcome, keys: QueueKeys, reason: str, life: float) -> Args:
     return [*told, ms(life), reason]
 
 
+def supply(supplies: Sequence[Supply], keys: QueueKeys, life: float) -> Args:
+    """The channels and the life, then five a supply."""
+    args: Args = [keys.control, keys.done, ms(life)]
+    for one in supplies:
+        end = one.otherwise
+        args += (one.id, one.number, b"" if one.value is None else one.value, end.phase, outcomes.encode(end))
+    return args
+
+
 def clear(reported: Sequence[Outcome]) -> Args:
     """Two an outcome."""
     args: Args = []
@@ -146,5 +158,7 @@ def depth(keys: QueueKeys, until: float) -> list[Command]:
         ("ZCARD", keys.gated),
         ("ZCARD", keys.dead),
         ("ZCARD", keys.parked),
+        ("ZCARD", keys.blocked),
+        ("HLEN", keys.ended),
         ("HGET", keys.settings, "paused"),
     ]

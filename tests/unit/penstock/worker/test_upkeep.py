@@ -13,6 +13,7 @@ from penstock.broker.messages import Settlement, Verb
 from penstock.envelope import encode
 from penstock.status import Phase
 from penstock.worker import upkeep as module
+from penstock.worker.relay import Relay
 from penstock.worker.upkeep import Upkeep
 from tests.unit.penstock.worker.brokers import DEAD, ME, FlakyBroker, begun, message
 from tests.waiting import wait_for
@@ -25,8 +26,9 @@ class Rig:
         self.broker = FlakyBroker()
         self.suspects = 0
         self.announced: list[bytes] = []
+        relay = Relay(self.broker, time.time)
         self.upkeep = Upkeep(
-            self.broker, "mail", ME, LEASE, lambda data: b"shop.send" in data, self._suspects, self._announce
+            self.broker, "mail", ME, LEASE, lambda data: b"shop.send" in data, self._suspects, self._announce, relay
         )
 
     def _suspects(self) -> None:

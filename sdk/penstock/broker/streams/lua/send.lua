@@ -1,7 +1,8 @@
 -- Queues messages, each id at most once for the life of its record and each idempotency key while it holds.
 -- KEYS: the fixed set, then a record per message.
 -- ARGV: per message  id, priority (1–4), delay in ms (0: now), message, options
---   options: '' or a msgpack map: key (concurrency), unique, scope (started | finished | expired), unique_ms, keep
+--   options: '' or a msgpack map: key (concurrency), unique, scope (started | finished | expired), unique_ms, keep,
+--   waits, tolerant, linked
 -- Returns per message  1 queued · 0 known already · -1 the queue is full · the id that holds the idempotency key
 
 -- Drops idempotency keys whose time is over.
@@ -25,7 +26,8 @@ local function welcome(keys)
   local set = redis.call('HMGET', keys[SETTINGS], 'max_depth', 'paused', 'max', 'rate_interval')
   local free = set[2] ~= '1' and not set[3] and not set[4]
   if not set[1] then return math.huge, free end
-  return tonumber(set[1]) - (redis.call('HLEN', keys[TASKS]) - pending(keys)), free
+  local waiting = redis.call('HLEN', keys[TASKS]) - pending(keys) - redis.call('ZCARD', keys[BLOCKED])
+  return tonumber(set[1]) - waiting, free
 end
 
 local function take_unique(keys, id, state, options, now)
@@ -37,16 +39,24 @@ local function take_unique(keys, id, state, options, now)
   state.unique, state.scope, state.keep = options.unique, options.scope, options.keep
 end
 
+-- Lays a message aside until what it waits for has come. It doesn't count against the depth before.
+local function block(keys, id, priority, options, message, now, delay)
+  local state = { priority = priority, key = options.key, linked = options.linked, waits = options.waits,
+    tolerant = options.tolerant, due = delay > 0 and now + delay or nil }
+  redis.call('ZADD', keys[BLOCKED], now, id)
+  redis.call('HSET', keys[HELD], id, message)
+  save(keys, id, state)
+  return 1
+end
+
 local function send_one(keys, record, room, free, now, id, priority, delay, message, packed)
   if redis.call('HEXISTS', keys[TASKS], id) == 1 or redis.call('EXISTS', record) == 1 then return 0 end
+  local options = packed ~= '' and cmsgpack.unpack(packed) or {}
+  if options.waits then return block(keys, id, priority, options, message, now, delay) end
   if room < 1 then return -1 end
-  local state = { priority = priority }
-  if packed ~= '' then
-    local options = cmsgpack.unpack(packed)
-    state.key = options.key
-    local holder = options.unique and take_unique(keys, id, state, options, now)
-    if holder then return holder end
-  end
+  local state = { priority = priority, key = options.key, linked = options.linked }
+  local holder = options.unique and take_unique(keys, id, state, options, now)
+  if holder then return holder end
   if delay > 0 then
     state.queued = now + delay
     delay_until(keys, id, state, message, now + delay)

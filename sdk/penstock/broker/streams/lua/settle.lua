@@ -26,6 +26,16 @@ local function bury(keys, id, message, now)
   trim_dead(keys, now)
 end
 
+-- Keeps how a linked task ended until those whom that concerns have been told. A worker that settles it tells them,
+-- unless it has children, of which he may not know; then, and if nobody settles it, the first to hear of it does.
+local function keep_end(keys, control, id, state, outcome, message, settled)
+  if not state.linked then return end
+  local told = settled and not state.children
+  local at = told and now_ms() or 0
+  redis.call('HSET', keys[ENDED], id, cmsgpack.pack({ at, outcome, message, state.children or {}, state.waits or 0 }))
+  if not told then redis.call('PUBLISH', control, 'ended ' .. queue_name(keys)) end
+end
+
 -- Writes the outcome in place of the state. An idempotency key until "finished" is free then, one "expired" (for a
 -- time) only after a failure; `keep` keeps it after a failure too.
 -- The caller drops the message and the state.
@@ -71,7 +81,9 @@ end
 
 -- Ends one attempt for good. What is dropped with it, `batch` collects: it costs one command for each kind.
 local function end_one(keys, batch, group, record, id, state, outcome)
-  if group.phase == 'DeadLettered' then bury(keys, id, message_of(keys, id, state) or '', batch.now) end
+  local message = (state.linked or group.phase == 'DeadLettered') and message_of(keys, id, state) or ''
+  if group.phase == 'DeadLettered' then bury(keys, id, message, batch.now) end
+  keep_end(keys, batch.control, id, state, outcome, message, true)
   local entries = batch.entries[state.stream]
   entries[#entries + 1] = state.entry
   batch.ended[#batch.ended + 1] = id
@@ -108,7 +120,7 @@ end
 local function settle(keys, args)
   local groups, ids = grouped(args)
   local answers, states = {}, load_all(keys, ids)
-  local batch = { channel = args[1], now = now_ms(), ended = {}, entries = { {}, {}, {}, {}, {}, {} } }
+  local batch = { channel = args[1], control = args[2], now = now_ms(), ended = {}, entries = { {}, {}, {}, {}, {}, {} } }
   for _, group in ipairs(groups) do
     for at = group.from, group.upto, TASK_FIELDS do
       local number = #answers + 1

@@ -2,7 +2,8 @@
 -- set in the order of `QueueKeys.fixed`, then, where a function needs them, one record per task of the call.
 local RELEASED, SUSPECT, STREAMS = 5, 6, 6 -- 1–4 are the priorities, most urgent first
 local TASKS, DELAYED, HELD, GATED, PARKED, DEAD, OUTBOX = 7, 8, 9, 10, 11, 12, 13
-local SETTINGS, RUNNING, RATE, UNIQUE, EXPIRING, BROADCAST, FIRST_RECORD = 14, 15, 16, 17, 18, 19, 20
+local SETTINGS, RUNNING, RATE, UNIQUE, EXPIRING, BROADCAST = 14, 15, 16, 17, 18, 19
+local BLOCKED, ENDED, FIRST_RECORD = 20, 21, 22
 local GROUP = 'workers'
 
 -- Milliseconds since the epoch by Redis' clock: the only clock that leases and due times know, so that skewed
@@ -27,6 +28,9 @@ end
 --   key             its concurrency key; gated: its member in the set of those that wait for their key
 --   paced           the moment of its start was reserved with the rate limit
 --   unique, scope, keep: its idempotency key, until when it holds, and whether a failure keeps it
+--   waits, tolerant, due: it is blocked until so many inputs have come (-1: nobody knows yet), null for those of failed
+--                   sources, and isn't ready before that moment (ms)
+--   linked, children: its end concerns others; the ids of the tasks that it started as its own
 local WAITS, RUNS = '\146', '\149' -- the first byte of a plain task's state: msgpack's arrays of two and of five
 
 local function plain(stream, entry)
@@ -104,6 +108,7 @@ local function unhold(keys, id, state)
   local message = redis.call('HGET', keys[HELD], id)
   redis.call('ZREM', keys[DELAYED], id)
   redis.call('ZREM', keys[PARKED], id)
+  redis.call('ZREM', keys[BLOCKED], id)
   if state.gated then redis.call('ZREM', keys[GATED], state.gated) end
   redis.call('HDEL', keys[HELD], id)
   state.gated = nil

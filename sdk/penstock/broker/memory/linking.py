@@ -1,0 +1,87 @@
+"""Tasks that wait for others, as in `link.lua`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock.broker.memory.settling import finish, keep_end
+from penstock.broker.memory.state import Memory, State
+from penstock.broker.messages import Ended, Lease, Supply
+from penstock.keys import queue_of
+from penstock.links import FAILURES_ONLY
+
+__all__ = ["MemoryLinking"]
+
+
+class MemoryLinking:
+    """See Linking."""
+
+    _memory: Memory
+
+    async def supply(self, supplies: Sequence[Supply], *, life: float) -> None:
+        """See Linking."""
+        for one in supplies:
+            state = self._memory.tasks.get(one.id)
+            if state is not None and state.waits and state.links is not None:
+                if one.value is None and not state.links.tolerant:
+                    self._conclude(one, state, life)
+                elif one.number != FAILURES_ONLY:
+                    state.inputs[one.number] = b"null" if one.value is None else one.value
+                    self._unblock(one.id, state)
+
+    def _conclude(self, supply: Supply, state: State, life: float) -> None:
+        """End a task, for a source of it has failed."""
+        keep_end(self._memory, supply.otherwise, state)
+        self._memory.unhold(supply.id, state)
+        finish(self._memory, supply.otherwise, state, life)
+
+    def _unblock(self, id: str, state: State) -> None:
+        """Let it run if all that it waited for has come."""
+        if len(state.inputs) != state.waits:
+            return
+        memory, now = self._memory, self._memory.clock()
+        memory.unhold(id, state)
+        state.waits, state.queued_at = 0, max(now, state.due)
+        if state.due > now:
+            memory.queues[queue_of(id)].delayed[id] = state.due
+        else:
+            memory.push(id, state, state.priority)
+
+    async def expect(self, id: str, count: int) -> bool:
+        """See Linking."""
+        state = self._memory.tasks.get(id)
+        if state is not None and state.waits:
+            state.waits = count
+            if len(state.inputs) == count:
+                self._unblock(id, state)
+        return state is not None
+
+    async def inputs(self, id: str) -> dict[int, bytes]:
+        """See Linking."""
+        memory = self._memory
+        state = memory.tasks.get(id)
+        return dict(state.inputs if state is not None else {})
+
+    async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:
+        """See Linking."""
+        state = self._memory.tasks.get(parent.id)
+        if state is None or state.nonce != parent.nonce:
+            return False
+        state.children += children
+        return True
+
+    async def take_ended(self, queue: str, limit: int, *, patience: float) -> list[Ended]:
+        """See Linking."""
+        kept, now = self._memory.queues[queue].ended, self._memory.clock()
+        taken = [ended for at, ended in kept.values() if at + patience <= now][:limit]
+        kept |= {ended.outcome.id: (now, ended) for ended in taken}
+        return taken
+
+    async def relayed(self, queue: str, ended: Sequence[Ended]) -> None:
+        """See Linking."""
+        for one in ended:
+            self._memory.queues[queue].ended.pop(one.outcome.id, None)
+
+    async def blocked(self, queue: str, limit: int, *, since: float) -> list[str]:
+        """See Linking."""
+        return [id for id, at in self._memory.queues[queue].blocked.items() if at <= since][:limit]

@@ -1,0 +1,57 @@
+"""The part of the broker on Redis Streams that tasks which concern each other need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock.broker.messages import Ended, Lease, Supply
+from penstock.broker.streams import replies, requests
+from penstock.broker.streams.calls import Calls
+from penstock.broker.streams.library import Command
+from penstock.keys import queue_of
+from penstock.status import Phase
+
+__all__ = ["StreamsLinking"]
+
+
+class StreamsLinking(Calls):
+    """See Linking."""
+
+    async def supply(self, supplies: Sequence[Supply], *, life: float) -> None:
+        """See Linking."""
+        keys = self.keys(queue_of(supplies[0].id))
+        names = [name for one in supplies for name in (keys.task(one.id), keys.inputs(one.id))]
+        await self._redis.call("supply", [*keys.fixed, *names], requests.supply(supplies, keys, life))
+
+    async def expect(self, id: str, count: int) -> bool:
+        """See Linking."""
+        keys = self.keys(queue_of(id))
+        return bool(await self._redis.call("expect", [*keys.fixed, keys.inputs(id)], [id, count]))
+
+    async def inputs(self, id: str) -> dict[int, bytes]:
+        """See Linking."""
+        return replies.inputs(await self._redis.command("HGETALL", self.keys(queue_of(id)).inputs(id)))
+
+    async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:
+        """See Linking."""
+        return bool(await self._call("adopt", parent.queue, [parent.id, parent.nonce, *children]))
+
+    async def take_ended(self, queue: str, limit: int, *, patience: float) -> list[Ended]:
+        """See Linking."""
+        return replies.ended(await self._call("take_ended", queue, [limit, requests.ms(patience)]))
+
+    async def relayed(self, queue: str, ended: Sequence[Ended]) -> None:
+        """See Linking. A dead letter's inputs stay for as long as they can: it may be replayed."""
+        keys = self.keys(queue)
+        commands: list[Command] = [("HDEL", keys.ended, *(one.outcome.id for one in ended))]
+        if over := [keys.inputs(one.outcome.id) for one in ended if one.outcome.phase is not Phase.DEAD_LETTERED]:
+            commands.append(("UNLINK", *over))
+        for reply in await self._redis.commands(commands):
+            replies.integer(reply)
+
+    async def blocked(self, queue: str, limit: int, *, since: float) -> list[str]:
+        """See Linking."""
+        until = requests.ms(since)
+        return replies.texts(
+            await self._redis.command("ZRANGEBYSCORE", self.keys(queue).blocked, "-inf", until, "LIMIT", 0, limit)
+        )

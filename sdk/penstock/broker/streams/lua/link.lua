@@ -1,0 +1,86 @@
+-- Tasks that wait for others, and ended ones of whose end others must hear.
+
+-- A blocked task has got all that it waited for.
+local function unblock(keys, id, state, now)
+  local message = unhold(keys, id, state)
+  local due = state.due or now
+  state.waits, state.tolerant, state.due = nil, nil, nil
+  if due > now then
+    state.queued = due
+    delay_until(keys, id, state, message, due)
+  else
+    push(keys, priority_of(state), id, state, message)
+  end
+  save(keys, id, state)
+end
+
+-- Ends a blocked task, for a source of it has failed.
+local function conclude(keys, args, record, id, state, phase, outcome)
+  keep_end(keys, args[1], id, state, outcome, message_of(keys, id, state))
+  unhold(keys, id, state)
+  redis.call('HDEL', keys[TASKS], id)
+  finish(keys, record, args[2], id, state, phase, outcome, '0', args[3])
+end
+
+-- Hands inputs to tasks that wait for them; to hand one over twice does no harm. KEYS: per input its task's record and
+-- its inputs. ARGV: control channel, channel of outcomes, how long outcomes and inputs stay in ms, then per input
+--   id, number (-1: only failure concerns it), its value ('' if its source failed), phase and outcome of a task that ends with it
+-- Returns how many tasks ended so.
+local function supply(keys, args)
+  local ended, now = 0, now_ms()
+  for i = 0, (#args - 3) / 5 - 1 do
+    local at, record, inputs = 4 + i * 5, keys[FIRST_RECORD + i * 2], keys[FIRST_RECORD + i * 2 + 1]
+    local id, number, value = args[at], args[at + 1], args[at + 2]
+    local state = load(keys, id)
+    if state and state.waits then
+      if value == '' and not state.tolerant then
+        conclude(keys, args, record, id, state, args[at + 3], args[at + 4])
+        redis.call('DEL', inputs)
+        ended = ended + 1
+      elseif number ~= '-1' then
+        redis.call('HSET', inputs, number, value == '' and 'null' or value)
+        redis.call('PEXPIRE', inputs, args[3])
+        if redis.call('HLEN', inputs) == state.waits then unblock(keys, id, state, now) end
+      end
+    end
+  end
+  return ended
+end
+
+-- Tells how many inputs a blocked task waits for. KEYS: its inputs. ARGV: id, how many. Returns 0 if it has ended.
+local function expect(keys, args)
+  local id, state = args[1], load(keys, args[1])
+  if not state then return 0 end
+  if not state.waits then return 1 end
+  state.waits = tonumber(args[2])
+  save(keys, id, state)
+  if redis.call('HLEN', keys[FIRST_RECORD]) == state.waits then unblock(keys, id, state, now_ms()) end
+  return 1
+end
+
+-- Makes tasks that are about to be sent the children of a running one. ARGV: its id, its nonce, then their ids.
+-- Returns 1, or 0 if the lease is lost.
+local function adopt(keys, args)
+  local state = load(keys, args[1])
+  if not state or state.nonce ~= args[2] then return 0 end
+  state.linked, state.children = 1, state.children or {}
+  for at = 3, #args do state.children[#state.children + 1] = args[at] end
+  save(keys, args[1], state)
+  return 1
+end
+
+-- Takes up ended tasks of whose end nobody has told yet. ARGV: most, ms after which another than the one who took it
+-- last may. Returns per task {id, outcome, message, inputs it waited for, {child, …}}.
+local function take_ended(keys, args)
+  local now, found = now_ms(), {}
+  local page = redis.call('HSCAN', keys[ENDED], 0, 'COUNT', args[1])[2]
+  for i = 1, #page, 2 do
+    local kept = cmsgpack.unpack(page[i + 1])
+    if kept[1] + tonumber(args[2]) <= now then
+      kept[1] = now
+      redis.call('HSET', keys[ENDED], page[i], cmsgpack.pack(kept))
+      found[#found + 1] = { page[i], kept[2], kept[3], kept[5], kept[4] }
+    end
+  end
+  return found
+end

@@ -1,0 +1,77 @@
+"""How tasks hang together: what one waits for, and whom its end concerns. Part of the message; the pure decisions on it
+stand here, and workers carry them out (`worker/relay.py`).
+
+    source ──feed──▶ task that waits          parent ──adopts──▶ child
+
+A task that waits is blocked until so many inputs have come. What its sources return may become an argument of its
+call. A source that fails ends it too, unless it tolerates that; and what ends without having been started cancels its
+sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec import Raw, Struct
+
+__all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Links", "Source", "spliced"]
+
+# Tasks that every worker knows: one hands on the list of its inputs, one makes a call for each item of it.
+COLLECT, EACH = "penstock.collect", "penstock.each"
+UNKNOWN = -1  # how many inputs will come is told later
+FAILURES_ONLY = -1  # the place of a feed that only tells of failure
+
+
+class Feed(Struct, frozen=True, array_like=True):
+    """A task that waits for this one, and the number of the input that this one is for it."""
+
+    id: str
+    index: int
+
+
+class Source(Struct, frozen=True, array_like=True):
+    """Tasks that one waits for: the one of this id or, with a `count`, those of this id and a number from 0 on
+    (UNKNOWN: as many as the task has come to wait for)."""
+
+    id: str
+    count: int | None = None
+
+    def ids(self, waits: int) -> Iterator[str]:
+        """Each task's."""
+        if self.count is None:
+            yield self.id
+        else:
+            count = max(0, waits) if self.count == UNKNOWN else self.count
+            yield from (f"{self.id}{number}" for number in range(count))
+
+
+class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One task's. `waits` inputs make it ready; `at` is the argument they are (its position or name; None: of none), as
+    a list if `many`. `tolerant`: the input of a failed source is null."""
+
+    waits: int = 0
+    at: int | str | None = None
+    many: bool = False
+    tolerant: bool = False
+    sources: tuple[Source, ...] = ()
+    feeds: tuple[Feed, ...] = ()
+
+
+_calls = msgspec.json.Decoder(tuple[list[Raw], dict[str, Raw]])
+
+
+def spliced(payload: bytes, links: Links, inputs: Mapping[int, bytes]) -> bytes:
+    """The call with its inputs in their place. All are JSON. Raises LookupError where an input is missing."""
+    if links.at is None:
+        return payload
+    values = [inputs[number] for number in sorted(inputs)]
+    if not (links.many or values):
+        raise LookupError("its input is gone")
+    value = Raw(b"[%s]" % b",".join(values) if links.many else values[0])
+    args, kwargs = _calls.decode(payload)
+    if isinstance(links.at, str):
+        kwargs[links.at] = value
+    else:
+        args[links.at] = value
+    return msgspec.json.encode((args, kwargs))

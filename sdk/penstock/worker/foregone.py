@@ -1,0 +1,51 @@
+"""What becomes of a begun task before its function is called: some end right there, others get what they waited for."""
+
+from __future__ import annotations
+
+import logging
+
+from penstock.broker import Broker
+from penstock.broker.messages import Begun, Verdict
+from penstock.definition import Definition
+from penstock.envelope import Envelope, with_payload
+from penstock.errors import PenstockError
+from penstock.links import Links, spliced
+from penstock.status import Phase
+from penstock.worker.attempt import Attempt
+from penstock.worker.verdict import Crashed, Ending, Expired, Stopped, TimedOut, Unfit, Unknown
+
+__all__ = ["foregone", "supplied"]
+
+log = logging.getLogger("penstock.worker")
+
+
+def foregone(envelope: Envelope, begun: Begun, definition: Definition | None) -> Ending | None:
+    """How it ends without being run at all, if so."""
+    if begun.verdict is Verdict.CANCELLED:
+        return Stopped(Phase.CANCELLED, "cancelled before it started")
+    if begun.verdict is Verdict.CRASHED:
+        return Crashed(begun.crashes)
+    if envelope.deadline is not None and envelope.deadline <= begun.started_at:
+        return TimedOut(begun.started_at - envelope.deadline, deadline=True)
+    if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.attempts == 1:
+        return Expired(begun.started_at - envelope.expires_at)
+    if definition is None:
+        what = "kept for a worker that knows it" if begun.lease.nonce else "the broadcast is left out"
+        log.warning("%s: no task %r here; %s", envelope.id, envelope.task, what)
+        return Unknown(envelope.task)
+    return None
+
+
+async def supplied(broker: Broker, attempt: Attempt, links: Links) -> Ending | None:
+    """Put what it waited for in its place; how it ends if that can't be had."""
+    if not links.waits:
+        return None
+    try:
+        inputs = await broker.inputs(attempt.envelope.id)
+        payload = spliced(attempt.envelope.payload, links, inputs)
+    except PenstockError as error:
+        return Stopped(None, f"its inputs couldn't be read: {error}")
+    except LookupError as error:  # a dead letter that was replayed too late
+        return Unfit(f"{error}: submit the whole flow again")
+    attempt.envelope = with_payload(attempt.envelope, payload)
+    return None

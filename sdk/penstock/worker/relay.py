@@ -1,0 +1,151 @@
+"""Tells those whom a task's end concerns: tasks that wait for it get its result as an input; what a task that came to
+nothing was to have (its sources, its children) is cancelled.
+
+The broker keeps every such end until it was told, so that a worker which dies in between loses none: others find it by
+`recover`. To tell twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from penstock.broker import Broker
+from penstock.broker.messages import Cancellation, Ended, Supply
+from penstock.envelope import Envelope, Undecodable, decode
+from penstock.errors import PenstockError
+from penstock.keys import queue_of
+from penstock.outcome import Failure, Outcome
+from penstock.status import Phase
+
+__all__ = ["UPSTREAM", "Relay", "concluded", "forsaken", "supplies"]
+
+log = logging.getLogger("penstock.worker")
+UPSTREAM = "UpstreamFailed"
+LIFE_SECONDS = 7 * 24 * 3600.0  # of inputs that nobody fetches, and of what is recorded of a task that ended unstarted
+PATIENCE_SECONDS = 2.0  # after which others tell what one has taken up
+BATCH = 500
+CANCELS = 50  # at a time
+
+
+class Relay:
+    """One worker's. What ends meanwhile is told with the next batch."""
+
+    def __init__(self, broker: Broker, clock: Callable[[], float]) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._waiting: list[Ended] = []
+        self._work: asyncio.Task[None] | None = None
+
+    def ended(self, ended: Ended) -> None:
+        """Tell of it soon."""
+        self._waiting.append(ended)
+        if self._work is None:
+            self._work = asyncio.create_task(self._tell_all(), name="penstock relay")
+
+    async def recover(self, queue: str) -> None:
+        """Tell of what nobody has told of."""
+        while found := await self._broker.take_ended(queue, BATCH, patience=PATIENCE_SECONDS):
+            await self._tell(found)
+
+    async def expire(self, queue: str, seconds: float) -> None:
+        """End what has been blocked for so long: whoever was to unblock it is gone."""
+        now = self._clock()
+        for id in await self._broker.blocked(queue, BATCH, since=now - seconds):
+            failure = Failure("Abandoned", f"what it waits for didn't come in {seconds / 86400:g} days")
+            await self._broker.cancel(_unstarted(id, Phase.FAILED, failure, now), reason="abandoned", life=LIFE_SECONDS)
+
+    async def drain(self, seconds: float) -> None:
+        """Tell the last. What can't be told in time is found by other workers."""
+        if self._work is not None:
+            await asyncio.wait([self._work], timeout=seconds)
+            if self._work is not None:
+                self._work.cancel()
+
+    async def _tell_all(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                try:
+                    await self._tell(batch)
+                except PenstockError as error:
+                    log.warning("couldn't tell of %d ended tasks yet: %s", len(batch), error)
+        finally:
+            self._work = None
+
+    async def _tell(self, batch: Sequence[Ended]) -> None:
+        # 1. Inputs, by the queue that they go to.
+        now = self._clock()
+        for found in _by_queue(batch, lambda ended: supplies(ended, now)):
+            for first in range(0, len(found), BATCH):
+                await self._broker.supply(found[first : first + BATCH], life=LIFE_SECONDS)
+        # 2. What nobody needs any more.
+        await self._cancel([id for ended in batch for id in forsaken(ended)])
+        # 3. That this is done.
+        by_queue: defaultdict[str, list[Ended]] = defaultdict(list)
+        for ended in batch:
+            by_queue[queue_of(ended.outcome.id)].append(ended)
+        for queue, told in by_queue.items():
+            await self._broker.relayed(queue, told)
+
+    async def _cancel(self, ids: Sequence[str]) -> None:
+        for first in range(0, len(ids), CANCELS):
+            await asyncio.gather(*map(self._cancel_one, ids[first : first + CANCELS]))
+
+    async def _cancel_one(self, id: str) -> Cancellation:
+        failure = Failure("Cancelled", "nobody needs it any more: what it was for has ended")
+        outcome = _unstarted(id, Phase.CANCELLED, failure, self._clock())
+        done, _ = await self._broker.cancel(outcome, reason="cascade", life=LIFE_SECONDS)
+        return done
+
+
+def _by_queue(batch: Sequence[Ended], of: Callable[[Ended], Iterator[Supply]]) -> Iterator[list[Supply]]:
+    found: defaultdict[str, list[Supply]] = defaultdict(list)
+    for ended in batch:
+        for supply in of(ended):
+            found[queue_of(supply.id)].append(supply)
+    yield from found.values()
+
+
+def supplies(ended: Ended, now: float) -> Iterator[Supply]:
+    """What a task's end gives to those that wait for it."""
+    outcome, envelope = ended.outcome, _envelope(ended)
+    if envelope is None or envelope.links is None:
+        return
+    value = (outcome.result or b"null") if outcome.phase is Phase.SUCCEEDED else None
+    for feed in envelope.links.feeds:
+        yield Supply(feed.id, feed.index, value, concluded(feed.id, outcome, envelope.task, now))
+
+
+def concluded(id: str, cause: Outcome, task: str, now: float) -> Outcome:
+    """How a task ends whose source ended so. The first cause goes all the way down."""
+    failure = cause.failure or Failure(str(cause.phase))
+    if failure.type != UPSTREAM:
+        failure = Failure.bounded(
+            UPSTREAM, f"{task} ({cause.id}): {failure.type}: {failure.message}", failure.traceback
+        )
+    return _unstarted(id, Phase.CANCELLED if cause.phase is Phase.CANCELLED else Phase.FAILED, failure, now)
+
+
+def _unstarted(id: str, phase: Phase, failure: Failure, now: float) -> Outcome:
+    return Outcome(id=id, task="", phase=phase, finished_at=now, failure=failure)
+
+
+def forsaken(ended: Ended) -> Iterator[str]:
+    """The tasks that nobody needs any more because this one ended as it did."""
+    outcome, envelope = ended.outcome, _envelope(ended)
+    if outcome.phase is Phase.SUCCEEDED:
+        return
+    yield from ended.children
+    if envelope is not None and envelope.links is not None and ended.waits:
+        for source in envelope.links.sources:
+            yield from source.ids(ended.waits)
+
+
+def _envelope(ended: Ended) -> Envelope | None:
+    try:
+        return decode(ended.message)
+    except Undecodable:
+        return None

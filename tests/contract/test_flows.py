@@ -1,0 +1,225 @@
+"""Flows from end to end, on both brokers: chains, groups, chords, maps and what their failures do."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from penstock import (
+    ConfigurationError,
+    Penstock,
+    Phase,
+    TaskCancelled,
+    TaskFailed,
+    chord,
+    each,
+    group,
+    previous,
+)
+from penstock.worker import relay, upkeep
+from penstock.worker.relay import Relay
+from tests.contract.kitchen import Kitchen
+from tests.waiting import wait_for
+
+PATIENCE = 20.0
+
+
+@pytest.fixture(params=["memory", "streams"])
+async def kitchen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Kitchen]:
+    monkeypatch.setattr(relay, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(upkeep, "RELAY_SECONDS", 0.2)
+    url = "memory://" if request.param == "memory" else request.getfixturevalue("redis_url")
+    app = Penstock("kitchen", url=url, namespace=f"test-{uuid.uuid4().hex[:8]}")
+    kitchen = Kitchen(app)
+    async with app, kitchen.worker():
+        yield kitchen
+        kitchen.gate.set()
+        await kitchen.nothing_left()
+
+
+class TestChain:
+    async def test_a_result_is_the_next_ones_argument(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.add.s(1, 2) | kitchen.double | kitchen.add).enqueue()
+        assert await handle.result(PATIENCE) == 6
+        assert kitchen.ran == [("add", 1, 2), ("double", 3), ("add", 6, 0)]
+
+    async def test_previous_says_where_it_goes(self, kitchen: Kitchen) -> None:
+        flow = kitchen.double.s(5) | kitchen.add.s(1, previous) | kitchen.add.s(b=previous, a=100)
+        assert await (await flow.enqueue()).result(PATIENCE) == 111
+
+    async def test_a_whole_call_only_waits_its_turn(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.add.s(1) | kitchen.note.s("done")).enqueue()
+        assert await handle.result(PATIENCE) == "done"
+        assert kitchen.ran == [("add", 1, 0), "done"]
+
+    async def test_flows_are_data_and_may_be_put_together_and_used_again(self, kitchen: Kitchen) -> None:
+        ending = kitchen.double.s(previous) | kitchen.double
+        first, second = await (kitchen.add.s(1) | ending).enqueue(), await (kitchen.add.s(2) | ending).enqueue()
+        assert [await first.result(PATIENCE), await second.result(PATIENCE)] == [4, 8]
+
+    async def test_it_is_blocked_until_its_turn(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.wait.s() | kitchen.add).enqueue()
+        assert (await handle.status()).phase is Phase.BLOCKED
+        kitchen.gate.set()
+        assert await handle.result(PATIENCE) == 1
+
+    async def test_the_first_failure_ends_all_that_follows(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.fail.s(1) | kitchen.double | kitchen.add | kitchen.add).enqueue()
+        with pytest.raises(TaskFailed, match=r"kitchen\.fail \(kitchen/.*\): ValueError: no 1") as caught:
+            await handle.result(PATIENCE)
+        assert (caught.value.type, await handle.wait()) == ("UpstreamFailed", Phase.FAILED)
+        assert kitchen.ran == []
+
+    async def test_cancelling_the_last_cancels_what_runs_before_it(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.wait.s() | kitchen.double | kitchen.add).enqueue()
+        await wait_for(lambda: kitchen.has("wait"), "the first to run")
+        assert await handle.cancel()
+        with pytest.raises(TaskCancelled):
+            await handle.result(PATIENCE)
+        await kitchen.nothing_left()
+        assert kitchen.ran == ["wait"]
+
+
+class TestGroup:
+    async def test_results_come_in_order(self, kitchen: Kitchen) -> None:
+        handle = await group(kitchen.add.s(1), kitchen.double.s(2), kitchen.add.s(3)).enqueue()
+        assert await handle.result(PATIENCE) == [1, 4, 3]
+
+    async def test_each_member_gets_what_came_before(self, kitchen: Kitchen) -> None:
+        flow = kitchen.add.s(5) | group(kitchen.add, kitchen.double, kitchen.note.s("five"))
+        assert await (await flow.enqueue()).result(PATIENCE) == [5, 10, "five"]
+
+    async def test_what_follows_gets_the_list(self, kitchen: Kitchen) -> None:
+        members = group(kitchen.add.s(1) | kitchen.double, kitchen.add.s(5), kitchen.double.s(10))
+        assert await (await (members | kitchen.total).enqueue()).result(PATIENCE) == 27
+        assert await (await chord(members, kitchen.total).enqueue()).result(PATIENCE) == 27
+
+    async def test_groups_in_and_after_groups(self, kitchen: Kitchen) -> None:
+        inner = group(kitchen.add.s(1), kitchen.add.s(2)) | kitchen.total
+        nested = group(inner, group(kitchen.add.s(3), group(kitchen.add.s(4))))
+        assert await (await nested.enqueue()).result(PATIENCE) == [3, [3, [4]]]
+        twice = group(kitchen.add.s(1), kitchen.add.s(2)) | group(kitchen.total, kitchen.total) | kitchen.total
+        assert await (await twice.enqueue()).result(PATIENCE) == 6
+
+    async def test_one_failure_fails_it_and_cancels_the_others(self, kitchen: Kitchen) -> None:
+        handle = await (group(kitchen.wait.s(), kitchen.fail.s(1)) | kitchen.total).enqueue()
+        with pytest.raises(TaskFailed, match="no 1"):
+            await handle.result(PATIENCE)
+        await kitchen.nothing_left()
+
+    async def test_or_leaves_a_gap(self, kitchen: Kitchen) -> None:
+        members = group(kitchen.add.s(1), kitchen.fail.s(), kitchen.add.s(3)).or_none()
+        assert await (await members.enqueue()).result(PATIENCE) == [1, None, 3]
+        assert await (await (members | kitchen.total).enqueue()).result(PATIENCE) == 4
+
+
+class TestMap:
+    async def test_one_call_for_each_item(self, kitchen: Kitchen) -> None:
+        assert await (await kitchen.double.map(range(4)).enqueue()).result(PATIENCE) == [0, 2, 4, 6]
+        assert await (await kitchen.add.starmap([(1, 2), (3, 4)]).enqueue()).result(PATIENCE) == [3, 7]
+
+    async def test_of_nothing(self, kitchen: Kitchen) -> None:
+        assert await (await kitchen.double.map([]).enqueue()).result(PATIENCE) == []
+        assert await (await (kitchen.double.map([]) | kitchen.total).enqueue()).result(PATIENCE) == 0
+        assert await (await (kitchen.upto.s(0) | each(kitchen.double) | kitchen.total).enqueue()).result(PATIENCE) == 0
+
+    async def test_as_many_as_turn_out_to_be(self, kitchen: Kitchen) -> None:
+        flow = kitchen.upto.s(7) | each(kitchen.add.s(previous, 10)) | kitchen.total
+        assert await (await flow.enqueue()).result(PATIENCE) == 91
+        assert await (await (kitchen.upto.s(3) | each(kitchen.double)).enqueue()).result(PATIENCE) == [0, 2, 4]
+
+    async def test_a_failure_among_them(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.upto.s(3) | each(kitchen.fail) | kitchen.total).enqueue()
+        with pytest.raises(TaskFailed, match="ValueError: no"):
+            await handle.result(PATIENCE)
+        tolerant = kitchen.upto.s(3) | each(kitchen.fail).or_none() | kitchen.total
+        assert await (await tolerant.enqueue()).result(PATIENCE) == 0
+
+    async def test_what_is_no_list(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.add.s(3) | each(kitchen.double) | kitchen.total).enqueue()
+        with pytest.raises(TaskFailed, match=r"penstock\.each.*items: Input should be a valid array"):
+            await handle.result(PATIENCE)
+
+
+class TestOptions:
+    async def test_a_step_waits_for_its_delay_from_the_start_of_the_flow(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.add.s(1) | kitchen.add.options(delay=0.3).s(previous, 1)).enqueue()
+        await wait_for(lambda: kitchen.has(("add", 1, 0)), "the first to run")
+        assert await handle.result(PATIENCE) == 2
+
+    async def test_a_step_is_tried_again_with_the_same_inputs(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.add.s(4) | kitchen.second_time).enqueue()
+        assert await handle.result(PATIENCE) == 4
+        assert kitchen.ran == [("add", 4, 0), ("try", 4), ("try", 4)]
+
+
+class TestChildren:
+    async def test_they_are_cancelled_with_their_parent(self, kitchen: Kitchen) -> None:
+        handle = await kitchen.parent.enqueue()
+        await wait_for(lambda: kitchen.has("wait"), "the child to run")
+        assert await handle.cancel()
+        assert await handle.wait(PATIENCE) is Phase.CANCELLED
+        await kitchen.nothing_left()
+        assert [await child.wait(PATIENCE) for child in kitchen.children] == [Phase.CANCELLED] * 4
+
+    async def test_and_when_it_fails(self, kitchen: Kitchen) -> None:
+        handle = await kitchen.parent.enqueue(fail=True)
+        assert await handle.wait(PATIENCE) is Phase.DEAD_LETTERED
+        assert [await child.wait(PATIENCE) for child in kitchen.children] == [Phase.CANCELLED] * 4
+
+    async def test_what_has_ended_by_then_stays_as_it_is(self, kitchen: Kitchen) -> None:
+        kitchen.gate.set()
+        handle = await kitchen.parent.enqueue()
+        assert await handle.result(PATIENCE) == [1, 1, 1, 1]
+
+    async def test_only_inside_a_task(self, kitchen: Kitchen) -> None:
+        with pytest.raises(ConfigurationError, match=r"child=True\) is for calls from inside a task"):
+            await kitchen.wait.options(child=True).enqueue()
+
+
+class TestRecovery:
+    """What the worker that ended a task didn't live to tell, others do."""
+
+    async def test_of_results(self, kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Relay, "ended", lambda *_: None)
+        assert await (await (kitchen.add.s(1) | kitchen.double).enqueue()).result(PATIENCE) == 2
+
+    async def test_of_failures(self, kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Relay, "ended", lambda *_: None)
+        with pytest.raises(TaskFailed, match="no 1"):
+            await (await (kitchen.fail.s(1) | kitchen.double | kitchen.add).enqueue()).result(PATIENCE)
+
+    async def test_of_what_nobody_will_ever_unblock(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.wait.s() | kitchen.double).enqueue()
+        chores = Relay(kitchen.app.broker(), time.time)
+        await chores.expire("oven", 3600)
+        assert (await handle.status()).phase is Phase.BLOCKED
+        await chores.expire("oven", -1)
+        with pytest.raises(TaskFailed, match="Abandoned"):
+            await handle.result(PATIENCE)
+
+
+class TestRefusals:
+    async def test_previous_without_a_call_before(self, kitchen: Kitchen) -> None:
+        for flow in (kitchen.add.s(previous), kitchen.add.s(previous) | kitchen.add):
+            with pytest.raises(ConfigurationError, match=r"kitchen\.add: `previous` in its arguments, and no call"):
+                await flow.enqueue()
+        with pytest.raises(ConfigurationError, match="use it once"):
+            await (kitchen.add.s(1) | kitchen.add.s(previous, previous)).enqueue()
+
+    async def test_what_is_no_step(self, kitchen: Kitchen) -> None:
+        with pytest.raises(TypeError, match="is no step of a flow: use a task"):
+            kitchen.add.s(1) | print
+        with pytest.raises(ConfigurationError, match="at least one call"):
+            group()
+        with pytest.raises(ConfigurationError, match="put a step before it"):
+            await each(kitchen.add).enqueue()
+
+    @pytest.mark.parametrize(("name", "value"), [("key", "k"), ("resource", True)])
+    async def test_options_that_are_for_calls_of_their_own(self, kitchen: Kitchen, name: str, value: object) -> None:
+        step = kitchen.add.options(**{name: value}).s(previous)  # type: ignore[arg-type]
+        with pytest.raises(ConfigurationError, match=rf"options\({name}=…\) is for calls of their own"):
+            await (kitchen.add.s(1) | step).enqueue()
