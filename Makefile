@@ -7,7 +7,8 @@ NAME ?= demo
 KUBECONFIG_DEMO := build/kubeconfig
 KUBECONFIG_TEST := build/test/kubeconfig
 PYTHON := .venv/bin/python
-SOURCES := sdk operator worker-image local-cluster examples benchmarks tests
+SOURCES := sdk operator worker-image local-cluster examples benchmarks tests $(PAGES)
+PAGES := docs/source_pages.py docs/index.md docs/tutorial docs/how-to
 LOCAL := PYTHONPATH=local-cluster python3 -m
 # helm and kubectl as the cluster's own: built once where they come from source.
 TOOLS = export PATH="$$($(LOCAL) local_cluster tools --only helm,kubectl):$$PWD/.venv/bin:$$PATH" KUBECONFIG="$$PWD/$(1)"
@@ -48,14 +49,21 @@ generate: .venv/ready ## crds/, the chart's CRDs and the reference pages
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md
 
 .PHONY: check
-check: .venv/ready ## format, lint, types, import contracts, generated files
+check: .venv/ready ## format, lint, types, import contracts, generated files, docs
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/ruff check $(SOURCES)
-	.venv/bin/mypy sdk/penstock operator/penstock_operator worker-image/penstock_worker local-cluster examples benchmarks tests
+	.venv/bin/mypy sdk/penstock operator/penstock_operator worker-image/penstock_worker local-cluster examples benchmarks tests docs/source_pages.py
 	.venv/bin/basedpyright --project tests/typing
 	.venv/bin/lint-imports
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md --check
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py would shadow the standard library: remove it"; exit 1; }
+	$(SITE)
+
+.PHONY: docs
+docs: .venv/ready ## the docs as a site, in build/site; any warning is an error
+	$(SITE)
+# Material's notice of what comes after MkDocs 1 is meant for people who choose versions.
+SITE := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build
 
 # --- tests -------------------------------------------------------------------------------------------------------
 
