@@ -9,6 +9,7 @@ handle = await send_welcome.enqueue(42)
 """
 
 from penstock.app import Penstock
+from penstock.broker.messages import Limits, QueueConfig
 from penstock.context import TaskContext
 from penstock.depends import Depends
 from penstock.errors import (
@@ -20,6 +21,7 @@ from penstock.errors import (
     ResultTimeout,
     SubmissionError,
     TaskCancelled,
+    TaskEnded,
     TaskFailed,
     TaskTimedOut,
     UnknownTask,
@@ -29,8 +31,11 @@ from penstock.handle import Handle, TaskStatus
 from penstock.middleware import Middleware
 from penstock.outcome import Failure
 from penstock.previous import previous
+from penstock.queue import Queue
 from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
+from penstock.submission import Signature
+from penstock.task import Task
 
 __all__ = [
     "BadArgument",
@@ -39,19 +44,25 @@ __all__ = [
     "Failure",
     "Flow",
     "Handle",
+    "Limits",
     "Middleware",
     "Penstock",
     "PenstockError",
     "Phase",
+    "Queue",
+    "QueueConfig",
     "QueueFull",
     "ResultExpired",
     "ResultTimeout",
     "Retry",
     "RetryPolicy",
+    "Signature",
     "Snooze",
     "SubmissionError",
+    "Task",
     "TaskCancelled",
     "TaskContext",
+    "TaskEnded",
     "TaskFailed",
     "TaskStatus",
     "TaskTimedOut",

@@ -23,7 +23,7 @@ from penstock.plan import Plan
 from penstock.queue import Queue
 from penstock.retry import RetryPolicy
 from penstock.submission import Signature
-from penstock.task import AsyncTask, SyncTask, Task
+from penstock.task import AsyncTask, SyncTask, Task, checked_options
 
 __all__ = ["Penstock"]
 
@@ -103,6 +103,7 @@ class Penstock:
         return decorator if function is None else decorator(function)
 
     def _register(self, function: Callable[P, Any], fields: TaskFields) -> Task[P, Any]:
+        checked_options(fields, TaskFields, "@app.task")
         name = fields.get("name") or task_name(self.name, function)
         if name in self.definitions:
             raise ConfigurationError(f"two tasks are named {name!r}: pass name= to one of them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from penstock.errors import ResultTimeout
 from penstock.handle import Handle
@@ -39,4 +39,8 @@ async def gather(handles: Iterable[Handle[R]], timeout: float | None) -> list[R]
     asked: list[Handle[Any]] = list(handles)
     async for _ in as_completed(asked, timeout):
         pass
-    return list(await asyncio.gather(*(handle.result() for handle in asked)))
+    results = await asyncio.gather(*(handle.result() for handle in asked), return_exceptions=True)
+    for failed in results:
+        if isinstance(failed, BaseException):
+            raise failed
+    return cast("list[R]", results)

@@ -102,7 +102,7 @@ class Handle(Generic[R]):
         except TimeoutError:
             raise ResultTimeout(f"{self.id} has no result after {timeout:g} s; it goes on") from None
         if outcome is None:
-            raise ResultExpired(f"{self.id}: no record of it (any more); keep results longer with result_ttl=")
+            raise ResultExpired(f"{self.id}: no record of it: not queued yet, or kept no longer (see result_ttl=)")
         return outcome
 
     # --- for sync code: the same, and a clear error where an event loop would be blocked --------------------------

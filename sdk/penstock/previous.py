@@ -11,6 +11,8 @@ __all__ = ["place_of_previous", "previous", "without_previous"]
 
 
 class _Previous:
+    """Stands in a call's arguments for what the call before it returns."""
+
     def __repr__(self) -> str:
         return "previous"
 

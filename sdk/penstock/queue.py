@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from penstock.broker import Broker
-from penstock.broker.messages import DeadLetter, Depth
+from penstock.broker.messages import DeadLetter, Depth, QueueConfig
 
 __all__ = ["Queue"]
 
@@ -33,6 +33,15 @@ class Queue:
     async def resume(self) -> None:
         """Start its tasks again."""
         await self._reach().pause(self.name, False)
+
+    async def configure(self, config: QueueConfig | None) -> None:
+        """Set its limits and defaults for everybody; None: back to Penstock's. A TaskQueue resource of that name has
+        the last word: on Kubernetes, use that instead."""
+        await self._reach().configure(self.name, config)
+
+    async def config(self) -> QueueConfig:
+        """Its limits and defaults."""
+        return await self._reach().config(self.name)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """The oldest of its dead letters, each with the reason."""

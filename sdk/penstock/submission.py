@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar, get_args
 
+import msgspec
+
 from penstock import codec
 from penstock.broker.messages import Lease
 from penstock.definition import Definition, problems
@@ -146,11 +148,17 @@ class Signature(Flow[R]):
             result_ttl=options.result_ttl,
             expires_at=None if expires is None else (not_before or now) + expires,
             key=options.concurrency_key,
-            unique=options.unique,
+            unique=self._unique,
             traceparent=traceparent,
             shape=self.definition.arguments.shape if self.args or self.kwargs else "",
             links=links,
         )
+
+    @property
+    def _unique(self) -> Unique | None:
+        """The task's own: two tasks of one queue may use the same keys."""
+        unique = self.options.unique
+        return unique and msgspec.structs.replace(unique, key=f"{self.definition.name}:{unique.key}")
 
     def retry(self) -> RetryPolicy | None:
         """The call's own retry policy, if it asks for one."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+import difflib
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import update_wrapper
@@ -17,7 +18,7 @@ from penstock.keys import Priority
 from penstock.retry import RetryPolicy
 from penstock.submission import CallOptions, Scope, Signature, Submitter
 
-__all__ = ["AsyncTask", "Call", "Submitter", "SyncTask", "Task"]
+__all__ = ["AsyncTask", "Call", "Submitter", "SyncTask", "Task", "checked_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +44,16 @@ class OptionFields(TypedDict, total=False):
     concurrency_key: str
     resource: bool | str
     child: bool
+
+
+def checked_options(given: Mapping[str, object], known: type, where: str) -> None:
+    """Raise a TypeError for the first that doesn't exist."""
+    names = known.__annotations__
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise TypeError(f"{where}({name}=…): no such option; {hint}")
 
 
 class Call(Generic[P, R]):
@@ -82,6 +93,7 @@ class Call(Generic[P, R]):
 
     def options(self, **changes: Unpack[OptionFields]) -> Call[P, R]:
         """The same task with options for the calls made from here."""
+        checked_options(changes, OptionFields, f"{self.definition.name}.options")
         return Call(self.definition, self._submitter, replace(self._options, **changes))
 
 

@@ -78,6 +78,13 @@ async def test_delays_and_retries_take_no_time(box: Sandbox) -> None:
     assert box.clock.now == pytest.approx(began + 3600 + 60 + 120)
 
 
+async def test_what_is_due_is_run_without_a_jump(box: Sandbox) -> None:
+    handle = await send_welcome.options(delay=60).enqueue(42, date(2027, 1, 1))
+    box.clock.advance(61)
+    await box.drain(advance=False)
+    assert (await handle.wait()) is Phase.SUCCEEDED
+
+
 async def test_faults_are_injected(box: Sandbox) -> None:
     box.fail(send_welcome, ConnectionError("no route"), times=2)
     handle = await send_welcome.enqueue(42, date(2027, 1, 1))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from penstock.context import TaskContext
 from penstock.middleware import Execute, Middleware
+from penstock.retry import Snooze
 
 __all__ = ["Logging"]
 
@@ -25,6 +26,9 @@ class Logging(Middleware):
         context.log.log(self._level, "%s %s: attempt %d starts", context.task, context.id, context.attempt)
         try:
             result = await execute()
+        except Snooze as snooze:
+            context.log.log(self._level, "%s snoozes for %g s: %s", _named(context), snooze.delay, snooze)
+            raise
         except BaseException as error:
             context.log.warning("%s after %.3f s: %s", _named(context), self._clock() - began, _told(error))
             raise

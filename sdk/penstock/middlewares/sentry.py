@@ -10,14 +10,14 @@ from opentelemetry import trace
 from penstock.context import TaskContext
 from penstock.errors import ConfigurationError
 from penstock.middleware import Execute, Middleware
-from penstock.retry import Retry
+from penstock.retry import Retry, Snooze
 
 __all__ = ["Sentry"]
 
 
 class Sentry(Middleware):
-    """Reports what a task raises, with its id, attempt and trace; `Retry` only with `retries`. Needs sentry-sdk and an
-    app that has called `sentry_sdk.init`."""
+    """Reports what a task raises, with its id, attempt and trace; `Retry` and `Snooze` only with `retries`.
+    Needs sentry-sdk and an app that has called `sentry_sdk.init`."""
 
     def __init__(self, *, retries: bool = False) -> None:
         try:
@@ -38,7 +38,7 @@ class Sentry(Middleware):
             try:
                 return await execute()
             except Exception as error:
-                if self._retries or not isinstance(error, Retry):
+                if self._retries or not isinstance(error, Retry | Snooze):
                     self._capture(error)
                 raise
 

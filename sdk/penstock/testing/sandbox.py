@@ -74,6 +74,7 @@ class Sandbox:
         clock jumps to the next one, unless `advance` is False. Raises TimeoutError after `timeout` real seconds."""
         settings = Settings(self._queues(), lease_seconds=LEASE_SECONDS, drain_seconds=1)
         async with asyncio.timeout(timeout), serving(self.app, settings):
+            await self._next_due()
             await self._idle()
             while advance and (due := await self._next_due()) is not None:
                 self.clock.advance(max(0.0, due))

@@ -6,6 +6,7 @@ import traceback
 from types import TracebackType
 
 from penstock.outcome import Failure
+from penstock.retry import Retry
 
 __all__ = ["described", "lineage", "name_of"]
 
@@ -26,7 +27,13 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
 def described(error: BaseException) -> Failure:
     """The exception as data; retryable as far as it goes by itself."""
     text = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
-    return Failure.bounded(type(error).__qualname__, _message(error), text, retryable=True)
+    return Failure.bounded(type(error).__qualname__, _message(error) + _because(error), text, retryable=True)
+
+
+def _because(error: BaseException) -> str:
+    """`raise Retry(…) from error` says by itself only that there was one."""
+    cause = error.__cause__
+    return f": {type(cause).__qualname__}: {_message(cause)}" if isinstance(error, Retry) and cause is not None else ""
 
 
 def _users_part(trace: TracebackType | None) -> TracebackType | None:

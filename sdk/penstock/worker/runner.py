@@ -20,14 +20,16 @@ from penstock.broker import Broker
 from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Verb, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
-from penstock.errors import BadArgument, PenstockError
+from penstock.errors import PenstockError
 from penstock.extensions import Extensions
 from penstock.outcome import Outcome
 from penstock.status import Phase
 from penstock.telemetry import Tracing
 from penstock.worker.attempt import Attempt, Limit
+from penstock.worker.builtin import builtins
 from penstock.worker.foregone import foregone, supplied
 from penstock.worker.leases import Leases
+from penstock.worker.parking import overdue, wanted
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
 from penstock.worker.record import buried, recorded, tallied
@@ -45,7 +47,6 @@ log = logging.getLogger("penstock.worker")
 WORTH_TELLING_SECONDS = 1.0
 # For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
-PARKED_SECONDS = 24 * 3600.0  # since it was due: no roll-out takes longer
 EARLY = 256  # cancellations that are remembered, should their task only just be on its way here
 
 
@@ -74,6 +75,7 @@ class Runner:
         self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.tally)
         self._settling = Settling(self.broker, self.tally)
         self.relay = Relay(self.broker, self.clock)
+        self._builtins = builtins(self.broker)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._tracing = Tracing.OFF
@@ -117,7 +119,7 @@ class Runner:
                 self._bury(one, error)
 
     def _attempt(self, envelope: Envelope, begun: Begun, *, early: bool = False) -> Attempt:
-        definition = self.tasks.get(envelope.task)
+        definition = self.tasks.get(envelope.task) or self._builtins.get(envelope.task)
         policy = self.policies.of(envelope, definition)
         limit = Limit.of(policy.timeout, envelope.deadline, begun.started_at)
         loop = asyncio.get_running_loop()
@@ -221,7 +223,7 @@ class Runner:
         begun, definition = attempt.begun, attempt.definition
         limit = self.policies.config(begun.lease.queue).max_crashes
         options = definition.options if definition else None
-        patient = not (isinstance(ending, Unknown | Unfit) and self._overdue(attempt.envelope))
+        patient = not (isinstance(ending, Unknown | Unfit) and overdue(attempt.envelope, self.clock()))
         by = Standards(begun.attempts, attempt.policy.retry, begun.crashes, limit, options, patient)
         return rule(ending, by, self.random)
 
@@ -276,27 +278,8 @@ class Runner:
     # --- from outside -----------------------------------------------------------------------------------------
 
     def wants(self, message: bytes) -> bool:
-        """Whether a parked message is for this worker: it can run it, or may at least tell that time is up."""
-        try:
-            envelope = decode(message)
-        except Undecodable:
-            return True
-        late = envelope.deadline is not None and envelope.deadline <= self.clock()
-        return late or self._overdue(envelope) or self._fits(envelope)
-
-    def _fits(self, envelope: Envelope) -> bool:
-        definition = self.tasks.get(envelope.task)
-        if definition is None:
-            return False
-        try:
-            definition.arguments.converted(envelope.payload)
-        except (BadArgument, msgspec.MsgspecError):
-            return envelope.shape in ("", definition.arguments.shape)  # then it is wrong for good, and says so
-        return True
-
-    def _overdue(self, envelope: Envelope) -> bool:
-        """Whether a task has waited long enough for a worker of another version."""
-        return self.clock() - max(envelope.created_at, envelope.not_before or 0.0) > PARKED_SECONDS
+        """Whether a parked message is for this worker."""
+        return wanted(message, self.tasks, self.clock())
 
     def cancel(self, id: str) -> None:
         """Somebody cancelled a task; if it runs here, stop it."""

@@ -20,7 +20,6 @@ from penstock.errors import PenstockError, SubmissionError
 from penstock.extensions import Extensions
 from penstock.stopping import stopped
 from penstock.worker.attempt import Attempt
-from penstock.worker.builtin import builtins
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
 from penstock.worker.policy import Policies
@@ -78,7 +77,6 @@ class Worker:
     ) -> None:
         """Raises ConfigurationError for a task whose dependencies can't be met."""
         extensions = extensions or Extensions()
-        tasks = builtins(broker) | dict(tasks)
         for definition in tasks.values():
             _ = definition.arguments
         self.settings = settings

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from penstock import ConfigurationError, Penstock, RetryPolicy, UnknownTask
+from penstock import ConfigurationError, Limits, Penstock, QueueConfig, QueueFull, RetryPolicy, UnknownTask
 from penstock.testing import worker
 
 
@@ -49,6 +49,30 @@ def test_an_apps_queues_are_those_of_its_tasks_in_order(app: Penstock) -> None:
 def test_options_pile_up(app: Penstock) -> None:
     call = app.task(one).options(priority="high").options(queue="mail").s()
     assert (call.options.priority, call.queue) == ("high", "mail")
+
+
+def test_options_that_do_not_exist_are_told_with_the_next_best(app: Penstock) -> None:
+    with pytest.raises(TypeError, match=r"@app\.task\(timout=…\): no such option; did you mean 'timeout'\?"):
+        app.task(timout=3)(one)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"shop\.one\.options\(xyz=…\): no such option; there are queue, priority"):
+        app.task(one).options(xyz=3)  # type: ignore[call-arg]
+
+
+async def test_a_key_is_its_tasks_own(app: Penstock) -> None:
+    first, second = app.task(name="a")(one), app.task(name="b")(one)
+    handles = [await task.options(key="k").enqueue() for task in (first, second, first)]
+    assert handles[0].id == handles[2].id != handles[1].id
+
+
+async def test_a_queues_limits_can_be_set_without_a_cluster(app: Penstock) -> None:
+    await app.queue().configure(QueueConfig(limits=Limits(depth=1)))
+    assert (await app.queue().config()).limits.depth == 1
+    task = app.task(one)
+    await task.enqueue()
+    with pytest.raises(QueueFull):
+        await task.enqueue()
+    await app.queue().configure(None)
+    await task.enqueue()
 
 
 def test_the_broker_is_named_by_url_or_environment(monkeypatch: pytest.MonkeyPatch) -> None:

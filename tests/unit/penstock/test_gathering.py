@@ -62,6 +62,14 @@ async def test_the_first_failure_is_raised_when_all_have_ended(doors: Doors) -> 
         assert [await handle.wait() for handle in handles] == [Phase.SUCCEEDED, Phase.SUCCEEDED, Phase.DEAD_LETTERED]
 
 
+async def test_which_is_the_first_says_the_order_of_the_handles(doors: Doors) -> None:
+    async with worker(doors.app):
+        failed = await doors.app.enqueue_many([doors.wait.s(2), doors.wait.s(2)])
+        doors.open[2].set()
+        with pytest.raises(TaskFailed, match=failed[0].id):
+            await doors.app.gather(failed, timeout=5)
+
+
 async def test_patience_ends_with_how_many_go_on(doors: Doors) -> None:
     async with worker(doors.app):
         handles = await doors.handles(2)

@@ -120,9 +120,9 @@ def test_a_declared_expiry_holds_unless_the_call_says_otherwise() -> None:
 
 def test_an_idempotency_key_travels_with_its_scope() -> None:
     assert call().envelope(NOW, None).unique is None
-    assert call(CallOptions(key="a")).envelope(NOW, None).unique == Unique("a")
+    assert call(CallOptions(key="a")).envelope(NOW, None).unique == Unique("shop.greet:a")
     options = CallOptions(key="a", until="started", key_ttl=9, keep_on_failure=True)
-    assert call(options).envelope(NOW, None).unique == Unique("a", "started", 9, True)
+    assert call(options).envelope(NOW, None).unique == Unique("shop.greet:a", "started", 9, True)
 
 
 def test_an_idempotency_key_stays_for_a_week_unless_the_call_says_otherwise() -> None:

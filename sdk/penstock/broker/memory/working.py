@@ -26,6 +26,8 @@ __all__ = ["MemoryWorking"]
 SHARES = (8, 4, 2, 1)  # of a claim's budget, most urgent first; as in claim.lua
 _ORDINARY = range(1, len(PRIORITIES) + 1)
 
+LISTEN_SECONDS = 0.02  # a read under way isn't cut, and tests that stop many workers wait for one each time
+
 
 class MemoryWorking:
     """See Working."""
@@ -99,7 +101,7 @@ class MemoryWorking:
         """See Working."""
         state = self._memory.queues[queue]
         if not self._readable(queue):
-            await state.arrived.wait(wait)
+            await state.arrived.wait(min(wait, LISTEN_SECONDS))
         return [one for place in (RELEASED, *_ORDINARY) for one in self._take_from(queue, claimer, place, 1)]
 
     def _readable(self, queue: str) -> bool:

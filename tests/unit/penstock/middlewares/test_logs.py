@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from penstock import TaskContext
+from penstock import Snooze, TaskContext
 from penstock.middlewares import Logging
 
 CONTEXT = TaskContext(id="shop/1", task="shop.f", attempt=2)
@@ -40,3 +40,14 @@ async def test_a_failure_is_a_warning_with_its_message(caplog: pytest.LogCapture
         await Logging(logging.DEBUG, clock=clock).execute(CONTEXT, broken)
     [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert record.getMessage() == "shop.f shop/1: attempt 2 after 0.250 s: ValueError: no such user"
+
+
+async def test_a_snooze_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async def early() -> object:
+        raise Snooze(5, "the shop isn't open yet")
+
+    caplog.set_level(logging.INFO)
+    with pytest.raises(Snooze):
+        await Logging(clock=clock).execute(CONTEXT, early)
+    assert caplog.messages[-1] == "shop.f shop/1: attempt 2 snoozes for 5 s: the shop isn't open yet"
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]

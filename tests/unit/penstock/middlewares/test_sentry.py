@@ -8,7 +8,7 @@ import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 from sentry_sdk.transport import Transport
 
-from penstock import Retry, TaskContext
+from penstock import Retry, Snooze, TaskContext
 from penstock.middlewares import Sentry
 
 CONTEXT = TaskContext(id="shop/1", task="shop.f", attempt=2)
@@ -38,10 +38,6 @@ async def broken() -> object:
     raise ValueError("no such user")
 
 
-async def again() -> object:
-    raise Retry(1, "busy")
-
-
 async def test_an_exception_is_told_with_its_task(kept: Kept) -> None:
     with TracerProvider().get_tracer("test").start_as_current_span("attempt") as span, pytest.raises(ValueError):  # noqa: PT011
         await Sentry().execute(CONTEXT, broken)
@@ -54,7 +50,13 @@ async def test_an_exception_is_told_with_its_task(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize(("retries", "events"), [(False, 0), (True, 1)])
-async def test_a_retry_is_no_error_unless_it_is_wanted(kept: Kept, retries: bool, events: int) -> None:
-    with pytest.raises(Retry):
+@pytest.mark.parametrize("asked", [Retry(1), Snooze(1)])
+async def test_a_retry_is_no_error_unless_it_is_wanted(
+async def test_a_retry_is_no_error_unless_wanted(kept: Kept, asked: Exception, retries: bool, events: int) -> None:
+) -> None:
+    async def again() -> object:
+        raise asked
+
+    with pytest.raises(type(asked)):
         await Sentry(retries=retries).execute(CONTEXT, again)
     assert len(kept.events) == events

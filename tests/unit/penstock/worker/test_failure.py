@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from penstock import Retry
 from penstock.worker.failure import described, lineage, name_of
 
 
@@ -30,3 +31,14 @@ def test_a_description_can_be_retried_and_has_the_traceback() -> None:
         failure = described(error)
     assert (failure.type, failure.message, failure.retryable) == ("KeyError", "'x'", True)
     assert "test_a_description_can_be_retried" in failure.traceback
+
+
+def test_a_retry_tells_why_it_was_asked_for() -> None:
+    try:
+        try:
+            raise KeyError("x")
+        except KeyError as error:
+            raise Retry(1) from error
+    except Retry as retry:
+        failure = described(retry)
+    assert failure.message == "the task asked for a retry: KeyError: 'x'"

@@ -1,0 +1,41 @@
+"""Tasks that no worker here can run: by their name, or by a version of their signature. They wait for a worker that
+can, but not for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from penstock.definition import Definition
+from penstock.envelope import Envelope, Undecodable, decode
+from penstock.errors import BadArgument
+
+__all__ = ["PARKED_SECONDS", "overdue", "wanted"]
+
+PARKED_SECONDS = 24 * 3600.0  # since it was due: no roll-out takes longer
+
+
+def wanted(message: bytes, tasks: Mapping[str, Definition], now: float) -> bool:
+    """Whether a parked message is for a worker with these tasks: it can run it, or at least tell that time is up."""
+    try:
+        envelope = decode(message)
+    except Undecodable:
+        return True
+    late = envelope.deadline is not None and envelope.deadline <= now
+    return late or overdue(envelope, now) or _fits(envelope, tasks.get(envelope.task))
+
+
+def overdue(envelope: Envelope, now: float) -> bool:
+    """Whether a task has waited long enough for a worker of another version."""
+    return now - max(envelope.created_at, envelope.not_before or 0.0) > PARKED_SECONDS
+
+
+def _fits(envelope: Envelope, definition: Definition | None) -> bool:
+    if definition is None:
+        return False
+    try:
+        definition.arguments.converted(envelope.payload)
+    except (BadArgument, msgspec.MsgspecError):
+        return envelope.shape in ("", definition.arguments.shape)  # then it is wrong for good, and says so
+    return True
