@@ -16,10 +16,11 @@ from opentelemetry import trace
 from penstock import telemetry
 from penstock.batcher import Batcher
 from penstock.broker import Broker
-from penstock.broker.messages import Cancellation, Lease, Receipt, Sent, Snapshot
+from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
 from penstock.envelope import Envelope
-from penstock.errors import QueueFull, SubmissionError, UnknownTask
-from penstock.handle import Handle, Source, TaskStatus
+from penstock.errors import ConfigurationError, QueueFull, SubmissionError, UnknownTask
+from penstock.handle import Change, Handle, Source, TaskStatus
+from penstock.keys import queue_of
 from penstock.outcome import Failure, Outcome
 from penstock.plan import Plan
 from penstock.portal import Portal
@@ -75,7 +76,17 @@ class BrokerClient:
             receipt = await self._once_there_is_room(envelope)
         if receipt is None:
             raise await self._full(envelope.queue, [])
+        if receipt.sent is Sent.DUPLICATE and call.options.debounce is not None:
+            return await self._debounced(call, envelope, receipt.id)
         return Handle(receipt.id, self._source, call.definition.returns)
+
+    async def _debounced(self, call: Signature[R], envelope: Envelope, holder: str) -> Handle[R]:
+        """Let the call that waits under the key be this one. Where it has just started, this one is the next."""
+        message = msgspec.structs.replace(envelope, id=holder)
+        revised = await self.broker.revise(holder, due=envelope.not_before, message=message)
+        if revised is Revision.REVISED:
+            return Handle(holder, self._source, call.definition.returns)
+        return await self._submit(call, envelope)
 
     async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
         """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull
@@ -117,7 +128,7 @@ class BrokerClient:
         """One round trip's worth, of one queue; None where it is full."""
         envelopes = [call.envelope(now, parent) for call in calls]
         await self._adopted(calls, envelopes)
-        if any(call.definition.options.broadcast for call in calls):
+        if any(call.definition.options.broadcast or call.options.debounce for call in calls):
             return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
         found: list[Handle[R] | None] = []
         refused = False
@@ -204,6 +215,18 @@ class BrokerClient:
         if result is Cancellation.UNKNOWN:
             raise UnknownTask(f"{id}: never queued in this namespace, or its record has expired")
         return result is not Cancellation.FINISHED
+
+    async def revise(self, id: str, change: Change) -> bool:
+        """See Source."""
+        message, call, due = None, change.call, change.due(self._clock())
+        if call is not None:
+            if call.queue != queue_of(id):
+                raise ConfigurationError(f"{id}: its place can't be taken by a call for queue {call.queue!r}")
+            message = call.envelope(self._clock(), telemetry.current(), id=id)
+        result = await self.broker.revise(id, due=due, message=message)
+        if result is Revision.UNKNOWN:
+            raise UnknownTask(f"{id}: never queued in this namespace, or its record has expired")
+        return result is Revision.REVISED
 
     async def close(self) -> None:
         """Send what is under way and disconnect."""

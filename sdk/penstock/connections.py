@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from penstock.broker import Broker, connect
 from penstock.client import BrokerClient
 from penstock.errors import ConfigurationError
-from penstock.handle import Source, TaskStatus
+from penstock.handle import Change, Source, TaskStatus
 from penstock.namespace import current_namespace
 from penstock.outcome import Outcome
 from penstock.portal import Portal
@@ -44,6 +44,10 @@ class _Reached:
     async def cancel(self, id: str) -> bool:
         """See Source."""
         return await (await self._reach()).cancel(id)
+
+    async def revise(self, id: str, change: Change) -> bool:
+        """See Source."""
+        return await (await self._reach()).revise(id, change)
 
 
 class Connections:

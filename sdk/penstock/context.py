@@ -7,8 +7,9 @@ the function be called as a plain one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["StopFlag", "TaskContext"]
 
@@ -37,9 +38,17 @@ def _nobody_listens(percent: float | None, message: str) -> None:
     pass
 
 
+async def _nowhere(state: object) -> None:
+    pass
+
+
+def _nowhere_sync(state: object) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """One attempt, seen from inside. Safe to use from the task's thread."""
+    """One attempt, seen from inside. Safe to use from the task's thread. `saved` is the last checkpoint."""
 
     id: str = ""
     task: str = ""
@@ -47,6 +56,18 @@ class TaskContext:
     log: logging.Logger = _log
     _stop: StopFlag = field(default_factory=StopFlag)
     _tell: Callable[[float | None, str], None] = _nobody_listens
+    saved: Any = None
+    _keep: Callable[[object], Awaitable[None]] = _nowhere
+    _keep_sync: Callable[[object], None] = _nowhere_sync
+
+    async def checkpoint(self, state: object) -> None:
+        """Keep what it has reached for its next attempts, where it is `saved`. Anything that JSON can say, for as long
+        as the task isn't finished. Raises SubmissionError where that can't be kept."""
+        await self._keep(state)
+
+    def checkpoint_sync(self, state: object) -> None:
+        """The same from a function in a thread."""
+        self._keep_sync(state)
 
     @property
     def cancelled(self) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from penstock import codec
-from penstock.errors import ResultExpired, ResultTimeout, TaskCancelled, TaskFailed, TaskTimedOut
+from penstock.envelope import Envelope
+from penstock.errors import ConfigurationError, ResultExpired, ResultTimeout, TaskCancelled, TaskFailed, TaskTimedOut
 from penstock.outcome import Failure, Outcome
 from penstock.portal import Portal
 from penstock.status import Phase
 from penstock.stopping import stopped
 
-__all__ = ["Handle", "Source", "TaskStatus"]
+__all__ = ["Change", "Handle", "Source", "TaskStatus"]
 
 R = TypeVar("R")
 STREAM_SECONDS = 0.25
@@ -33,6 +35,32 @@ class TaskStatus:
     failure: Failure | None = None
 
 
+class Revised(Protocol):
+    """A call that takes the place of another: a Signature."""
+
+    @property
+    def queue(self) -> str:
+        """Where it would wait."""
+
+    def envelope(self, now: float, traceparent: str | None, *, id: str | None = None) -> Envelope:
+        """The message for the broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be otherwise about a task that waits: when it is due, or the call."""
+
+    delay: float | None = None
+    at: datetime | None = None
+    call: Revised | None = None
+
+    def due(self, now: float) -> float | None:
+        """Seconds since the epoch; None: as it was."""
+        if self.at is not None:
+            return self.at.timestamp()
+        return None if self.delay is None else now + self.delay
+
+
 class Source(Protocol):
     """Where a task's record is kept: the broker, or a Task resource. `portal` is for sync callers."""
 
@@ -48,6 +76,9 @@ class Source(Protocol):
 
     async def cancel(self, id: str) -> bool:
         """Record a cancellation. False if the task had ended."""
+
+    async def revise(self, id: str, change: Change) -> bool:
+        """Change a task that waits. False if it has started."""
 
 
 class Handle(Generic[R]):
@@ -68,6 +99,17 @@ class Handle(Generic[R]):
     async def cancel(self) -> bool:
         """Cancel it, queued or running. Returns when that is recorded; False if it had ended already."""
         return await self._source.cancel(self.id)
+
+    async def reschedule(self, *, delay: float | None = None, at: datetime | None = None) -> bool:
+        """Let it start in `delay` seconds or at a moment instead. False if it has started, which changes nothing."""
+        if (delay is None) == (at is None):
+            raise ConfigurationError("reschedule(): say either delay= or at=")
+        return await self._source.revise(self.id, Change(delay, at))
+
+    async def replace(self, call: Revised) -> bool:
+        """Run this call in its place, as it was due: `await handle.replace(task.s(…))`. False if it has started, which
+        changes nothing."""
+        return await self._source.revise(self.id, Change(call=call))
 
     async def wait(self, timeout: float | None = None) -> Phase:
         """The phase that it ends in, however it ends. Raises ResultTimeout if it hasn't within `timeout` seconds,
@@ -114,6 +156,14 @@ class Handle(Generic[R]):
     def cancel_sync(self) -> bool:
         """See `cancel`."""
         return self._source.portal.run(self.cancel(), "await handle.cancel()")
+
+    def reschedule_sync(self, *, delay: float | None = None, at: datetime | None = None) -> bool:
+        """See `reschedule`."""
+        return self._source.portal.run(self.reschedule(delay=delay, at=at), "await handle.reschedule()")
+
+    def replace_sync(self, call: Revised) -> bool:
+        """See `replace`."""
+        return self._source.portal.run(self.replace(call), "await handle.replace()")
 
     def wait_sync(self, timeout: float | None = None) -> Phase:
         """See `wait`."""

@@ -211,7 +211,7 @@ def _check(call: Signature[Any]) -> None:
     name, options = call.definition.name, call.options
     if call.definition.options.broadcast:
         raise ConfigurationError(f"{name}: a broadcast task can't be a step of a flow: it has no result")
-    for option, given in (("resource", options.resource), ("key", options.key)):
+    for option, given in (("resource", options.resource), ("key", options.key), ("child", options.child)):
         if given:
             raise ConfigurationError(f"{name}: options({option}=…) is for calls of their own, not for steps of a flow")
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from penstock import codec, telemetry
 from penstock.errors import ConfigurationError, ResultExpired, UnknownTask
-from penstock.handle import Handle, Source, TaskStatus
+from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
 from penstock.portal import Portal
@@ -106,6 +106,10 @@ class ResourceClient:
         await self._kube.merge(TASKS, self._namespace, id, {"spec": {"cancel": True}})
         return True
 
+    async def revise(self, id: str, change: Change) -> bool:
+        """A Task's spec can't change."""
+        raise ConfigurationError(f"Task {id!r}: a resource isn't rescheduled or replaced; cancel it and make another")
+
     async def _status(self, name: str) -> Manifest | None:
         task = await self._kube.get(TASKS, self._namespace, name)
         return None if task is None else dict(task["status"])
@@ -119,6 +123,7 @@ def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
     """The Task resource of a call. Raises ConfigurationError where the call isn't one."""
     options, definition = call.options, call.definition
     unsaid = {"key": options.key, "expires": options.expires or definition.options.expires}
+    unsaid |= {"debounce": options.debounce, "child": options.child or None}
     for field, value in unsaid.items():
         if value is not None:
             raise ConfigurationError(

@@ -50,6 +50,7 @@ class CallOptions:
     concurrency_key: str | None = None
     resource: bool | str = False
     child: bool = False
+    debounce: float | None = None
 
     def __post_init__(self) -> None:
         if self.queue is not None:
@@ -63,6 +64,8 @@ class CallOptions:
         found = problems(self.priority, self.retry, **limits)
         if self.delay is not None and self.delay < 0:
             found.append(f"delay={self.delay!r}): use 0 or more seconds")
+        if self.debounce is not None:
+            found += self._debounce_problems(self.debounce)
         if self.delay is not None and self.at is not None:
             found.append("delay=…, at=…): they exclude each other, keep one")
         if self.at is not None and self.at.tzinfo is None:
@@ -76,12 +79,23 @@ class CallOptions:
                 found.append(f"{name}={key!r}): use 1 to {KEY_LENGTH} printable characters")
         return found
 
+    def _debounce_problems(self, debounce: float) -> list[str]:
+        found = []
+        if debounce <= 0:
+            found.append(f"debounce={debounce!r}): use more than 0 seconds")
+        if self.key is None:
+            found.append("debounce=…): say with key= which calls are the same")
+        if self.delay is not None or self.at is not None:
+            found.append("debounce=…, delay=… or at=…): debounce is a delay, keep one")
+        return found
+
     @property
     def unique(self) -> Unique | None:
-        """The idempotency key as it travels."""
+        """The idempotency key as it travels. A debounced call can be changed until it has started."""
         if self.key is None:
             return None
-        return Unique(self.key, self.until, self.key_ttl, self.keep_on_failure)
+        until = self.until if self.debounce is None else "started"
+        return Unique(self.key, until, self.key_ttl, self.keep_on_failure)
 
 
 class Submitter(FlowSubmitter, Protocol):
@@ -131,8 +145,8 @@ class Signature(Flow[R]):
         if self.place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
         not_before = options.at.timestamp() if options.at else None
-        if options.delay:
-            not_before = now + options.delay
+        if delay := options.delay or options.debounce:
+            not_before = now + delay
         expires = options.expires or self.definition.options.expires
         return Envelope(
             id=id or task_id(self.queue, os.urandom(12).hex()),

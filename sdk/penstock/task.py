@@ -44,6 +44,7 @@ class OptionFields(TypedDict, total=False):
     concurrency_key: str
     resource: bool | str
     child: bool
+    debounce: float
 
 
 def checked_options(given: Mapping[str, object], known: type, where: str) -> None:

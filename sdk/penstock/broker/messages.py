@@ -26,6 +26,7 @@ __all__ = [
     "Receipt",
     "Reclaimed",
     "Renewal",
+    "Revision",
     "Sent",
     "Settlement",
     "Signal",
@@ -76,7 +77,8 @@ class Lease(Struct, frozen=True):
 
 
 class Begun(Struct, frozen=True):
-    """A task that is its claimer's to run. Times are the broker's clock, `attempts` counts this start."""
+    """A task that is its claimer's to run. Times are the broker's clock, `attempts` counts this start; `checkpoint` is
+    what the last ones have kept, JSON."""
 
     lease: Lease
     verdict: Verdict
@@ -85,6 +87,7 @@ class Begun(Struct, frozen=True):
     crashes: int
     queued_at: float
     started_at: float
+    checkpoint: bytes = b""
 
 
 class Delivery(Struct, frozen=True):
@@ -161,6 +164,15 @@ class Cancellation(StrEnum):
     FINISHED = "finished"
     CANCELLED = "cancelled"
     REQUESTED = "requested"  # it runs; its worker has been told
+
+
+class Revision(StrEnum):
+    """What changing a waiting task came to."""
+
+    UNKNOWN = "unknown"
+    FINISHED = "finished"
+    RUNNING = "running"  # too late: nothing was changed
+    REVISED = "revised"
 
 
 class Supply(Struct, frozen=True):

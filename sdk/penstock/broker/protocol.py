@@ -23,6 +23,7 @@ from penstock.broker.messages import (
     Receipt,
     Reclaimed,
     Renewal,
+    Revision,
     Settlement,
     Signal,
     Snapshot,
@@ -55,6 +56,9 @@ class Submitting(Protocol):
     async def withdraw(self, id: str) -> Cancellation:
         """Take a waiting task off its queue as if it had never been sent (CANCELLED). What runs goes on (REQUESTED)."""
 
+    async def revise(self, id: str, *, due: float | None = None, message: Envelope | None = None) -> Revision:
+        """Change a waiting task: when it may start, and what it is (all but its id and its idempotency key)."""
+
 
 class Working(Protocol):
     """What a worker needs."""
@@ -81,6 +85,9 @@ class Working(Protocol):
 
     async def note(self, lease: Lease, progress: bytes) -> bool:
         """Record progress (JSON). False if the lease is lost."""
+
+    async def checkpoint(self, lease: Lease, state: bytes) -> bool:
+        """Keep what a task has reached, JSON, for its next attempts. False if the lease is lost."""
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """End attempts. False where the lease is lost; then nothing was written. All are of one queue."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import MsgspecError, Raw
 
 from penstock import codec
+from penstock.broker import Broker
 from penstock.broker.messages import Begun
 from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition
@@ -17,6 +18,7 @@ from penstock.envelope import Envelope
 from penstock.errors import BadArgument
 from penstock.family import running
 from penstock.status import Phase
+from penstock.worker.checkpoint import Checkpoints
 from penstock.worker.execution import Execution, Places
 from penstock.worker.policy import Policy
 from penstock.worker.verdict import EndedApart, Ending, Raised, Returned, Stopped, TimedOut, Unfit
@@ -49,6 +51,7 @@ class Attempt:
     definition: Definition | None
     limit: Limit
     policy: Policy
+    broker: Broker | None = None  # for checkpoints
     claim: asyncio.Future[None] | None = None  # of one that was started early: done once it was answered
     started: bool = False  # the function was called
     over: bool = False  # its end was decided on; what a thread still says doesn't count
@@ -171,7 +174,11 @@ class Attempt:
     def context(self) -> TaskContext:
         """What the function is told of itself."""
         envelope = self.envelope
-        return TaskContext(envelope.id, envelope.task, self.begun.attempts, _stop=self._flag, _tell=self.tell)
+        context = TaskContext(envelope.id, envelope.task, self.begun.attempts, _stop=self._flag, _tell=self.tell)
+        if self.broker is None:
+            return context
+        kept = Checkpoints(self.broker, self.begun, asyncio.get_running_loop())
+        return replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync)
 
 
 async def _called(definition: Definition, args: Sequence[Any], kwargs: dict[str, Any]) -> object:

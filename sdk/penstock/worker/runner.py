@@ -124,7 +124,7 @@ class Runner:
         limit = Limit.of(policy.timeout, envelope.deadline, begun.started_at)
         loop = asyncio.get_running_loop()
         claim, now = loop.create_future() if early else None, loop.time()
-        return Attempt(envelope, begun, definition, limit, policy, claim, told_at=now)
+        return Attempt(envelope, begun, definition, limit, policy, self.broker, claim, told_at=now)
 
     def _spawn(self, attempt: Attempt) -> None:
         id = attempt.begun.lease.id

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from penstock import envelope as envelopes
 from penstock.broker.memory.settling import finish, free_unique, keep_end
 from penstock.broker.memory.state import Memory, QueueState, State
-from penstock.broker.messages import Cancellation, Receipt, Sent, Snapshot
+from penstock.broker.messages import Cancellation, Receipt, Revision, Sent, Snapshot
 from penstock.envelope import Envelope
 from penstock.keys import PRIORITIES, queue_of
 from penstock.links import Links
@@ -113,6 +113,33 @@ class MemorySubmitting:
         memory.drop(id, state)
         finish(memory, outcome, state, life)
         return Cancellation.CANCELLED, state.attempts
+
+    async def revise(self, id: str, *, due: float | None = None, message: Envelope | None = None) -> Revision:
+        """See Submitting."""
+        memory, state = self._memory, self._memory.tasks.get(id)
+        if state is None:
+            return Revision.FINISHED if memory.outcome(id) else Revision.UNKNOWN
+        if state.nonce:
+            return Revision.RUNNING
+        if message is not None:
+            state.message, state.key = envelopes.encode(message), message.key
+            state.priority = PRIORITIES.index(message.priority) + 1
+        if state.waits:
+            state.due = state.due if due is None else due
+        else:
+            self._wait_again(id, state, due)
+        return Revision.REVISED
+
+    def _wait_again(self, id: str, state: State, due: float | None) -> None:
+        memory, now = self._memory, self._memory.clock()
+        delayed = memory.queues[queue_of(id)].delayed
+        state.queued_at = max(now, delayed.get(id, now) if due is None else due)
+        memory.unhold(id, state)
+        memory.drop(id, state)
+        if state.queued_at > now:
+            delayed[id] = state.queued_at
+        else:
+            memory.push(id, state, state.priority)
 
     async def withdraw(self, id: str) -> Cancellation:
         """See Submitting."""

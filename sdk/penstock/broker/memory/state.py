@@ -40,6 +40,7 @@ class State:
     paced: bool = False
     unique: Unique | None = None
     progress: bytes | None = None
+    checkpoint: bytes = b""
     links: Links | None = None
     waits: int = 0
     due: float = 0.0

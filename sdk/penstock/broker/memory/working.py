@@ -90,7 +90,8 @@ class MemoryWorking:
         state.nonce, state.worker = nonce or gate.nonce, claimer.worker
         state.retrying, state.progress = False, None
         lease = Lease(gate.name, id, state.nonce)
-        return Begun(lease, verdict, state.message, state.attempts, state.crashes, state.queued_at, gate.now)
+        counted = (state.attempts, state.crashes, state.queued_at, gate.now)
+        return Begun(lease, verdict, state.message, *counted, state.checkpoint)
 
     def _verdict(self, state: State, queue: str) -> Verdict:
         if state.crashes >= self._memory.queues[queue].config.max_crashes:
@@ -159,6 +160,13 @@ class MemoryWorking:
         if state is not None:
             state.progress = progress
         return state is not None
+
+    async def checkpoint(self, lease: Lease, state: bytes) -> bool:
+        """See Working."""
+        task = self._held(lease)
+        if task is not None:
+            task.checkpoint = state
+        return task is not None
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Working."""

@@ -127,11 +127,11 @@ def claimed(queue: str, nonce: str, reply: Reply) -> Claimed:
 
 
 def _begun(queue: str, started: float, task: list[Reply]) -> Begun:
-    verdict, id, message, nonce, attempts, crashes, queued = cast(
-        "tuple[bytes, bytes, bytes, bytes, int, int, int]", task
+    verdict, id, message, nonce, attempts, crashes, queued, checkpoint = cast(
+        "tuple[bytes, bytes, bytes, bytes, int, int, int, bytes]", task
     )
     lease = Lease(queue, id.decode(), nonce.decode())
-    return Begun(lease, _VERDICTS[verdict], message, attempts, crashes, queued / 1000, started)
+    return Begun(lease, _VERDICTS[verdict], message, attempts, crashes, queued / 1000, started, checkpoint)
 
 
 def outcome(reply: Reply) -> Outcome | None:

@@ -103,6 +103,14 @@ def cancel(outcome: Outcome, keys: QueueKeys, reason: str, life: float) -> Args:
     return [*told, ms(life), reason]
 
 
+def revise(id: str, delay: float | None, message: Envelope | None) -> Args:
+    """One task's."""
+    due: str | int = "" if delay is None else ms(delay)
+    if message is None:
+        return [id, due, "", "", ""]
+    return [id, due, envelopes.encode(message), _STREAM[message.priority], message.key or ""]
+
+
 def supply(supplies: Sequence[Supply], keys: QueueKeys, life: float) -> Args:
     """The channels and the life, then five a supply."""
     args: Args = [keys.control, keys.done, ms(life)]

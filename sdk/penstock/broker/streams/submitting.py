@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from penstock import envelope as envelopes
-from penstock.broker.messages import Cancellation, Receipt, Snapshot
+from penstock.broker.messages import Cancellation, Receipt, Revision, Snapshot
 from penstock.broker.streams import replies, requests
 from penstock.broker.streams.calls import Calls
 from penstock.envelope import Envelope
@@ -55,6 +55,11 @@ class StreamsSubmitting(Calls):
         args = requests.cancel(outcome, self.keys(queue), reason, life)
         result, attempts = replies.sequence(await self._call("cancel", queue, args, [outcome.id]))
         return Cancellation(replies.text(result)), replies.integer(attempts)
+
+    async def revise(self, id: str, *, due: float | None = None, message: Envelope | None = None) -> Revision:
+        """See Submitting."""
+        args = requests.revise(id, None if due is None else due - self._clock(), message)
+        return Revision(replies.text(await self._call("revise", queue_of(id), args, [id])))
 
     async def withdraw(self, id: str) -> Cancellation:
         """See Submitting."""

@@ -74,6 +74,10 @@ class StreamsWorking(Calls):
         """See Working."""
         return bool(await self._call("note", lease.queue, [lease.id, lease.nonce, progress]))
 
+    async def checkpoint(self, lease: Lease, state: bytes) -> bool:
+        """See Working."""
+        return bool(await self._call("checkpoint", lease.queue, [lease.id, lease.nonce, state]))
+
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Working."""
         queue = settlements[0].lease.queue

@@ -51,9 +51,7 @@ async def test_an_exception_is_told_with_its_task(kept: Kept) -> None:
 
 @pytest.mark.parametrize(("retries", "events"), [(False, 0), (True, 1)])
 @pytest.mark.parametrize("asked", [Retry(1), Snooze(1)])
-async def test_a_retry_is_no_error_unless_it_is_wanted(
 async def test_a_retry_is_no_error_unless_wanted(kept: Kept, asked: Exception, retries: bool, events: int) -> None:
-) -> None:
     async def again() -> object:
         raise asked
 

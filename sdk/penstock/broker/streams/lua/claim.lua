@@ -6,7 +6,7 @@
 --   which it was started ('' if it wasn't)
 -- Returns {now ms, ms until it is worth asking again, suspects that wait, plain, task, task, …}; `plain` lists the plain
 --   tasks that start their first attempt, with the nonce as it was given:  entry, id, message, …  Every other task is
---   {verdict, id, message, nonce, attempts, crashes, queued ms}, its verdict
+--   {verdict, id, message, nonce, attempts, crashes, queued ms, checkpoint or ''}, its verdict
 --   run · cancelled (while it waited: settle it so) · crashed (too often: settle it so)
 local SHARES = { 8, 4, 2, 1 }
 
@@ -46,7 +46,8 @@ local function begin(keys, gate, work, state, stream, entry, id, message, nonce)
   state.worker, state.started = work.worker, work.now
   state.retrying, state.progress = nil, nil
   keep(work, id, cmsgpack.pack(state))
-  work.taken[number] = { work.verdict, id, message, state.nonce, state.attempts or 0, state.crashes or 0, state.queued }
+  work.taken[number] = { work.verdict, id, message, state.nonce, state.attempts or 0, state.crashes or 0, state.queued,
+    state.checkpoint or '' }
 end
 
 local function make_groups(keys)
@@ -186,6 +187,15 @@ local function note(keys, args)
   local state = load(keys, args[1])
   if not state or state.nonce ~= args[2] then return 0 end
   state.progress = args[3]
+  save(keys, args[1], state)
+  return 1
+end
+
+-- Keeps what a running task has reached, for its next attempts. ARGV: id, nonce, JSON. Returns 1, or 0 if the lease is lost.
+local function checkpoint(keys, args)
+  local state = load(keys, args[1])
+  if not state or state.nonce ~= args[2] then return 0 end
+  state.checkpoint = args[3]
   save(keys, args[1], state)
   return 1
 end

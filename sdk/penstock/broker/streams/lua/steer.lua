@@ -67,6 +67,31 @@ local function withdraw(keys, args)
   return 'cancelled'
 end
 
+-- Changes a task that waits: when it is due, and what it is. KEYS: its record.
+-- ARGV: id, delay in ms ('' as it is), message ('' as it is), priority, concurrency key ('' none).
+-- Returns unknown | finished | running | revised.
+local function revise(keys, args)
+  local id, now = args[1], now_ms()
+  local state = load(keys, id)
+  if not state then return redis.call('EXISTS', keys[FIRST_RECORD]) == 1 and 'finished' or 'unknown' end
+  if state.nonce then return 'running' end
+  local message, due = args[3], args[2] ~= '' and now + tonumber(args[2])
+  if message ~= '' then state.key, state.priority = args[5] ~= '' and args[5] or nil, tonumber(args[4]) end
+  if state.waits then
+    if message ~= '' then redis.call('HSET', keys[HELD], id, message) end
+    state.due = due or state.due
+    save(keys, id, state)
+    return 'revised'
+  end
+  if message == '' then message = message_of(keys, id, state) end
+  due = due or tonumber(redis.call('ZSCORE', keys[DELAYED], id) or now)
+  local priority = priority_of(state)
+  if args[3] ~= '' then priority = tonumber(args[4]) end
+  remove(keys, id, state)
+  again(keys, id, state, priority, math.max(0, due - now), message, now)
+  return 'revised'
+end
+
 -- Marks a task as waited for and says whether it has ended, in one step, so that no outcome slips through between.
 -- ARGV: id. KEYS: its record. Returns {known, outcome or ''}.
 local function watch(keys, args)
