@@ -22,6 +22,7 @@ from penstock.middleware import Middleware, Send
 from penstock.plan import Plan
 from penstock.queue import Queue
 from penstock.retry import RetryPolicy
+from penstock.sealing import PayloadCodec
 from penstock.submission import Signature
 from penstock.task import AsyncTask, SyncTask, Task, checked_options
 
@@ -74,17 +75,24 @@ class Penstock:
     loop; `async with app:` closes the connections at its end.
 
     `lifespan` makes an async context manager that surrounds the use of the app in a process, `async with app:` as well
-    as a worker; what it yields is `app.state` meanwhile.
+    as a worker; what it yields is `app.state` meanwhile. `codec` seals arguments, results and checkpoints on their way,
+    for example by encryption.
     """
 
     def __init__(
-        self, name: str, *, url: str | None = None, namespace: str | None = None, lifespan: Setting | None = None
+        self,
+        name: str,
+        *,
+        url: str | None = None,
+        namespace: str | None = None,
+        lifespan: Setting | None = None,
+        codec: PayloadCodec | None = None,
     ) -> None:
         self.name = name
         self.definitions: dict[str, Definition] = {}
         self.tasks: dict[str, Task[..., Any]] = {}
-        self.extensions = Extensions()
-        self.connections = Connections(url, namespace)
+        self.extensions = Extensions(codec=codec)
+        self.connections = Connections(url, namespace, codec=codec)
         self.lifespan = Lifespan(lifespan)
 
     # --- registering ----------------------------------------------------------------------------------------------
@@ -148,6 +156,11 @@ class Penstock:
     def broker(self) -> Broker:
         """A new connection to the broker (for memory://, the one that this app owns)."""
         return self.connections.broker()
+
+    @property
+    def codec(self) -> PayloadCodec | None:
+        """What seals arguments and results."""
+        return self.extensions.codec
 
     # --- extending ------------------------------------------------------------------------------------------------
 
@@ -221,7 +234,7 @@ class Penstock:
 
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
         """Submit all calls of a flow. The handle is the last one's."""
-        plan = Plan(flow, os.urandom(12).hex(), self.name)
+        plan = Plan(flow, os.urandom(12).hex(), self.name, self.codec)
         await self._through(plan.calls, partial(self._send_planned, plan))
         return Handle(plan.last.id, self.connections.tasks, plan.returns)
 

@@ -45,6 +45,7 @@ class BrokerClient:
         """`source`: what handles use to follow their tasks; default: this client."""
         self.broker = broker
         self.portal = Portal()
+        self.codec = source.codec if source else None
         self._clock = clock
         self._source: Source = source or self
         self._sending: defaultdict[str, Batcher[Envelope, Receipt]] = defaultdict(

@@ -17,6 +17,7 @@ from penstock.handle import Change, Source, TaskStatus
 from penstock.namespace import current_namespace
 from penstock.outcome import Outcome
 from penstock.portal import Portal
+from penstock.sealing import PayloadCodec
 
 if TYPE_CHECKING:
     from penstock.resource_client import ResourceClient
@@ -29,8 +30,11 @@ Loop = asyncio.AbstractEventLoop
 class _Reached:
     """A Source that any event loop may use: each call goes through the client of the loop that makes it."""
 
-    def __init__(self, reach: Callable[[], Awaitable[Source]], portal: Portal) -> None:
+    def __init__(
+        self, reach: Callable[[], Awaitable[Source]], portal: Portal, codec: PayloadCodec | None = None
+    ) -> None:
         self.portal = portal
+        self.codec = codec
         self._reach = reach
 
     async def status(self, id: str) -> TaskStatus:
@@ -54,12 +58,19 @@ class Connections:
     """Made when they are first needed. `url` and `namespace` as Penstock's. `clock` is that of submissions, and of
     memory:// altogether."""
 
-    def __init__(self, url: str | None, namespace: str | None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        namespace: str | None,
+        clock: Callable[[], float] = time.time,
+        codec: PayloadCodec | None = None,
+    ) -> None:
         self._clock = clock
         self._url = url
         self._namespace = namespace
         self.portal = Portal()
-        self.tasks: Source = _Reached(self._client_here, self.portal)  # for handles, in whichever loop they are used
+        # For handles, in whichever loop they are used.
+        self.tasks: Source = _Reached(self._client_here, self.portal, codec)
         self.task_resources: Source = _Reached(self.resources, self.portal)
         self._clients: WeakKeyDictionary[Loop, BrokerClient] = WeakKeyDictionary()
         self._resources: WeakKeyDictionary[Loop, ResourceClient] = WeakKeyDictionary()

@@ -62,6 +62,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     task's declaration, the queue's resource and the defaults, in this order. `expires_at`: not started by then, it
     never is. `key` is the concurrency key. `shape` tells which version of the task's signature the arguments are for;
     empty where there are none or nobody knows. `links`: with other tasks, where there are any.
+    `codec` names what has sealed the payload, if anything has (see `sealing`).
     """
 
     v: int = VERSION
@@ -83,6 +84,7 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     unique: Unique | None = None
     shape: str = ""
     links: Links | None = None
+    codec: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

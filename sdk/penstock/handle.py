@@ -13,6 +13,7 @@ from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, ResultExpired, ResultTimeout, TaskCancelled, TaskFailed, TaskTimedOut
 from penstock.outcome import Failure, Outcome
 from penstock.portal import Portal
+from penstock.sealing import PayloadCodec, opened
 from penstock.status import Phase
 from penstock.stopping import stopped
 
@@ -68,6 +69,10 @@ class Source(Protocol):
     def portal(self) -> Portal:
         """The loop in which sync callers use it."""
 
+    @property
+    def codec(self) -> PayloadCodec | None:
+        """What opens sealed results."""
+
     async def status(self, id: str) -> TaskStatus:
         """How it stands. Raises UnknownTask."""
 
@@ -122,7 +127,7 @@ class Handle(Generic[R]):
         Raises TaskFailed, TaskTimedOut or TaskCancelled as it ended, ResultTimeout if it hasn't, ResultExpired if
         its record is gone.
         """
-        return cast("R", _value(await self._outcome(timeout), self._returns))
+        return cast("R", _value(await self._outcome(timeout), self._returns, self._source.codec))
 
     async def stream(self, interval: float = STREAM_SECONDS) -> AsyncGenerator[TaskStatus, None]:
         """How it stands, now and whenever that has changed, until it has ended; looks every `interval` seconds."""
@@ -174,9 +179,9 @@ class Handle(Generic[R]):
         return self._source.portal.run(self.result(timeout), "await handle.result()")
 
 
-def _value(outcome: Outcome, returns: object) -> Any:
+def _value(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> Any:
     if outcome.phase is Phase.SUCCEEDED:
-        return codec.decode_value(outcome.result or b"null", returns)
+        return codec.decode_value(opened(outcome.result or b"null", outcome.codec, seal), returns)
     failure = outcome.failure or Failure(str(outcome.phase))
     if outcome.phase is Phase.CANCELLED:
         kind: type[TaskFailed | TaskCancelled | TaskTimedOut] = TaskCancelled

@@ -34,7 +34,8 @@ def _text(text: str) -> str:
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The last word on one run. Times are seconds since the epoch; `result` is JSON, None where there is none.
+    """The last word on one run. Times are seconds since the epoch; `result` is JSON, None where there is none;
+    sealed if `codec` names by what.
 
     `traceparent` is the span of the last attempt, so that whoever reports continues the trace.
     """
@@ -51,6 +52,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True, kw_only=True):
     failure: Failure | None = None
     traceparent: str | None = None
     resource: ResourceRef | None = None
+    codec: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -18,7 +18,8 @@ from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError
 from penstock.flow import Chain, Each, Flow, Group
 from penstock.keys import Priority, task_id
-from penstock.links import COLLECT, EACH, FAILURES_ONLY, UNKNOWN, Feed, Links, Source, spliced
+from penstock.links import COLLECT, EACH, FAILURES_ONLY, UNKNOWN, Feed, Links, Source
+from penstock.sealing import PayloadCodec, sealed
 from penstock.submission import Signature
 
 __all__ = ["Plan", "Step"]
@@ -42,6 +43,7 @@ class Step:
     feeds: list[Feed] = field(default_factory=list)
     model: Signature[Any] | None = None  # what EACH calls
     target: str = ""  # who waits for what EACH calls
+    seal: PayloadCodec | None = None
 
     @property
     def task(self) -> str:
@@ -62,16 +64,10 @@ class Step:
 
     def envelope(self, now: float, traceparent: str | None) -> Envelope:
         """Its message."""
+        inputs: dict[int, bytes] | None = {} if self.nothing else None
         if self.call is not None:
-            message = self.call.envelope(now, traceparent, id=self.id, links=self.links)
-        else:
-            message = self._added(now, traceparent)
-        if self.nothing:
-            return envelopes.with_payload(message, spliced(message.payload, self.links, {}))
-        return message
-
-    def _added(self, now: float, traceparent: str | None) -> Envelope:
-        args: list[object] = [None]
+            return self.call.envelope(now, traceparent, id=self.id, links=self.links, inputs=inputs)
+        args: list[object] = [[] if self.nothing else None]
         if self.model is not None:
             links = Links(at=self.model.place)
             model = self.model.envelope(now, traceparent, links=links)
@@ -80,7 +76,8 @@ class Step:
             id=self.id,
             task=self.added,
             queue=self.queue,
-            payload=codec.encode_call(args, {}),
+            payload=sealed(codec.encode_call(args, {}), self.seal),
+            codec=self.seal.name if self.seal else "",
             priority=self.priority or "normal",
             created_at=now,
             traceparent=traceparent,
@@ -102,11 +99,12 @@ class _Ends:
 class Plan:
     """The steps of one flow, in the order in which they may run. The last is the one that its handle follows."""
 
-    def __init__(self, flow: Flow[Any], unique: str, home: str) -> None:
-        """`unique` is a part of all ids; `home` the queue of what has no other."""
+    def __init__(self, flow: Flow[Any], unique: str, home: str, seal: PayloadCodec | None = None) -> None:
+        """`unique` is a part of all ids; `home` the queue of what has no other; `seal` is the codec of them all."""
         self.steps: list[Step] = []
         self._unique = unique
         self._home = home
+        self._seal = seal
         self._numbers = itertools.count()
         ends = self._add(flow, None)
         self.last = self._collected(ends).steps[0]
@@ -143,7 +141,7 @@ class Plan:
         raise TypeError(f"{flow!r} is no flow")
 
     def _call(self, call: Signature[Any], given: _Ends | None, name: str | None) -> Step:
-        _check(call)
+        _check(call, self._seal)
         step = Step(self._id(call.queue, name), call.queue, call.options.priority, call, at=call.place)
         if call.place is not None and given is None:
             raise ConfigurationError(f"{call.definition.name}: `previous` in its arguments, and no call before it")
@@ -164,8 +162,9 @@ class Plan:
             raise ConfigurationError("each(…) makes calls of the list that comes before it: put a step before it")
         if not isinstance(call, Signature):
             raise ConfigurationError(f"each({type(call).__name__}): it takes a task or a call of one, not a flow")
-        _check(call)
-        step = Step(self._id(call.queue), call.queue, call.options.priority, None, EACH, at=0, model=call)
+        _check(call, self._seal)
+        step = self._own(EACH, call.queue)
+        step.priority, step.model = call.options.priority, call
         self._follow(step, given)
         return _Ends([], many=True, tolerant=flow.tolerant, fan=step, queue=call.queue)
 
@@ -174,8 +173,11 @@ class Plan:
         if not ends.many:
             return ends
         queue = ends.queue or self._home
-        step = Step(self._id(queue), queue, None, None, at=0)
-        return _Ends([self._follow(step, ends)])
+        return _Ends([self._follow(self._own(COLLECT, queue), ends)])
+
+    def _own(self, task: str, queue: str) -> Step:
+        """A step that Penstock adds."""
+        return Step(self._id(queue), queue, None, None, task, at=0, seal=self._seal)
 
     def _follow(self, step: Step, given: _Ends | None) -> Step:
         """Let a step wait for what it is given."""
@@ -206,8 +208,10 @@ def _sources(ids: Sequence[str]) -> tuple[Source, ...]:
     return tuple(Source(id) for id in ids)
 
 
-def _check(call: Signature[Any]) -> None:
+def _check(call: Signature[Any], seal: PayloadCodec | None) -> None:
     """Raise ConfigurationError for what a step can't be."""
+    if call.app.codec is not seal:
+        raise ConfigurationError(f"{call.definition.name}: its app has another codec than the flow's first call")
     name, options = call.definition.name, call.options
     if call.definition.options.broadcast:
         raise ConfigurationError(f"{name}: a broadcast task can't be a step of a flow: it has no result")

@@ -38,6 +38,7 @@ class ResourceClient:
     def __init__(self, kube: Kube, namespace: str, *, source: Source | None = None) -> None:
         """`source`: what handles use to follow their Tasks; default: this client."""
         self.portal = Portal()
+        self.codec = None  # resources aren't sealed
         self._kube = kube
         self._namespace = namespace
         self._source: Source = source or self

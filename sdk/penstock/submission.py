@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar, get_args
@@ -17,9 +18,10 @@ from penstock.errors import ConfigurationError
 from penstock.flow import Flow, FlowSubmitter
 from penstock.handle import Handle
 from penstock.keys import Priority, checked_queue, task_id
-from penstock.links import Links
+from penstock.links import Links, spliced
 from penstock.previous import place_of_previous, without_previous
 from penstock.retry import RetryPolicy
+from penstock.sealing import PayloadCodec, sealed
 
 __all__ = ["CallOptions", "Signature", "Submitter"]
 
@@ -101,6 +103,10 @@ class CallOptions:
 class Submitter(FlowSubmitter, Protocol):
     """What a task needs of its app."""
 
+    @property
+    def codec(self) -> PayloadCodec | None:
+        """What seals arguments."""
+
     async def submit(self, call: Signature[S]) -> Handle[S]:
         """Submit from async code."""
 
@@ -138,10 +144,16 @@ class Signature(Flow[R]):
         return place_of_previous(self.args, self.kwargs)
 
     def envelope(
-        self, now: float, traceparent: str | None, *, id: str | None = None, links: Links | None = None
+        self,
+        now: float,
+        traceparent: str | None,
+        *,
+        id: str | None = None,
+        links: Links | None = None,
+        inputs: Mapping[int, bytes] | None = None,
     ) -> Envelope:
-        """The message for the broker."""
-        options = self.options
+        """The message for the broker. `inputs`: what `previous` stands for, if that is known already."""
+        options, seal = self.options, self.app.codec
         if self.place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
         not_before = options.at.timestamp() if options.at else None
@@ -152,7 +164,8 @@ class Signature(Flow[R]):
             id=id or task_id(self.queue, os.urandom(12).hex()),
             task=self.definition.name,
             queue=self.queue,
-            payload=codec.encode_call(*without_previous(self.args, self.kwargs)),
+            payload=sealed(self._payload(links, inputs), seal),
+            codec=seal.name if seal else "",
             priority=options.priority or self.definition.options.priority,
             created_at=now,
             not_before=not_before,
@@ -167,6 +180,10 @@ class Signature(Flow[R]):
             shape=self.definition.arguments.shape if self.args or self.kwargs else "",
             links=links,
         )
+
+    def _payload(self, links: Links | None, inputs: Mapping[int, bytes] | None) -> bytes:
+        payload = codec.encode_call(*without_previous(self.args, self.kwargs))
+        return payload if links is None or inputs is None else spliced(payload, links, inputs)
 
     @property
     def _unique(self) -> Unique | None:

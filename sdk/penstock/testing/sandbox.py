@@ -150,12 +150,12 @@ def sandbox(app: Penstock, *, eager: bool = False) -> Iterator[Sandbox]:
     `enqueue` returns, with its delays and retries, through serialisation as everywhere."""
     box = Sandbox(app)
     before, extensions = app.connections, app.extensions
-    app.connections = Connections("memory://", NAMESPACE, box.clock)
+    app.connections = Connections("memory://", NAMESPACE, box.clock, extensions.codec)
     own: list[Middleware] = [box._recorder, box._faults]
     if eager:
         own.insert(0, _Eager(box.drain))
     app.extensions = Extensions(
-        [*extensions.middlewares, *own], extensions.hooks, dict(extensions.overrides), box.clock
+        [*extensions.middlewares, *own], extensions.hooks, dict(extensions.overrides), box.clock, extensions.codec
     )
     try:
         yield box

@@ -17,6 +17,7 @@ from penstock.definition import Definition
 from penstock.envelope import Envelope
 from penstock.errors import BadArgument
 from penstock.family import running
+from penstock.sealing import PayloadCodec
 from penstock.status import Phase
 from penstock.worker.checkpoint import Checkpoints
 from penstock.worker.execution import Execution, Places
@@ -51,7 +52,8 @@ class Attempt:
     definition: Definition | None
     limit: Limit
     policy: Policy
-    broker: Broker | None = None  # for checkpoints
+    broker: Broker | None = None  # for checkpoints, and what seals them
+    codec: PayloadCodec | None = None
     claim: asyncio.Future[None] | None = None  # of one that was started early: done once it was answered
     started: bool = False  # the function was called
     over: bool = False  # its end was decided on; what a thread still says doesn't count
@@ -177,7 +179,7 @@ class Attempt:
         context = TaskContext(envelope.id, envelope.task, self.begun.attempts, _stop=self._flag, _tell=self.tell)
         if self.broker is None:
             return context
-        kept = Checkpoints(self.broker, self.begun, asyncio.get_running_loop())
+        kept = Checkpoints(self.broker, self.begun, asyncio.get_running_loop(), envelope.codec, self.codec)
         return replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync)
 
 

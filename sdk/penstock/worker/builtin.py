@@ -12,8 +12,9 @@ import msgspec
 from penstock.broker import Broker
 from penstock.broker.messages import Sent
 from penstock.definition import Definition, Options
-from penstock.envelope import Envelope, decode
+from penstock.envelope import Envelope, decode, with_payload
 from penstock.links import COLLECT, EACH, Feed, Links, spliced
+from penstock.sealing import PayloadCodec, opened, sealed
 
 __all__ = ["builtins"]
 
@@ -22,7 +23,7 @@ ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 OPTIONS = Options("penstock")  # their queues are those of the flows
 
 
-def builtins(broker: Broker) -> dict[str, Definition]:
+def builtins(broker: Broker, codec: PayloadCodec | None = None) -> dict[str, Definition]:
     """By their names."""
 
     async def each(items: list[Any], model: str, target: str, start: str) -> int:
@@ -30,9 +31,10 @@ def builtins(broker: Broker) -> dict[str, Definition]:
         if not await broker.expect(target, len(items)):
             return 0
         call = decode(base64.b64decode(model))
+        call = with_payload(call, opened(call.payload, call.codec, codec))
         for first in range(0, len(items), BATCH):
             numbered = enumerate(items[first : first + BATCH], first)
-            await _send(broker, [_member(call, number, item, target, start) for number, item in numbered])
+            await _send(broker, [_member(call, number, item, target, start, codec) for number, item in numbered])
         return len(items)
 
     return {COLLECT: Definition(COLLECT, _collect, OPTIONS), EACH: Definition(EACH, each, OPTIONS)}
@@ -42,8 +44,9 @@ async def _collect(results: list[Any]) -> list[Any]:
     return results
 
 
-def _member(call: Envelope, number: int, item: object, target: str, start: str) -> Envelope:
+def _member(call: Envelope, number: int, item: object, target: str, start: str, codec: PayloadCodec | None) -> Envelope:
     payload = spliced(call.payload, call.links or Links(), {0: msgspec.json.encode(item)})
+    payload = sealed(payload, codec if call.codec else None)
     links = Links(feeds=(Feed(target, number),))
     return msgspec.structs.replace(call, id=f"{start}{number}", payload=payload, links=links)
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from penstock import codec
+from penstock import codec as values
+from penstock import sealing
 from penstock.broker import Broker
 from penstock.broker.messages import Begun
 from penstock.errors import ConfigurationError, SubmissionError
+from penstock.sealing import PayloadCodec
 
 __all__ = ["Checkpoints"]
 
@@ -25,17 +27,21 @@ class Checkpoints:
     broker: Broker
     begun: Begun
     loop: asyncio.AbstractEventLoop
+    sealed: str = ""  # by which codec its arguments were
+    codec: PayloadCodec | None = None
 
     @property
     def saved(self) -> object:
         """What the last attempts have kept; None: nothing."""
-        return msgspec.json.decode(self.begun.checkpoint) if self.begun.checkpoint else None
+        data = self.begun.checkpoint
+        return msgspec.json.decode(sealing.opened(data, self.sealed, self.codec)) if data else None
 
     async def keep(self, state: object) -> None:
         """See TaskContext."""
-        data, lease = codec.encode_value(state), self.begun.lease
+        data, lease = values.encode_value(state), self.begun.lease
         if len(data) > MOST_BYTES:
             raise ConfigurationError(f"a checkpoint of {len(data)} bytes: keep less than {MOST_BYTES}, such as a place")
+        data = sealing.sealed(data, self.codec if self.sealed else None)
         if not await self.broker.checkpoint(lease, data):
             raise SubmissionError(f"{lease.id}: its lease was lost, and this attempt keeps nothing any more")
 

@@ -8,8 +8,9 @@ from penstock.broker import Broker
 from penstock.broker.messages import Begun, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, with_payload
-from penstock.errors import PenstockError
-from penstock.links import Links, spliced
+from penstock.errors import ConfigurationError, PenstockError
+from penstock.links import spliced
+from penstock.sealing import PayloadCodec, opened
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt
 from penstock.worker.verdict import Crashed, Ending, Expired, Stopped, TimedOut, Unfit, Unknown
@@ -36,16 +37,21 @@ def foregone(envelope: Envelope, begun: Begun, definition: Definition | None) ->
     return None
 
 
-async def supplied(broker: Broker, attempt: Attempt, links: Links) -> Ending | None:
-    """Put what it waited for in its place; how it ends if that can't be had."""
-    if not links.waits:
-        return None
+async def supplied(broker: Broker, attempt: Attempt, codec: PayloadCodec | None) -> Ending | None:
+    """Open what is sealed, and put what it waited for in its place; how it ends if that can't be had."""
+    envelope, links = attempt.envelope, attempt.envelope.links
     try:
-        inputs = await broker.inputs(attempt.envelope.id)
-        payload = spliced(attempt.envelope.payload, links, inputs)
+        payload = opened(envelope.payload, envelope.codec, codec)
+        if links is not None and links.waits:
+            inputs = await broker.inputs(envelope.id)
+            payload = spliced(payload, links, {n: opened(one, envelope.codec, codec) for n, one in inputs.items()})
+    except ConfigurationError as error:
+        return Unfit(str(error), foreign=True)
     except PenstockError as error:
         return Stopped(None, f"its inputs couldn't be read: {error}")
     except LookupError as error:  # a dead letter that was replayed too late
         return Unfit(f"{error}: submit the whole flow again")
-    attempt.envelope = with_payload(attempt.envelope, payload)
+    except ValueError as error:
+        return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {error}")
+    attempt.envelope = with_payload(envelope, payload)
     return None

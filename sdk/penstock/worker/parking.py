@@ -9,21 +9,22 @@ import msgspec
 
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
-from penstock.errors import BadArgument
+from penstock.errors import BadArgument, ConfigurationError
+from penstock.sealing import PayloadCodec, opened
 
 __all__ = ["PARKED_SECONDS", "overdue", "wanted"]
 
 PARKED_SECONDS = 24 * 3600.0  # since it was due: no roll-out takes longer
 
 
-def wanted(message: bytes, tasks: Mapping[str, Definition], now: float) -> bool:
+def wanted(message: bytes, tasks: Mapping[str, Definition], now: float, codec: PayloadCodec | None = None) -> bool:
     """Whether a parked message is for a worker with these tasks: it can run it, or at least tell that time is up."""
     try:
         envelope = decode(message)
     except Undecodable:
         return True
     late = envelope.deadline is not None and envelope.deadline <= now
-    return late or overdue(envelope, now) or _fits(envelope, tasks.get(envelope.task))
+    return late or overdue(envelope, now) or _fits(envelope, tasks.get(envelope.task), codec)
 
 
 def overdue(envelope: Envelope, now: float) -> bool:
@@ -31,11 +32,13 @@ def overdue(envelope: Envelope, now: float) -> bool:
     return now - max(envelope.created_at, envelope.not_before or 0.0) > PARKED_SECONDS
 
 
-def _fits(envelope: Envelope, definition: Definition | None) -> bool:
+def _fits(envelope: Envelope, definition: Definition | None, codec: PayloadCodec | None) -> bool:
     if definition is None:
         return False
     try:
-        definition.arguments.converted(envelope.payload)
+        definition.arguments.converted(opened(envelope.payload, envelope.codec, codec))
+    except ConfigurationError:
+        return False
     except (BadArgument, msgspec.MsgspecError):
         return envelope.shape in ("", definition.arguments.shape)  # then it is wrong for good, and says so
     return True

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from penstock.broker.messages import Begun, Settlement, Verb, Verdict
 from penstock.outcome import Failure, Outcome
+from penstock.sealing import PayloadCodec
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt
 from penstock.worker.tally import Ended, Tally
 from penstock.worker.verdict import Ruling
 
-__all__ = ["buried", "recorded", "tallied"]
+__all__ = ["buried", "recorded", "sealed_record", "tallied"]
 
 BURIED_SECONDS = 7 * 24 * 3600.0  # how long a dead letter's reason stays; it belongs to it
 
@@ -43,6 +46,15 @@ def _outcome(attempt: Attempt, ruling: Ruling, by: str, at: float, traceparent: 
         traceparent=traceparent,
         resource=envelope.resource,
     )
+
+
+def sealed_record(record: Settlement, name: str, codec: PayloadCodec | None) -> Settlement:
+    """The same with its result sealed, if the arguments were."""
+    outcome = record.outcome
+    if not name or codec is None or outcome is None or outcome.result is None:
+        return record
+    told = structs.replace(outcome, result=codec.encode(outcome.result), codec=codec.name)
+    return structs.replace(record, outcome=told)
 
 
 def tallied(tally: Tally, attempt: Attempt, ruling: Ruling, *, at: float) -> None:

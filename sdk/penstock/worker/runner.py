@@ -32,7 +32,7 @@ from penstock.worker.leases import Leases
 from penstock.worker.parking import overdue, wanted
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
-from penstock.worker.record import buried, recorded, tallied
+from penstock.worker.record import buried, recorded, sealed_record, tallied
 from penstock.worker.relay import Relay
 from penstock.worker.reporter import Reporter, parked, retrying, running, snoozing
 from penstock.worker.settling import Settling
@@ -75,7 +75,7 @@ class Runner:
         self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.tally)
         self._settling = Settling(self.broker, self.tally)
         self.relay = Relay(self.broker, self.clock)
-        self._builtins = builtins(self.broker)
+        self._builtins = builtins(self.broker, self.extensions.codec)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._tracing = Tracing.OFF
@@ -124,7 +124,8 @@ class Runner:
         limit = Limit.of(policy.timeout, envelope.deadline, begun.started_at)
         loop = asyncio.get_running_loop()
         claim, now = loop.create_future() if early else None, loop.time()
-        return Attempt(envelope, begun, definition, limit, policy, self.broker, claim, told_at=now)
+        means = (self.broker, self.extensions.codec)
+        return Attempt(envelope, begun, definition, limit, policy, *means, claim, told_at=now)
 
     def _spawn(self, attempt: Attempt) -> None:
         id = attempt.begun.lease.id
@@ -204,8 +205,8 @@ class Runner:
     async def _ruled(self, attempt: Attempt) -> Ruling:
         """Run it, and tell the app's hooks how that went."""
         hooks, ending = self.extensions.hooks, foregone(attempt.envelope, attempt.begun, attempt.definition)
-        if ending is None and attempt.envelope.links is not None:
-            ending = await supplied(self.broker, attempt, attempt.envelope.links)
+        if ending is None and (attempt.envelope.links is not None or attempt.envelope.codec):
+            ending = await supplied(self.broker, attempt, self.extensions.codec)
         if hooks.nobody:
             return self._rule(attempt, ending or await attempt.run(self))
         if hooks.before and ending is None:
@@ -236,6 +237,7 @@ class Runner:
         if attempt.lost or not lease.nonce:
             return self.leases.drop(lease)
         record = recorded(attempt, ruling, by=self.claimer.worker, at=self.clock(), traceparent=traceparent)
+        record = sealed_record(record, attempt.envelope.codec, self.extensions.codec)
         return self._settling.add(record, partial(self._settled, attempt, ruling, record.outcome))
 
     def _settled(self, attempt: Attempt, ruling: Ruling, outcome: Outcome | None, settled: bool) -> None:
@@ -279,7 +281,7 @@ class Runner:
 
     def wants(self, message: bytes) -> bool:
         """Whether a parked message is for this worker."""
-        return wanted(message, self.tasks, self.clock())
+        return wanted(message, self.tasks, self.clock(), self.extensions.codec)
 
     def cancel(self, id: str) -> None:
         """Somebody cancelled a task; if it runs here, stop it."""
