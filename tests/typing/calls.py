@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, assert_type
 
-from penstock import Depends, Handle, Penstock, TaskContext
-from penstock.submission import Signature
+from penstock import Depends, Flow, Handle, Penstock, Signature, TaskContext, chord, each, group, previous
+from penstock.flow import Many
 
 app = Penstock("shop")
 
@@ -48,6 +48,20 @@ def count(words: str) -> int:
 
 
 @app.task
+async def joined(words: list[str], between: str = " ") -> str:
+    return between.join(words)
+
+
+@app.task
+async def biggest(numbers: list[int]) -> int:
+    return max(numbers)
+
+
+@app.task
+async def print_nothing() -> None: ...
+
+
+@app.task
 async def annotated(words: str, by: Annotated[str, Depends(user)] = "") -> None: ...
 
 
@@ -65,6 +79,26 @@ async def right() -> None:
     assert_type(count("here"), int)
     assert_type(await send("here"), list[str])
     await annotated.enqueue("a")
+
+
+async def flows() -> None:
+    assert_type(send.s("me") | joined, Flow[str])
+    assert_type(send.s("me") | joined | count, Flow[int])
+    assert_type(await (send.s("me") | joined).enqueue(), Handle[str])
+    assert_type((send.s("me") | joined).enqueue_sync().result_sync(), str)
+    assert_type(count.s("a") | count.s(previous), Flow[int])
+    assert_type(group(count.s("a"), count.s("b")), Many[int])
+    assert_type(await group(count.s("a"), count.s("b")).enqueue(), Handle[list[int]])
+    assert_type(count.map("ab") | biggest, Flow[int])
+    assert_type(count.map("ab").or_none(), Flow[list[int | None]])
+    assert_type(send.s("me") | each(count), Flow[list[int]])
+    assert_type(chord(count.map("ab"), biggest), Flow[int])
+
+
+def wrong_flows() -> None:
+    count.s("a") | joined  # type: ignore[operator]
+    count.map("ab").or_none() | biggest  # type: ignore[operator]
+    count.s("a") | print_nothing  # type: ignore[operator]
 
 
 async def wrong() -> None:
