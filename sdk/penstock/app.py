@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
 from penstock.broker import Broker
 from penstock.connections import Connections
 from penstock.definition import Definition, Options, Place, task_name
+from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError
 from penstock.extensions import Extensions
 from penstock.flow import Flow
@@ -231,6 +232,10 @@ class Penstock:
     def enqueue_many_sync(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """The same from sync code."""
         return self.connections.portal.run(self.enqueue_many(calls), "await app.enqueue_many(…)")
+
+    async def send_prepared(self, messages: Sequence[Envelope]) -> None:
+        """Queue calls whose messages were made before, for outboxes. What the broker knows by its id stays as it is."""
+        await self.connections.client().send(messages)
 
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
         """Submit all calls of a flow. The handle is the last one's."""

@@ -132,4 +132,4 @@ class Outbox:
 
     async def _send(self, envelopes: Sequence[Envelope]) -> None:
         if envelopes:
-            await self.app.connections.client().send(envelopes)
+            await self.app.send_prepared(envelopes)
