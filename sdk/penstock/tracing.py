@@ -12,7 +12,7 @@ from opentelemetry import metrics, trace
 
 from penstock.telemetry import Step, record
 
-__all__ = ["Backlog", "configure", "congested", "given_ids", "record_derived"]
+__all__ = ["Backlog", "configure", "congested", "given_ids", "record_derived", "scraped"]
 
 CONGESTED_SPANS = 16_384  # beyond this a worker starts nothing new until some have been exported
 given_ids: ContextVar[tuple[int, int] | None] = ContextVar("penstock_span_ids", default=None)
@@ -32,8 +32,9 @@ _backlog = Backlog()
 def configure(service: str) -> Callable[[], None]:
     """Export by OTLP what the variables ask for; returns what flushes and ends it.
 
-    Spans where OTEL_EXPORTER_OTLP_ENDPOINT (or _TRACES_ENDPOINT) says so, metrics where OTEL_METRICS_EXPORTER=otlp or
-    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT does. Otherwise, or with OTEL_SDK_DISABLED, nothing is even imported.
+    Spans where OTEL_EXPORTER_OTLP_ENDPOINT (or _TRACES_ENDPOINT) says so, metrics where OTEL_METRICS_EXPORTER (otlp,
+    prometheus or both) or OTEL_EXPORTER_OTLP_METRICS_ENDPOINT does. Otherwise, or with OTEL_SDK_DISABLED, nothing is
+    even imported.
     """
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return lambda: None
@@ -52,9 +53,21 @@ def _traces() -> bool:
     return any(map(os.environ.get, endpoints)) and os.environ.get("OTEL_TRACES_EXPORTER") != "none"
 
 
-def _metrics() -> bool:
+def _metrics() -> set[str]:
+    """The exporters that are asked for."""
     wanted = os.environ.get("OTEL_METRICS_EXPORTER", "")
-    return wanted == "otlp" or (not wanted and bool(os.environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")))
+    if not wanted:
+        return {"otlp"} if os.environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") else set()
+    return {name.strip() for name in wanted.split(",")} & {"otlp", "prometheus"}
+
+
+def scraped() -> tuple[bytes, str] | None:
+    """All metrics as Prometheus reads them and their content type; None where they aren't asked for."""
+    if "prometheus" not in _metrics() or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    from penstock.metering import page
+
+    return page()
 
 
 def _export_traces(service: str) -> Callable[[], None]:
@@ -68,7 +81,7 @@ def _export_traces(service: str) -> Callable[[], None]:
 def _export_metrics(service: str) -> Callable[[], None]:
     from penstock.metering import meter_provider
 
-    made = meter_provider(service)
+    made = meter_provider(service, _metrics())
     metrics.set_meter_provider(made)
     return made.shutdown
 

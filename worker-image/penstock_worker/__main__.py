@@ -18,8 +18,8 @@ from penstock.loading import load_app
 from penstock.process import collect_seldom, run, stop_asked
 from penstock.worker import TASK_THREADS, Worker
 from penstock.worker import Settings as WorkerSettings
+from penstock.worker.health import Health, Oversight
 from penstock.worker.supervisor import CONFIGURATION, RECYCLED, Supervision, supervise, watch_supervisor
-from penstock_worker.health import Health, Oversight
 from penstock_worker.reporter import ApiReporter
 from penstock_worker.settings import Settings
 

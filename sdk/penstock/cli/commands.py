@@ -10,9 +10,10 @@ import random
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version as installed
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -29,6 +30,7 @@ from penstock.queue import Queue
 __all__ = ["program"]
 
 R = TypeVar("R")
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 program = typer.Typer(no_args_is_help=True, help="Background tasks on Kubernetes.", pretty_exceptions_enable=False)
 
@@ -48,21 +50,30 @@ def worker(
     processes: Annotated[int, typer.Option(min=1, help="worker processes, each with its own concurrency")] = 1,
     max_tasks: Annotated[int, typer.Option(min=0, help="a process is replaced after so many tasks; 0: never")] = 0,
     max_memory: Annotated[int, typer.Option(min=0, help="… or once it holds so many MiB; 0: never")] = 0,
+    lease_seconds: Annotated[float, typer.Option(min=1, help="after which a dead worker's tasks go to others")] = 15,
+    name: Annotated[str, typer.Option(help="that tasks show as their worker; default: the host's")] = "",
+    port: Annotated[
+        int, typer.Option(min=0, help="for /healthz, /readyz, /metrics; its processes' follow; 0: none")
+    ] = 0,
+    log_level: Annotated[LogLevel, typer.Option(help="what is told")] = "INFO",
 ) -> None:
     """Run tasks from PENSTOCK_URL until SIGTERM or Ctrl-C, then drain. In a cluster, a WorkerPool does this."""
     from penstock.worker import Limits, Settings
-    from penstock.worker.supervisor import SUPERVISED
+    from penstock.worker.supervisor import PLACE, SUPERVISED
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     recycles = bool(max_tasks or max_memory)
     if (processes > 1 or recycles) and SUPERVISED not in os.environ:
-        raise typer.Exit(_supervise(processes, drain_seconds))
+        raise typer.Exit(_supervise(processes, drain_seconds, port))
     flush = tracing.configure("penstock-worker")
     loaded = load_app(app)
     collect_seldom()
     limits = Limits(max_tasks or None, max_memory * 2**20 or None).jittered(random.random)
-    settings = Settings(names(queues) or loaded.queues, concurrency, drain_seconds=drain_seconds, limits=limits)
-    code = run(_work(loaded, settings))
+    named = {"name": name} if name else {}
+    chosen = names(queues) or loaded.queues
+    settings = Settings(chosen, concurrency, lease_seconds, drain_seconds, limits=limits, **named)
+    own_port = port + 1 + int(os.environ[PLACE]) if port and PLACE in os.environ else port
+    code = run(_work(loaded, settings, own_port))
     flush()
     raise typer.Exit(code)
 
@@ -104,24 +115,27 @@ def _reloading() -> None:
     run_process(".", target=command, target_type="command", watch_filter=PythonFilter())
 
 
-def _supervise(processes: int, drain_seconds: float) -> int:
+def _supervise(processes: int, drain_seconds: float, port: int) -> int:
+    from penstock.worker.health import Oversight
     from penstock.worker.supervisor import Supervision, supervise
 
     async def supervised() -> int:
-        return await supervise(Supervision((sys.executable, *sys.argv), processes, drain_seconds), stop_asked())
+        async with Oversight(port, processes) if port else nullcontext():
+            return await supervise(Supervision((sys.executable, *sys.argv), processes, drain_seconds), stop_asked())
 
     return run(supervised())
 
 
-async def _work(app: Any, settings: Any) -> int:
+async def _work(app: Any, settings: Any, port: int) -> int:
     """Exit code 0 after a drain that was asked for, RECYCLED where the supervisor should start another."""
     from penstock.serving import serving
+    from penstock.worker.health import Health
     from penstock.worker.supervisor import RECYCLED, watch_supervisor
 
     stop = stop_asked()
     loop = asyncio.get_running_loop()
     watch_supervisor(partial(loop.call_soon_threadsafe, stop.set))
-    async with serving(app, settings) as worker:
+    async with serving(app, settings) as worker, Health(worker, port) if port else nullcontext():
         await worker.until(stop)
     return 0 if stop.is_set() else RECYCLED
 

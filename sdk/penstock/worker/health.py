@@ -1,4 +1,5 @@
-"""The probes: /healthz fails when the event loop is stuck, /readyz until it works and while it drains."""
+"""What a worker answers over HTTP: /healthz fails when the event loop is stuck, /readyz until it works and while it
+drains; /metrics is for Prometheus, where OTEL_METRICS_EXPORTER says so."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import Self
 
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, web
 
-from penstock.worker import Worker
+from penstock import tracing
+from penstock.worker.worker import Worker
 
 __all__ = ["Health", "Oversight"]
 
@@ -23,6 +25,7 @@ class Probes:
         self._port = port
         application = web.Application()
         application.add_routes([web.get("/healthz", self._alive), web.get("/readyz", self._ready)])
+        application.add_routes([web.get("/metrics", self._metrics)])
         self._runner = web.AppRunner(application, access_log=None)
 
     async def __aenter__(self) -> Self:
@@ -32,6 +35,13 @@ class Probes:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._runner.cleanup()
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        found = tracing.scraped()
+        if found is None:
+            return web.Response(status=404, text="set OTEL_METRICS_EXPORTER=prometheus")
+        body, content_type = found
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _alive(self, request: web.Request) -> web.Response:
         raise NotImplementedError

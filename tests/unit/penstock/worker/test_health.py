@@ -11,8 +11,8 @@ import pytest
 
 from penstock.broker.memory import MemoryBroker
 from penstock.worker import Settings, Worker
-from penstock_worker import health as module
-from penstock_worker.health import STUCK_SECONDS, Health, Oversight
+from penstock.worker import health as module
+from penstock.worker.health import STUCK_SECONDS, Health, Oversight
 
 
 def free_port(count: int = 1) -> int:
