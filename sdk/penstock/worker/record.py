@@ -48,10 +48,10 @@ def _outcome(attempt: Attempt, ruling: Ruling, by: str, at: float, traceparent: 
     )
 
 
-def sealed_record(record: Settlement, name: str, codec: PayloadCodec | None) -> Settlement:
-    """The same with its result sealed, if the arguments were."""
+def sealed_record(record: Settlement, codec: PayloadCodec | None) -> Settlement:
+    """The same with its result sealed, as the arguments were."""
     outcome = record.outcome
-    if not name or codec is None or outcome is None or outcome.result is None:
+    if codec is None or outcome is None or outcome.result is None:
         return record
     told = structs.replace(outcome, result=codec.encode(outcome.result), codec=codec.name)
     return structs.replace(record, outcome=told)

@@ -29,6 +29,7 @@ __all__ = [
     "Unfit",
     "ended_in_child",
     "rule",
+    "succeeded",
 ]
 
 
@@ -165,8 +166,8 @@ class Standards:
 def rule(ending: Ending, by: Standards, random: Callable[[], float]) -> Ruling:
     """The ruling on an attempt."""
     match ending:
-        case Returned(value):
-            return Ruling(Verb.END, Phase.SUCCEEDED, result=value)
+        case Returned():
+            return succeeded(ending)
         case Stopped():
             return _from_outside(ending)
         case Unknown() | Unfit():
@@ -183,6 +184,11 @@ def rule(ending: Ending, by: Standards, random: Callable[[], float]) -> Ruling:
             return _raised(RaisedInChild(described(error), lineage(type(error)), asked), by, random)
         case RaisedInChild():
             return _raised(ending, by, random)
+
+
+def succeeded(ending: Returned) -> Ruling:
+    """The ruling on most: no standards are needed for it."""
+    return Ruling(Verb.END, Phase.SUCCEEDED, result=ending.value)
 
 
 def _raised(ending: RaisedInChild, by: Standards, random: Callable[[], float]) -> Ruling:
