@@ -48,6 +48,7 @@ class TaskFields(TypedDict, total=False):
     give_up_on: tuple[type[BaseException], ...]
     run_in: Place
     broadcast: bool
+    heartbeat: float
 
 
 class _Decorator:
@@ -131,6 +132,7 @@ class Penstock:
             fields.get("give_up_on", ()),
             fields.get("run_in"),
             fields.get("broadcast", False),
+            fields.get("heartbeat"),
         )
         definition = self.definitions[name] = Definition(name, function, options)
         task = AsyncTask[P, Any](definition, self) if definition.is_async else SyncTask[P, Any](definition, self)

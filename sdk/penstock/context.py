@@ -38,6 +38,10 @@ def _nobody_listens(percent: float | None, message: str) -> None:
     pass
 
 
+def _nothing() -> None:
+    pass
+
+
 async def _nowhere(state: object) -> None:
     pass
 
@@ -57,8 +61,13 @@ class TaskContext:
     _stop: StopFlag = field(default_factory=StopFlag)
     _tell: Callable[[float | None, str], None] = _nobody_listens
     saved: Any = None
+    _beat: Callable[[], None] = _nothing
     _keep: Callable[[object], Awaitable[None]] = _nowhere
     _keep_sync: Callable[[object], None] = _nowhere_sync
+
+    def heartbeat(self) -> None:
+        """Say that it is well, for `@app.task(heartbeat=…)`; progress and checkpoints say so, too."""
+        self._beat()
 
     async def checkpoint(self, state: object) -> None:
         """Keep what it has reached for its next attempts, where it is `saved`. Anything that JSON can say, for as long

@@ -34,10 +34,12 @@ class Options:
     give_up_on: tuple[type[BaseException], ...] = ()
     run_in: Place | None = None
     broadcast: bool = False
+    heartbeat: float | None = None
 
     def __post_init__(self) -> None:
         checked_queue(self.queue)
         limits = {"timeout": self.timeout, "result_ttl": self.result_ttl, "expires": self.expires}
+        limits |= {"heartbeat": self.heartbeat}
         for problem in [*problems(self.priority, self.retry, **limits), *self._problems()]:
             raise ConfigurationError(f"@app.task({problem}")
 

@@ -16,8 +16,8 @@ running: ContextVar[Lease | None] = ContextVar("penstock_running", default=None)
 def parent(task: str) -> Lease:
     """The running task's lease, for a child of it. Raises ConfigurationError where none runs."""
     lease = running.get()
-    if lease is None:
+    if lease is None or not lease.nonce:  # none; a process of its own or a broadcast, which hold no lease here
         raise ConfigurationError(
-            f"{task}: options(child=True) is for calls from inside a task, on the loop or in a thread; none runs here"
+            f"{task}: options(child=True) is for calls from inside a task, on the loop or in a thread; here is none"
         )
     return lease

@@ -21,7 +21,7 @@ __all__ = ["Change", "Handle", "Source", "TaskStatus"]
 
 R = TypeVar("R")
 STREAM_SECONDS = 0.25
-_TIMEOUTS = {"TimedOut", "DeadlineExceeded"}
+_TIMEOUTS = {"TimedOut", "DeadlineExceeded", "HeartbeatMissed"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ async def test_a_worker_dies_in_the_middle_of_one(server: Server) -> None:
                 await kitchen.nothing_left()
         finally:
             await dying.drain()
+            await broker.close()  # what it tried meanwhile has opened it again
     server.admin.flushall()
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 from functools import partial
 
-from penstock import tracing
+from penstock import tasklog, tracing
 from penstock.app import Penstock
 from penstock.errors import ConfigurationError
 from penstock.kube import Kube
@@ -62,7 +62,7 @@ async def oversee(settings: Settings) -> int:
 
 def main() -> int:
     """Exit code 0 after a drain, CONFIGURATION where the settings can't work, RECYCLED for another to follow."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    tasklog.configure("INFO")
     try:
         settings = Settings.from_environment()
         logging.getLogger().setLevel(settings.log_level)

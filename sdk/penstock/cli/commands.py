@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import random
 import shlex
@@ -17,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from penstock import tracing
+from penstock import tasklog, tracing
 from penstock.cli.queues import described, letters, opened
 from penstock.cli.tasks import Request, submit_task
 from penstock.environment import names
@@ -61,7 +60,7 @@ def worker(
     from penstock.worker import Limits, Settings
     from penstock.worker.supervisor import PLACE, SUPERVISED
 
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    tasklog.configure(log_level)
     recycles = bool(max_tasks or max_memory)
     if (processes > 1 or recycles) and SUPERVISED not in os.environ:
         raise typer.Exit(_supervise(processes, drain_seconds, port))

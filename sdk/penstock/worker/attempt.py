@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +23,7 @@ from penstock.status import Phase
 from penstock.worker.checkpoint import Checkpoints
 from penstock.worker.execution import Execution, Places
 from penstock.worker.policy import Policy
-from penstock.worker.verdict import EndedApart, Ending, Raised, Returned, Stopped, TimedOut, Unfit
+from penstock.worker.verdict import EndedApart, Ending, Raised, Returned, Silent, Stopped, TimedOut, Unfit
 
 __all__ = ["Attempt", "Limit"]
 
@@ -64,6 +65,9 @@ class Attempt:
     _flag: StopFlag = field(default_factory=StopFlag)
     _stopped: Stopped | None = None
     _expired: bool = False
+    _silent: Silent | None = None
+    _heard: float = 0.0
+    _listening: asyncio.TimerHandle | None = None
     _cancels: int = 0
     _running: asyncio.Task[Any] | None = None
     _execution: Execution | None = None
@@ -81,6 +85,11 @@ class Attempt:
     def tell(self, percent: float | None, message: str) -> None:
         """Take the latest word on its progress. From any thread."""
         self.said, self.news = (percent, message), True
+        self.beat()
+
+    def beat(self) -> None:
+        """Take it that it is well. From any thread."""
+        self._heard = time.monotonic()
 
     async def run(self, places: Places) -> Ending:
         """Run it to its end, in the caller's task: an attempt costs one."""
@@ -89,6 +98,9 @@ class Attempt:
         self._running = asyncio.current_task()
         running.set(self.begun.lease)
         timer = self._timer()
+        if self.definition is not None and (most := self.definition.options.heartbeat) is not None:
+            self.beat()
+            self._listen(most)
         try:
             return await self._call(places)
         except asyncio.CancelledError as error:
@@ -103,11 +115,24 @@ class Attempt:
             self._running = None
             if timer is not None:
                 timer.cancel()
+            if self._listening is not None:
+                self._listening.cancel()
 
     def _asked(self) -> Stopped | None:
         return self._stopped
 
-    def _over(self) -> TimedOut | None:
+    def _listen(self, most: float) -> None:
+        """Stop it once it has said nothing for so many seconds."""
+        left = self._heard + most - time.monotonic()
+        if left > 0:
+            self._listening = asyncio.get_running_loop().call_later(left, self._listen, most)
+        else:
+            self._silent = Silent(most)
+            self._interrupt()
+
+    def _over(self) -> TimedOut | Silent | None:
+        if self._silent is not None:
+            return self._silent
         if not self._expired or self.limit.seconds is None:
             return None
         return TimedOut(0.0 if self.limit.deadline else self.limit.seconds, self.limit.deadline)
@@ -179,8 +204,9 @@ class Attempt:
         context = TaskContext(envelope.id, envelope.task, self.begun.attempts, _stop=self._flag, _tell=self.tell)
         if self.broker is None:
             return context
-        kept = Checkpoints(self.broker, self.begun, asyncio.get_running_loop(), envelope.codec, self.codec)
-        return replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync)
+        kept = Checkpoints(self.broker, self.begun, asyncio.get_running_loop(), self.beat, envelope.codec, self.codec)
+        saving = replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync)
+        return replace(saving, _beat=self.beat)
 
 
 async def _called(definition: Definition, args: Sequence[Any], kwargs: dict[str, Any]) -> object:

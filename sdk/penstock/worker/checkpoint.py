@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -27,6 +28,7 @@ class Checkpoints:
     broker: Broker
     begun: Begun
     loop: asyncio.AbstractEventLoop
+    beat: Callable[[], None]
     sealed: str = ""  # by which codec its arguments were
     codec: PayloadCodec | None = None
 
@@ -38,6 +40,7 @@ class Checkpoints:
 
     async def keep(self, state: object) -> None:
         """See TaskContext."""
+        self.beat()
         data, lease = values.encode_value(state), self.begun.lease
         if len(data) > MOST_BYTES:
             raise ConfigurationError(f"a checkpoint of {len(data)} bytes: keep less than {MOST_BYTES}, such as a place")

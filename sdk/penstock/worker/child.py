@@ -19,9 +19,12 @@ from typing import Any, Literal, NoReturn
 import msgspec
 from msgspec import Struct
 
-from penstock import codec
+from penstock import codec, tasklog
+from penstock.broker.messages import Lease
 from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition, Options
+from penstock.family import running
+from penstock.keys import queue_of
 from penstock.retry import Retry, Snooze
 from penstock.worker.alone import called
 from penstock.worker.failure import described, lineage
@@ -121,7 +124,7 @@ def serve(line: socket.socket, level: int) -> NoReturn:
     """The child's main function. `level` is that of the parent's root logger."""
     os.setpgrp()  # so that what a task has started ends with it; and Ctrl-C in a terminal reaches the parent alone
     multiprocessing.current_process().daemon = False  # a daemon's tasks couldn't use multiprocessing themselves
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    tasklog.configure(logging.getLevelName(level))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopFlag()
     with suppress(_Terminated):
@@ -144,6 +147,7 @@ def _work(line: socket.socket, stop: StopFlag) -> None:
     while not stop.is_set():  # a task may have swallowed the exception
         call = calls.get()
         context = TaskContext(call.id, call.task, call.attempt, _stop=stop, _tell=partial(voice.tell, call.id))
+        running.set(Lease(queue_of(call.id), call.id, ""))
         answer = _answer(call, context)
         _flush()
         voice.answer(answer)

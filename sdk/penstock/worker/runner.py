@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,7 +19,6 @@ from penstock.broker import Broker
 from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Verb, Verdict
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
-from penstock.errors import PenstockError
 from penstock.extensions import Extensions
 from penstock.outcome import Outcome
 from penstock.status import Phase
@@ -32,6 +30,7 @@ from penstock.worker.leases import Leases
 from penstock.worker.parking import overdue, wanted
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
+from penstock.worker.recall import Recalls
 from penstock.worker.record import buried, recorded, sealed_record, tallied
 from penstock.worker.relay import Relay
 from penstock.worker.reporter import Reporter, parked, retrying, running, snoozing
@@ -47,7 +46,6 @@ log = logging.getLogger("penstock.worker")
 WORTH_TELLING_SECONDS = 1.0
 # For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
-EARLY = 256  # cancellations that are remembered, should their task only just be on its way here
 
 
 @dataclass(eq=False)
@@ -77,9 +75,8 @@ class Runner:
         self.relay = Relay(self.broker, self.clock)
         self._builtins = builtins(self.broker, self.extensions.codec)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._asking: set[asyncio.Task[None]] = set()
         self._tracing = Tracing.OFF
-        self._cancelled: deque[str] = deque(maxlen=EARLY)  # of tasks that don't run here, or not yet
+        self._recalls = Recalls(self.broker, self.claimer, self._lease_changed)
 
     # --- 1. start ---------------------------------------------------------------------------------------------
 
@@ -133,15 +130,7 @@ class Runner:
             before.lose()
         self.attempts[id] = attempt
         self._tasks[id] = asyncio.create_task(self._see_through(attempt))
-        if self._cancelled and id in self._cancelled:  # perhaps it was meant: told while the claim was on its way
-            self._asking.add(task := asyncio.create_task(self._ask_whether_cancelled(attempt.begun.lease)))
-            task.add_done_callback(self._asking.discard)
-
-    async def _ask_whether_cancelled(self, lease: Lease) -> None:
-        with suppress(PenstockError):
-            [renewal] = await asyncio.to_thread(self.broker.renew, [lease], self.claimer)
-            if renewal is not Renewal.HELD:
-                self._lease_changed(lease, renewal)
+        self._recalls.check(attempt.begun.lease)
 
     def announce(self, messages: Sequence[bytes]) -> None:
         """Run broadcasts, beside the places and without a lease: nobody else could take one over."""
@@ -296,7 +285,7 @@ class Runner:
         if attempt := self.attempts.get(id):
             attempt.stop(Phase.CANCELLED, "cancelled while it ran")
         else:
-            self._cancelled.append(id)
+            self._recalls.told(id)
 
     def _lease_changed(self, lease: Lease, renewal: Renewal) -> None:
         attempt = self.attempts.get(lease.id)

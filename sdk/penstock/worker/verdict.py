@@ -23,6 +23,7 @@ __all__ = [
     "RaisedInChild",
     "Returned",
     "Ruling",
+    "Silent",
     "Standards",
     "Stopped",
     "TimedOut",
@@ -62,6 +63,13 @@ class TimedOut:
 
     seconds: float
     deadline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """It hasn't said that it is well for longer than its declaration allows."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ class Expired:
     seconds: float
 
 
-Ending = Returned | Raised | RaisedInChild | TimedOut | Stopped | Unknown | Unfit | Crashed | Died | Expired
+Ending = Returned | Raised | RaisedInChild | TimedOut | Silent | Stopped | Unknown | Unfit | Crashed | Died | Expired
 
 
 class EndedApart(PenstockError):
@@ -176,14 +184,19 @@ def rule(ending: Ending, by: Standards, random: Callable[[], float]) -> Ruling:
             return _took_down(ending, by)
         case Expired() | TimedOut(deadline=True):
             return _too_late(ending)
-        case TimedOut(seconds):
-            failure = Failure.bounded("TimedOut", f"the attempt took longer than {seconds:g} s", retryable=True)
-            return _again_or_dead(failure, by, by.policy.delay(by.attempts, random))
+        case TimedOut() | Silent():
+            return _again_or_dead(_stopped(ending), by, by.policy.delay(by.attempts, random))
         case Raised(error):
             asked = error if isinstance(error, Retry | Snooze) else None
             return _raised(RaisedInChild(described(error), lineage(type(error)), asked), by, random)
         case RaisedInChild():
             return _raised(ending, by, random)
+
+
+def _stopped(ending: TimedOut | Silent) -> Failure:
+    if isinstance(ending, Silent):
+        return Failure.bounded("HeartbeatMissed", f"it said nothing for {ending.seconds:g} s", retryable=True)
+    return Failure.bounded("TimedOut", f"the attempt took longer than {ending.seconds:g} s", retryable=True)
 
 
 def succeeded(ending: Returned) -> Ruling:

@@ -251,7 +251,7 @@ class TestChildren:
         await value(processes, calls.say, "hello")
         out, err = capfd.readouterr()
         assert out == "hello\n"
-        assert err.endswith("INFO calls logged hello\n")
+        assert err.endswith("INFO calls logged hello [calls/1]\n")
 
     async def test_are_all_ended_by_closing(self) -> None:
         pool = Processes(3)

@@ -1,0 +1,25 @@
+"""Log lines that say which task they are of: whatever a task logs, by whichever logger, ends with its id."""
+
+from __future__ import annotations
+
+import logging
+
+from penstock.family import running
+
+__all__ = ["configure"]
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class _OfTask(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        lease = running.get()
+        text = super().format(record)
+        return text if lease is None or lease.id in text else f"{text} [{lease.id}]"
+
+
+def configure(level: str) -> None:
+    """Log to standard error, from this level on, unless something else has been set up already."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OfTask(FORMAT))
+    logging.basicConfig(level=level, handlers=[handler])
