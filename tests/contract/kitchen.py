@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from penstock import Handle, Penstock, Snooze
 from penstock.worker import Settings, Worker
@@ -83,10 +83,14 @@ class Kitchen:
 
         self.wait, self.parent = wait, parent
 
-    def worker(self) -> AbstractAsyncContextManager[Worker]:
+    @asynccontextmanager
+    async def worker(self, concurrency: int = 16) -> AsyncIterator[None]:
         """One for both queues."""
-        settings = Settings(["kitchen", "oven"], lease_seconds=1.0, drain_seconds=1)
-        return Worker(self.app.definitions, self.app.broker(), settings, extensions=self.app.extensions)
+        settings = Settings(["kitchen", "oven"], concurrency, lease_seconds=1.0, drain_seconds=1)
+        broker = self.app.broker()
+        async with Worker(self.app.definitions, broker, settings):
+            yield
+        await broker.close()
 
     async def has(self, what: object) -> bool:
         """Whether it was run."""
@@ -96,7 +100,7 @@ class Kitchen:
         """Return when nothing waits or runs."""
 
         async def empty() -> bool:
-            depths = await self.app.broker().depth(["kitchen", "oven"])
-            return not any(depth.backlog + depth.blocked + depth.delayed for depth in depths.values())
+            depths = [await self.app.queue(name).depth() for name in ("kitchen", "oven")]
+            return not any(depth.backlog + depth.blocked + depth.delayed for depth in depths)
 
         await wait_for(empty, "the queues to be empty")

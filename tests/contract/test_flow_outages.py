@@ -76,8 +76,7 @@ async def test_a_worker_dies_in_the_middle_of_one(server: Server) -> None:
 @pytest.mark.parametrize("members", [2_000])
 async def test_many_members_share_round_trips(server: Server, members: int) -> None:
     kitchen = Kitchen(Penstock("kitchen", url=server.url, namespace="test"))
-    settings = Settings(["kitchen", "oven"], concurrency=100)
-    async with kitchen.app, Worker(kitchen.app.definitions, kitchen.app.broker(), settings):
+    async with kitchen.app, kitchen.worker(concurrency=100):
         server.admin.config_resetstat()
         handle = await (kitchen.add.map(range(members)) | kitchen.total).enqueue()
         assert await handle.result(timeout=30) == sum(range(members))

@@ -194,12 +194,14 @@ class TestRecovery:
 
     async def test_of_what_nobody_will_ever_unblock(self, kitchen: Kitchen) -> None:
         handle = await (kitchen.wait.s() | kitchen.double).enqueue()
-        chores = Relay(kitchen.app.broker(), time.time)
+        broker = kitchen.app.broker()
+        chores = Relay(broker, time.time)
         await chores.expire("oven", 3600)
         assert (await handle.status()).phase is Phase.BLOCKED
         await chores.expire("oven", -1)
         with pytest.raises(TaskFailed, match="Abandoned"):
             await handle.result(PATIENCE)
+        await broker.close()
 
 
 class TestRefusals:
