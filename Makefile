@@ -44,9 +44,12 @@ LOCK := --quiet --universal --generate-hashes --no-header --no-emit-index-url --
 
 # --- checks ------------------------------------------------------------------------------------------------------
 
+COMMANDS := $(PYTHON) -m typer --app program penstock.cli.commands utils docs --name penstock --title Commands
+
 .PHONY: generate
 generate: .venv/ready ## crds/, the chart's CRDs and the reference pages
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md
+	$(COMMANDS) --output docs/reference/commands.md
 
 .PHONY: check
 check: .venv/ready ## format, lint, types, import contracts, generated files, docs
@@ -56,6 +59,8 @@ check: .venv/ready ## format, lint, types, import contracts, generated files, do
 	.venv/bin/basedpyright --project tests/typing
 	.venv/bin/lint-imports
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md --check
+	@mkdir -p build && $(COMMANDS) --output build/commands.md > /dev/null
+	@cmp build/commands.md docs/reference/commands.md || { echo "docs/reference/commands.md is stale: make generate"; exit 1; }
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py would shadow the standard library: remove it"; exit 1; }
 	$(SITE)
 
@@ -103,6 +108,10 @@ bench: .venv/ready packages ## Penstock beside seven other task queues on one Re
 .PHONY: overhead
 overhead: .venv/ready packages ## what a single enqueue costs beyond the round trip
 	PYTHONPATH=. $(PYTHON) -m benchmarks.overhead
+
+.PHONY: flows
+flows: .venv/ready packages ## how long 10,000 calls and their sum take, and a step of a chain
+	PYTHONPATH=. $(PYTHON) -m benchmarks.flows
 
 .PHONY: faults
 faults: .venv/ready packages ## 200 workers killed at random moments during 50,000 tasks: nothing lost, nothing settled twice
