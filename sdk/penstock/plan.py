@@ -27,7 +27,7 @@ __all__ = ["Plan", "Step"]
 
 @dataclass(eq=False)
 class Step:
-    """One task of a flow. `call` is None for those that Penstock adds; then `items` belong to EACH's own call."""
+    """One task of a flow. `call` is None for those that Penstock adds: COLLECT, and EACH, which calls `model`."""
 
     id: str
     queue: str
