@@ -1,12 +1,14 @@
-"""What one `await task.enqueue(…)` costs a service beyond the bare round trip to Redis.
+"""What Penstock costs a service: one `await task.enqueue(…)` beyond the bare round trip to Redis, and its import.
 
-make overhead       →  medians of both and their difference, taken in turns on the same Redis
+make overhead       →  medians of both and their difference, taken in turns on the same Redis; of imports in fresh processes
 """
 
 from __future__ import annotations
 
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -24,6 +26,9 @@ TURNS = 200
 CALLS = 50  # a turn
 OUT = Path("build/bench/overhead.json")
 BAR = 100.0  # µs
+IMPORTS = 11
+IMPORT_BAR = 200.0  # ms
+IMPORT = "import time; began = time.perf_counter(); import penstock; print((time.perf_counter() - began) * 1000)"
 
 app = Penstock("overhead", namespace="overhead")
 
@@ -60,16 +65,27 @@ async def _timed(call: Callable[[], Awaitable[object]]) -> list[float]:
     return found
 
 
+def imported() -> float:
+    """Milliseconds of `import penstock` in a fresh process; median."""
+    commands = [subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True) for _ in range(IMPORTS)]
+    return statistics.median(float(command.stdout) for command in commands)
+
+
 def main() -> None:
     """Measure, keep and tell."""
+    loading = imported()
     with tempfile.TemporaryDirectory(prefix="penstock-overhead-") as folder, serve(Path(folder)) as server:
         found = run(measured(server.url))
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"machine": asdict(Machine.here()), "µs": found, "bar": BAR}, indent=2))
+    OUT.write_text(
+        json.dumps({"machine": asdict(Machine.here()), "µs": found, "bar": BAR, "import ms": loading}, indent=2)
+    )
     for name, us in found.items():
         print(f"{name:12}{us:8.1f} µs")
     verdict = "met" if found["overhead"] <= BAR else "missed"
     print(f"{verdict}: overhead of a single enqueue ≤ {BAR:g} µs at the median ({TURNS * CALLS:,} calls)")
+    print(f"import {loading:13.1f} ms")
+    print(f"{'met' if loading <= IMPORT_BAR else 'missed'}: import penstock ≤ {IMPORT_BAR:g} ms at the median")
 
 
 if __name__ == "__main__":
