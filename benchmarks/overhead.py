@@ -1,6 +1,6 @@
 """What Penstock costs a service: one `await task.enqueue(…)` beyond the bare round trip to Redis, and its import.
 
-make overhead       →  medians of both and their difference, taken in turns on the same Redis; of imports in fresh processes
+make overhead       →  medians of both and their difference, in turns on one Redis; of imports in fresh processes
 """
 
 from __future__ import annotations

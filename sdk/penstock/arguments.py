@@ -35,7 +35,8 @@ class Arguments:
 
     def check(self, args: Sequence[object], kwargs: dict[str, Any]) -> None:
         """Raise the TypeError that the call itself would, or a BadArgument, before anything is sent."""
-        self._fitted(args, kwargs, _Rule.checked)
+        if args or kwargs or 0 not in self._simple:
+            self._fitted(args, kwargs, _Rule.checked)
 
     def converted(self, payload: bytes) -> Values:
         """What was submitted, as the annotations want it. Raises TypeError or BadArgument."""

@@ -33,8 +33,6 @@ def without_previous(
     args: Sequence[object], kwargs: Mapping[str, object]
 ) -> tuple[Sequence[object], Mapping[str, object]]:
     """The same arguments with None in its place."""
-    if place_of_previous(args, kwargs) is None:
-        return args, kwargs
     return (
         [None if value is previous else value for value in args],
         {name: None if value is previous else value for name, value in kwargs.items()},

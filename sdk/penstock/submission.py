@@ -21,7 +21,7 @@ from penstock.keys import Priority, checked_queue, task_id
 from penstock.links import Links, spliced
 from penstock.previous import place_of_previous, without_previous
 from penstock.retry import RetryPolicy
-from penstock.sealing import PayloadCodec, sealed
+from penstock.sealing import PayloadCodec
 
 __all__ = ["CallOptions", "Signature", "Submitter"]
 
@@ -154,8 +154,10 @@ class Signature(Flow[R]):
     ) -> Envelope:
         """The message for the broker. `inputs`: what `previous` stands for, if that is known already."""
         options, seal = self.options, self.app.codec
-        if self.place is not None and links is None:
+        place = self.place if self.args or self.kwargs else None
+        if place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
+        payload = codec.encode_call(self.args, self.kwargs) if place is None else self._payload(links, inputs)
         not_before = options.at.timestamp() if options.at else None
         if delay := options.delay or options.debounce:
             not_before = now + delay
@@ -164,7 +166,7 @@ class Signature(Flow[R]):
             id=id or task_id(self.queue, os.urandom(12).hex()),
             task=self.definition.name,
             queue=self.queue,
-            payload=sealed(self._payload(links, inputs), seal),
+            payload=payload if seal is None else seal.encode(payload),
             codec=seal.name if seal else "",
             priority=options.priority or self.definition.options.priority,
             created_at=now,
@@ -175,7 +177,7 @@ class Signature(Flow[R]):
             result_ttl=options.result_ttl,
             expires_at=None if expires is None else (not_before or now) + expires,
             key=options.concurrency_key,
-            unique=self._unique,
+            unique=None if options.key is None else self._unique,
             traceparent=traceparent,
             shape=self.definition.arguments.shape if self.args or self.kwargs else "",
             links=links,
