@@ -23,6 +23,31 @@ async def add(a: int, b: int) -> int:
 
 
 @app.task
+async def upto(count: int) -> list[int]:
+    return list(range(count))
+
+
+@app.task
+async def total(numbers: list[int]) -> int:
+    return sum(numbers)
+
+
+@app.task(max_attempts=1)
+async def parent(seconds: float) -> list[int]:
+    """Waits for children of its own."""
+    return await app.gather([await slow.options(child=True).enqueue(seconds) for _ in range(3)])
+
+
+@app.task
+async def resumed(context: TaskContext = TaskContext()) -> str:
+    """Stops once, and goes on where it was."""
+    if context.saved is None:
+        await context.checkpoint("half way")
+        raise Retry(delay=0.1)
+    return f"{context.saved}, attempt {context.attempt}"
+
+
+@app.task
 async def echo(value: object) -> object:
     return value
 

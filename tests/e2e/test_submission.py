@@ -41,6 +41,39 @@ asyncio.run(main())
 """
 
 
+# What follows what, on the pool's workers.
+FLOWS = """
+import asyncio
+import tasks
+from penstock import TaskFailed, each, group, previous
+
+async def ended(flow):
+    return await (await flow.enqueue()).result(timeout=30)
+
+async def main():
+    async with tasks.app:
+        assert await ended(tasks.add.s(1, 2) | tasks.add.s(previous, 10) | tasks.echo) == 13
+        assert await ended(group(tasks.add.s(1, 2), tasks.echo.s("x"))) == [3, "x"]
+        assert await ended(tasks.echo.map(range(500)) | tasks.total) == 124750
+        assert await ended(tasks.upto.s(500) | each(tasks.echo) | tasks.total) == 124750
+        assert await ended(group(tasks.broken.s("no"), tasks.add.s(1, 1)).or_none()) == [None, 2]
+        try:
+            await ended(tasks.broken.s("at the start") | tasks.echo | tasks.echo)
+        except TaskFailed as error:
+            assert error.type == "UpstreamFailed" and "ValueError: at the start" in str(error)
+        assert await (await tasks.resumed.enqueue()).result(timeout=30) == "half way, attempt 2"
+        handle = await tasks.parent.enqueue(60)
+        while (await tasks.app.queue().depth()).in_flight < 4:
+            await asyncio.sleep(0.05)
+        assert await handle.cancel()
+        while (await tasks.app.queue().depth()).backlog:
+            await asyncio.sleep(0.05)
+        print("all as promised", flush=True)
+
+asyncio.run(asyncio.wait_for(main(), 120))
+"""
+
+
 def service(name: str, image: str, script: str) -> dict[str, object]:
     """A pod with the broker's Secret and the app's code, under `restricted`."""
     secret = {"name": "penstock-broker"}
@@ -74,10 +107,19 @@ def service(name: str, image: str, script: str) -> dict[str, object]:
     }
 
 
+def run_service(pool: Kubectl, name: str, image: str, script: str) -> None:
+    pool.apply(service(name, image, script))
+    over = ("Succeeded", "Failed")
+    wait_sync(lambda: pool.value(f"pod/{name}", "{.status.phase}") in over, "the service to end", patience=60)
+    assert "all as promised" in pool("logs", f"pod/{name}")
+
+
 def test_a_service_enqueues_with_the_secret(pool: Kubectl, images: dict[str, str]) -> None:
-    pool.apply(service("service", images["worker"], SERVICE))
-    wait_sync(lambda: pool.value("pod/service", "{.status.phase}") in ("Succeeded", "Failed"), "the service to end")
-    assert "all as promised" in pool("logs", "pod/service")
+    run_service(pool, "service", images["worker"], SERVICE)
+
+
+def test_flows_children_and_checkpoints_on_the_pool(pool: Kubectl, images: dict[str, str]) -> None:
+    run_service(pool, "flows", images["worker"], FLOWS)
 
 
 @pytest.fixture
