@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from functools import partial
-from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from penstock.broker import Broker
 from penstock.connections import Connections
-from penstock.definition import Definition, Options, Place, task_name
+from penstock.declaration import TaskFields, declared
+from penstock.definition import Definition, task_name
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError
 from penstock.extensions import Extensions
@@ -17,38 +18,19 @@ from penstock.flow import Flow
 from penstock.gathering import as_completed, gather
 from penstock.handle import Handle
 from penstock.hooks import After, Before, OnError, OnRetry
-from penstock.keys import Priority, checked_queue
+from penstock.keys import checked_queue
 from penstock.lifespan import Lifespan, Setting
 from penstock.middleware import Middleware, Send
 from penstock.plan import Plan
 from penstock.queue import Queue
-from penstock.retry import RetryPolicy
 from penstock.sealing import PayloadCodec
 from penstock.submission import Signature
-from penstock.task import AsyncTask, SyncTask, Task, checked_options
+from penstock.task import AsyncTask, SyncTask, Task
 
 __all__ = ["Penstock"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class TaskFields(TypedDict, total=False):
-    """What `@app.task(...)` takes; seconds. `max_attempts` is short for `retry=RetryPolicy(max_attempts)`."""
-
-    name: str
-    queue: str
-    priority: Priority
-    retry: RetryPolicy
-    max_attempts: int
-    timeout: float
-    result_ttl: float
-    expires: float
-    retry_on: tuple[type[BaseException], ...]
-    give_up_on: tuple[type[BaseException], ...]
-    run_in: Place
-    broadcast: bool
-    heartbeat: float
 
 
 class _Decorator:
@@ -113,27 +95,10 @@ class Penstock:
         return decorator if function is None else decorator(function)
 
     def _register(self, function: Callable[P, Any], fields: TaskFields) -> Task[P, Any]:
-        checked_options(fields, TaskFields, "@app.task")
+        options = declared(fields, self.name)
         name = fields.get("name") or task_name(self.name, function)
         if name in self.definitions:
             raise ConfigurationError(f"two tasks are named {name!r}: pass name= to one of them")
-        retry = fields.get("retry")
-        if "max_attempts" in fields:
-            base = retry or RetryPolicy()
-            retry = RetryPolicy(fields["max_attempts"], base.initial, base.factor, base.maximum, base.jitter)
-        options = Options(
-            fields.get("queue", self.name),
-            fields.get("priority", "normal"),
-            retry,
-            fields.get("timeout"),
-            fields.get("result_ttl"),
-            fields.get("expires"),
-            fields.get("retry_on"),
-            fields.get("give_up_on", ()),
-            fields.get("run_in"),
-            fields.get("broadcast", False),
-            fields.get("heartbeat"),
-        )
         definition = self.definitions[name] = Definition(name, function, options)
         task = AsyncTask[P, Any](definition, self) if definition.is_async else SyncTask[P, Any](definition, self)
         self.tasks[name] = task

@@ -72,11 +72,7 @@ class BrokerClient:
         if call.definition.options.broadcast:
             await self.broker.broadcast(envelope)
             return Handle(envelope.id, self._source, call.definition.returns)
-        receipt: Receipt | None = await self._sending[envelope.queue](envelope)
-        if receipt is not None and receipt.sent is Sent.FULL:
-            receipt = await self._once_there_is_room(envelope)
-        if receipt is None:
-            raise await self._full(envelope.queue, [])
+        receipt = await self._placed(envelope, await self._sending[envelope.queue](envelope), [])
         if receipt.sent is Sent.DUPLICATE and call.options.debounce is not None:
             return await self._debounced(call, envelope, receipt.id)
         return Handle(receipt.id, self._source, call.definition.returns)
@@ -172,12 +168,14 @@ class BrokerClient:
         queued: list[str] = []
         for batch in _chunks(envelopes):
             for envelope, sent in zip(batch, await self.broker.send(batch), strict=True):
-                receipt: Receipt | None = sent
-                if sent.sent is Sent.FULL:
-                    receipt = await self._once_there_is_room(envelope)
-                if receipt is None:
-                    raise await self._full(envelope.queue, queued)
-                queued.append(receipt.id)
+                queued.append((await self._placed(envelope, sent, queued)).id)
+
+    async def _placed(self, envelope: Envelope, sent: Receipt, queued: Sequence[str]) -> Receipt:
+        """The receipt of what has got its place. Raises QueueFull, with what was `queued` before."""
+        receipt = await self._once_there_is_room(envelope) if sent.sent is Sent.FULL else sent
+        if receipt is None:
+            raise await self._full(envelope.queue, queued)
+        return receipt
 
     async def _once_there_is_room(self, envelope: Envelope) -> Receipt | None:
         """What a full queue's settings ask for: hold the submitter back, or refuse (None)."""

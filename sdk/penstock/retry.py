@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 __all__ = ["Retry", "RetryPolicy", "Snooze"]
 
@@ -37,6 +37,10 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
     factor: float = 2.0
     maximum: float = 300.0
     jitter: bool = True
+
+    def with_attempts(self, most: int) -> RetryPolicy:
+        """The same with so many."""
+        return structs.replace(self, max_attempts=most)
 
     def exhausted(self, attempts: int) -> bool:
         """Whether `attempts` starts were all there are."""

@@ -198,8 +198,7 @@ class Signature(Flow[R]):
         asked, declared = self.options, self.definition.options.retry or RetryPolicy()
         if asked.max_attempts is None:
             return asked.retry
-        base = asked.retry or declared
-        return RetryPolicy(asked.max_attempts, base.initial, base.factor, base.maximum, base.jitter)
+        return (asked.retry or declared).with_attempts(asked.max_attempts)
 
     def with_options(self, options: CallOptions) -> Signature[R]:
         """The same call with other options."""

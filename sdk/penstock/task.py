@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack
 
 from penstock.broker.messages import Lease
+from penstock.declaration import checked_options
 from penstock.definition import Definition
 from penstock.family import parent
 from penstock.flow import Group, Many
@@ -45,16 +45,6 @@ class OptionFields(TypedDict, total=False):
     resource: bool | str
     child: bool
     debounce: float
-
-
-def checked_options(given: Mapping[str, object], known: type, where: str) -> None:
-    """Raise a TypeError for the first that doesn't exist."""
-    names = known.__annotations__
-    for name in given:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            raise TypeError(f"{where}({name}=…): no such option; {hint}")
 
 
 class Call(Generic[P, R]):

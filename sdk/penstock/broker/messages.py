@@ -176,13 +176,13 @@ class Revision(StrEnum):
 
 
 class Supply(Struct, frozen=True):
-    """An input for a task that waits: its JSON, or None where its source failed; `number` FAILURES_ONLY is for that
-    alone. `otherwise`: how the task ends if it can't do without."""
+    """An input for a task that waits: its JSON or, where its source failed, None, and how the task ends if it can't do
+    `otherwise`. `number` FAILURES_ONLY is for that alone."""
 
     id: str
     number: int
     value: bytes | None
-    otherwise: Outcome
+    otherwise: Outcome | None = None
 
 
 class Ended(Struct, frozen=True):

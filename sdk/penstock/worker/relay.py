@@ -114,9 +114,11 @@ def supplies(ended: Ended, now: float) -> Iterator[Supply]:
     outcome, envelope = ended.outcome, _envelope(ended)
     if envelope is None or envelope.links is None:
         return
-    value = (outcome.result or b"null") if outcome.phase is Phase.SUCCEEDED else None
     for feed in envelope.links.feeds:
-        yield Supply(feed.id, feed.index, value, concluded(feed.id, outcome, envelope.task, now))
+        if outcome.phase is Phase.SUCCEEDED:
+            yield Supply(feed.id, feed.index, outcome.result or b"null")
+        else:
+            yield Supply(feed.id, feed.index, None, concluded(feed.id, outcome, envelope.task, now))
 
 
 def concluded(id: str, cause: Outcome, task: str, now: float) -> Outcome:
@@ -135,10 +137,10 @@ def _unstarted(id: str, phase: Phase, failure: Failure, now: float) -> Outcome:
 
 def forsaken(ended: Ended) -> Iterator[str]:
     """The tasks that nobody needs any more because this one ended as it did."""
-    outcome, envelope = ended.outcome, _envelope(ended)
-    if outcome.phase is Phase.SUCCEEDED:
+    if ended.outcome.phase is Phase.SUCCEEDED:
         return
     yield from ended.children
+    envelope = _envelope(ended)
     if envelope is not None and envelope.links is not None and ended.waits:
         for source in envelope.links.sources:
             yield from source.ids(ended.waits)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from penstock.broker.messages import Begun
+from penstock.broker.messages import Begun, Verb
 from penstock.envelope import Envelope
 from penstock.outcome import Outcome
 from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.worker.verdict import Ruling
 
-__all__ = ["NobodyAsks", "Reporter", "parked", "retrying", "running"]
+__all__ = ["NobodyAsks", "Reporter", "running", "waiting"]
+
+WORTH_TELLING_SECONDS = 1.0
 
 
 class Reporter(Protocol):
@@ -47,18 +49,27 @@ def running(envelope: Envelope, begun: Begun, now: float, worker: str) -> Standi
     return _standing(envelope, begun, now, (Phase.RUNNING, "Running", said), worker)
 
 
-def parked(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
+def waiting(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing | None:
+    """What is told of a task that waits again. A moment isn't worth it: the next attempt says more."""
+    if ruling.verb is Verb.PARK:
+        return _parked(envelope, begun, now, ruling)
+    if ruling.delay < WORTH_TELLING_SECONDS:
+        return None
+    return (_retrying if ruling.verb is Verb.RETRY else _snoozing)(envelope, begun, now, ruling)
+
+
+def _parked(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
     """Nobody here can run it."""
     said = f"{ruling.reason}: it waits for a worker that does"
     return _standing(envelope, begun, now, (Phase.QUEUED, "Parked", said))
 
 
-def snoozing(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
+def _snoozing(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
     """It asked to be run again later."""
     return _standing(envelope, begun, now, (ruling.phase, "Snoozed", f"run again in {ruling.delay:.0f} s, as it asked"))
 
 
-def retrying(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
+def _retrying(envelope: Envelope, begun: Begun, now: float, ruling: Ruling) -> Standing:
     """The next attempt comes after a while."""
     failure = ruling.failure
     why = f"{failure.type}: {failure.message}" if failure else "it was asked for"

@@ -33,7 +33,7 @@ from penstock.worker.processes import Processes
 from penstock.worker.recall import Recalls
 from penstock.worker.record import buried, recorded, sealed_record, tallied
 from penstock.worker.relay import Relay
-from penstock.worker.reporter import Reporter, parked, retrying, running, snoozing
+from penstock.worker.reporter import Reporter, running, waiting
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
@@ -43,7 +43,6 @@ from penstock.worker.verdict import Ending, Returned, Ruling, Standards, Unfit, 
 __all__ = ["Runner"]
 
 log = logging.getLogger("penstock.worker")
-WORTH_TELLING_SECONDS = 1.0
 # For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
 
@@ -249,18 +248,10 @@ class Runner:
         if ruling.delay:
             self.delayed(attempt.envelope.queue)
         if outcome is None:
-            self._report_waiting(attempt, ruling)
+            if (standing := waiting(attempt.envelope, attempt.begun, self.clock(), ruling)) is not None:
+                self.reporter.standing(attempt.envelope, standing)
         elif outcome.resource is not None:
             self.reporter.ended([outcome])
-
-    def _report_waiting(self, attempt: Attempt, ruling: Ruling) -> None:
-        """A wait of less than a moment isn't worth a write: the next attempt says more."""
-        if ruling.verb is Verb.PARK:
-            self.reporter.standing(attempt.envelope, parked(attempt.envelope, attempt.begun, self.clock(), ruling))
-        elif ruling.delay >= WORTH_TELLING_SECONDS:
-            said = retrying if ruling.verb is Verb.RETRY else snoozing
-            standing = said(attempt.envelope, attempt.begun, self.clock(), ruling)
-            self.reporter.standing(attempt.envelope, standing)
 
     async def publish(self, attempt: Attempt) -> None:
         """Report that a task runs, and how far it is."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
-from penstock.app import TaskFields
+from penstock.declaration import TaskFields
 from penstock.task import OptionFields
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from penstock.broker.memory.settling import finish, keep_end
 from penstock.broker.memory.state import Memory, State
 from penstock.broker.messages import Ended, Lease, Supply
-from penstock.keys import queue_of
 from penstock.links import FAILURES_ONLY
+from penstock.outcome import Outcome
 
 __all__ = ["MemoryLinking"]
 
@@ -23,29 +23,25 @@ class MemoryLinking:
         for one in supplies:
             state = self._memory.tasks.get(one.id)
             if state is not None and state.waits and state.links is not None:
-                if one.value is None and not state.links.tolerant:
-                    self._conclude(one, state, life)
+                if one.value is None and one.otherwise is not None and not state.links.tolerant:
+                    self._conclude(one.otherwise, state, life)
                 elif one.number != FAILURES_ONLY:
                     state.inputs[one.number] = b"null" if one.value is None else one.value
                     self._unblock(one.id, state)
 
-    def _conclude(self, supply: Supply, state: State, life: float) -> None:
+    def _conclude(self, outcome: Outcome, state: State, life: float) -> None:
         """End a task, for a source of it has failed."""
-        keep_end(self._memory, supply.otherwise, state)
-        self._memory.unhold(supply.id, state)
-        finish(self._memory, supply.otherwise, state, life)
+        keep_end(self._memory, outcome, state)
+        self._memory.unhold(outcome.id, state)
+        finish(self._memory, outcome, state, life)
 
     def _unblock(self, id: str, state: State) -> None:
         """Let it run if all that it waited for has come."""
         if len(state.inputs) != state.waits:
             return
-        memory, now = self._memory, self._memory.clock()
-        memory.unhold(id, state)
-        state.waits, state.queued_at = 0, max(now, state.due)
-        if state.due > now:
-            memory.queues[queue_of(id)].delayed[id] = state.due
-        else:
-            memory.push(id, state, state.priority)
+        self._memory.unhold(id, state)
+        state.waits = 0
+        self._memory.wait(id, state, state.due, state.priority)
 
     async def expect(self, id: str, count: int) -> bool:
         """See Linking."""
@@ -58,8 +54,7 @@ class MemoryLinking:
 
     async def inputs(self, id: str) -> dict[int, bytes]:
         """See Linking."""
-        memory = self._memory
-        state = memory.tasks.get(id)
+        state = self._memory.tasks.get(id)
         return dict(state.inputs if state is not None else {})
 
     async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:

@@ -131,15 +131,12 @@ class MemorySubmitting:
         return Revision.REVISED
 
     def _wait_again(self, id: str, state: State, due: float | None) -> None:
-        memory, now = self._memory, self._memory.clock()
-        delayed = memory.queues[queue_of(id)].delayed
-        state.queued_at = max(now, delayed.get(id, now) if due is None else due)
+        memory = self._memory
+        if due is None:
+            due = memory.queues[queue_of(id)].delayed.get(id, 0.0)
         memory.unhold(id, state)
         memory.drop(id, state)
-        if state.queued_at > now:
-            delayed[id] = state.queued_at
-        else:
-            memory.push(id, state, state.priority)
+        memory.wait(id, state, due, state.priority)
 
     async def withdraw(self, id: str) -> Cancellation:
         """See Submitting."""

@@ -44,11 +44,8 @@ def _put_back(memory: Memory, id: str, state: State, settlement: Settlement) -> 
     if verb is Verb.PARK:
         queue.parked[id] = now
         return
-    state.queued_at = now + settlement.delay
-    if settlement.delay > 0:
-        queue.delayed[id] = state.queued_at
-    else:
-        memory.push(id, state, SUSPECT if verb is Verb.RELEASE and state.crashes else state.priority)
+    place = SUSPECT if verb is Verb.RELEASE and state.crashes else state.priority
+    memory.wait(id, state, now + settlement.delay, place)
 
 
 def keep_end(memory: Memory, outcome: Outcome, state: State, *, settled: bool = False) -> None:

@@ -135,6 +135,15 @@ class Memory:
         self.queues[queue].ready[place].append(Delivery(queue, place, state.entry, id, state.message, nonce, queued_at))
         self.queues[queue].arrived.ring()
 
+    def wait(self, id: str, state: State, due: float, place: int) -> None:
+        """Make it claimable there or, until it is due, lay it aside."""
+        now = self.clock()
+        state.queued_at = max(now, due)
+        if due > now:
+            self.queues[queue_of(id)].delayed[id] = due
+        else:
+            self.push(id, state, place)
+
     def drop(self, id: str, state: State) -> None:
         """Take its message off, ready or claimed."""
         queue = self.queues[queue_of(id)]

@@ -17,7 +17,7 @@ _PARTS = ("shared", "gate", "send", "claim", "settle", "steer", "link")
 FUNCTIONS = (
     *("send", "broadcast", "claim", "unclaim", "reclaim", "renew", "note", "settle"),
     *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
-    *("supply", "expect", "adopt", "take_ended", "checkpoint", "revise"),
+    *("supply", "expect", "adopt", "take_ended", "revise"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
 _REFUSED_WHEN_FULL = {"send", "broadcast"}

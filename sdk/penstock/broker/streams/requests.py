@@ -116,7 +116,7 @@ def supply(supplies: Sequence[Supply], keys: QueueKeys, life: float) -> Args:
     args: Args = [keys.control, keys.done, ms(life)]
     for one in supplies:
         end = one.otherwise
-        args += (one.id, one.number, b"" if one.value is None else one.value, end.phase, outcomes.encode(end))
+        args += (one.id, one.number, one.value or b"", end.phase if end else "", outcomes.encode(end) if end else b"")
     return args
 
 

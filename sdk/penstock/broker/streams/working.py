@@ -72,11 +72,11 @@ class StreamsWorking(Calls):
 
     async def note(self, lease: Lease, progress: bytes) -> bool:
         """See Working."""
-        return bool(await self._call("note", lease.queue, [lease.id, lease.nonce, progress]))
+        return bool(await self._call("note", lease.queue, [lease.id, lease.nonce, "progress", progress]))
 
     async def checkpoint(self, lease: Lease, state: bytes) -> bool:
         """See Working."""
-        return bool(await self._call("checkpoint", lease.queue, [lease.id, lease.nonce, state]))
+        return bool(await self._call("note", lease.queue, [lease.id, lease.nonce, "checkpoint", state]))
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Working."""

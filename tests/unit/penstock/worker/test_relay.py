@@ -46,6 +46,7 @@ def test_nothing_returned_is_null() -> None:
 )
 def test_a_failure_says_how_those_end_that_cannot_do_without(phase: Phase, then: Phase) -> None:
     for one in supplies(ended(phase, Links(feeds=FEEDS)), 9.0):
+        assert one.otherwise is not None
         failure = one.otherwise.failure
         assert (one.value, one.otherwise.phase, one.otherwise.finished_at) == (None, then, 9.0)
         assert failure is not None

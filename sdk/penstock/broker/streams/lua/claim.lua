@@ -182,20 +182,12 @@ local function renew(keys, args)
   return answers
 end
 
--- Notes progress on a running task. ARGV: id, nonce, progress as JSON. Returns 1, or 0 if the lease is lost.
+-- Notes something on a running task: how far it is, or what it keeps for its next attempts.
+-- ARGV: id, nonce, progress | checkpoint, JSON. Returns 1, or 0 if the lease is lost.
 local function note(keys, args)
   local state = load(keys, args[1])
   if not state or state.nonce ~= args[2] then return 0 end
-  state.progress = args[3]
-  save(keys, args[1], state)
-  return 1
-end
-
--- Keeps what a running task has reached, for its next attempts. ARGV: id, nonce, JSON. Returns 1, or 0 if the lease is lost.
-local function checkpoint(keys, args)
-  local state = load(keys, args[1])
-  if not state or state.nonce ~= args[2] then return 0 end
-  state.checkpoint = args[3]
+  state[args[3]] = args[4]
   save(keys, args[1], state)
   return 1
 end

@@ -5,13 +5,7 @@ local function unblock(keys, id, state, now)
   local message = unhold(keys, id, state)
   local due = state.due or now
   state.waits, state.tolerant, state.due = nil, nil, nil
-  if due > now then
-    state.queued = due
-    delay_until(keys, id, state, message, due)
-  else
-    push(keys, priority_of(state), id, state, message)
-  end
-  save(keys, id, state)
+  again(keys, id, state, priority_of(state), math.max(0, due - now), message, now)
 end
 
 -- Ends a blocked task, for a source of it has failed.

@@ -86,7 +86,6 @@ local function revise(keys, args)
   if message == '' then message = message_of(keys, id, state) end
   due = due or tonumber(redis.call('ZSCORE', keys[DELAYED], id) or now)
   local priority = priority_of(state)
-  if args[3] ~= '' then priority = tonumber(args[4]) end
   remove(keys, id, state)
   again(keys, id, state, priority, math.max(0, due - now), message, now)
   return 'revised'
