@@ -11,7 +11,7 @@ import kopf
 
 from penstock import tracing
 from penstock.errors import ConfigurationError
-from penstock.process import run
+from penstock.process import collect_seldom, run
 from penstock_operator.handlers import registry
 from penstock_operator.settings import Settings
 
@@ -37,8 +37,11 @@ def main() -> int:
 def _run(settings: Settings) -> None:
     # kopf would ask for the user's name, and a container's uid needn't have one.
     identity = cast("Any", socket.gethostname())
-    operator = kopf.operator(registry=registry(settings), clusterwide=True, standalone=True, identity=identity)
-    run(operator)
+    where: dict[str, Any] = (
+        {"namespaces": settings.watch_namespaces} if settings.watch_namespaces else {"clusterwide": True}
+    )
+    collect_seldom()
+    run(kopf.operator(registry=registry(settings), standalone=True, identity=identity, **where))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from penstock.resources.kinds import GROUP, VERSION
 __all__ = [
     "DEPLOYMENTS",
     "EVENTS",
+    "LEASES",
     "NAMESPACES",
     "PODS",
     "ROLE_BINDINGS",
@@ -24,6 +25,7 @@ TASK_QUEUES = Resource(f"/apis/{GROUP}/{VERSION}", "taskqueues")
 WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
 DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
 EVENTS = Resource("/apis/events.k8s.io/v1", "events")
+LEASES = Resource("/apis/coordination.k8s.io/v1", "leases")
 NAMESPACES = Resource("/api/v1", "namespaces")
 PODS = Resource("/api/v1", "pods")
 SECRETS = Resource("/api/v1", "secrets")

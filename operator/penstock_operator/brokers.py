@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+
 from penstock.broker import Broker, connect
+from penstock.errors import SubmissionError
 
 __all__ = ["Brokers"]
+
+log = logging.getLogger("penstock.operator")
 
 
 class Brokers:
     """The brokers of all namespaces, on one Redis."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lease: str = "penstock") -> None:
+        """`lease`: whose holder acts by these."""
         self.url = url
+        self._lease = lease
+        self._epoch: int | None = None
         self._brokers: dict[str, Broker] = {}
 
     def of(self, namespace: str) -> Broker:
         """The namespace's broker."""
         if namespace not in self._brokers:
-            self._brokers[namespace] = connect(self.url, namespace)
+            self._brokers[namespace] = self._connected(namespace)
         return self._brokers[namespace]
+
+    async def lead(self, epoch: int, queues: Iterable[tuple[str, str]]) -> None:
+        """Act as the leader of that epoch from now on: first of all at these (namespace, queue), where whoever led
+        before can't act any more then. Raises Deposed where a later one has."""
+        self._epoch = epoch
+        for broker in self._brokers.values():
+            broker.lead(self._lease, epoch)
+        for namespace, queue in queues:
+            try:
+                await self.of(namespace).begin_epoch(queue)
+            except SubmissionError as error:  # the first that is done there says it too
+                log.warning("couldn't tell queue %s/%s who leads: %s", namespace, queue, error)
+
+    def _connected(self, namespace: str) -> Broker:
+        broker = connect(self.url, namespace)
+        if self._epoch is not None:
+            broker.lead(self._lease, self._epoch)
+        return broker
 
     async def close(self) -> None:
         """Disconnect."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 
+from penstock.environment import names
 from penstock.errors import PenstockError
 from penstock.kube import Kube, Resource
 from penstock_operator.api import DEPLOYMENTS, NAMESPACES, PODS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS
@@ -28,12 +29,9 @@ async def main() -> int:
     kube = await Kube.connect()
     try:
         await _stop_operator(kube, os.environ["PENSTOCK_SYSTEM_NAMESPACE"], os.environ["PENSTOCK_OPERATOR"])
-        async for workers in kube.list(DEPLOYMENTS, labelSelector=_selector(MANAGED)):
-            meta = workers["metadata"]
-            await kube.delete(DEPLOYMENTS, meta["namespace"], meta["name"], uid=meta["uid"])
-            print(f"deleted the workers {meta['namespace']}/{meta['name']}")
-        async for namespace in kube.list(NAMESPACES):
-            await _take_back(kube, namespace["metadata"]["name"])
+        for namespace in await _namespaces(kube, names(os.environ.get("PENSTOCK_WATCH_NAMESPACES", ""))):
+            await _stop_workers(kube, namespace)
+            await _take_back(kube, namespace)
     except PenstockError as error:
         print(f"FAILED: {error}; `helm uninstall --no-hooks` leaves this out")
         return 1
@@ -52,6 +50,18 @@ async def _stop_operator(kube: Kube, namespace: str, name: str) -> None:
             print(f"{namespace}/{name} hasn't stopped within {STOP_SECONDS:g} s; going on all the same")
             return
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _namespaces(kube: Kube, named: tuple[str, ...]) -> list[str]:
+    """Those that the operator worked in."""
+    return list(named) or [namespace["metadata"]["name"] async for namespace in kube.list(NAMESPACES)]
+
+
+async def _stop_workers(kube: Kube, namespace: str) -> None:
+    async for workers in kube.list(DEPLOYMENTS, namespace, labelSelector=_selector(MANAGED)):
+        meta = workers["metadata"]
+        await kube.delete(DEPLOYMENTS, namespace, meta["name"], uid=meta["uid"])
+        print(f"deleted the workers {namespace}/{meta['name']}")
 
 
 async def _take_back(kube: Kube, namespace: str) -> None:

@@ -1,4 +1,5 @@
-"""kopf's side: which events lead where. Each handler hands over at once; kopf writes nothing to any resource."""
+"""kopf's side: which events lead where. Each handler hands over at once; kopf writes nothing to any resource. Of Tasks
+there may be too many for it: `informer` watches those."""
 
 from __future__ import annotations
 
@@ -28,9 +29,10 @@ def registry(settings: Settings) -> kopf.OperatorRegistry:
     kopf.on.login(registry=handlers)(_login)
     kopf.on.startup(registry=handlers)(process.start)
     kopf.on.cleanup(registry=handlers)(process.stop)
-    kopf.on.event(GROUP, VERSION, "tasks", registry=handlers)(process.task)
-    kopf.on.event(GROUP, VERSION, "workerpools", registry=handlers)(process.pool)
     kopf.on.event(GROUP, VERSION, "taskqueues", registry=handlers)(process.queue)
+    if settings.only_tasks:
+        return handlers
+    kopf.on.event(GROUP, VERSION, "workerpools", registry=handlers)(process.pool)
     owned = {POOL_LABEL: kopf.PRESENT}
     kopf.on.event("apps", "v1", "deployments", labels=owned, registry=handlers)(process.deployment)
     return handlers
@@ -47,7 +49,8 @@ class _Process:
         settings.watching.server_timeout = WATCH_SECONDS
         settings.watching.inactivity_timeout = SILENCE_SECONDS
         settings.networking.error_backoffs = PAUSES_SECONDS
-        self._operator = Operator(await Kube.connect(), self._settings)
+        settings.scanning.disabled = bool(self._settings.watch_namespaces)  # it would need rights for the whole cluster
+        self._operator = Operator(await Kube.connect(), await Kube.connect(), self._settings)
         self._health = Health(self._operator, self._settings.health_port)
         await self._operator.start()
         await self._health.start()
@@ -55,9 +58,6 @@ class _Process:
     async def stop(self, **_: Any) -> None:
         await self._health.stop()
         await self._operator.stop()
-
-    def task(self, type: str | None, body: kopf.Body, **_: Any) -> None:
-        self._operator.task_event(_plain(body), type == "DELETED")
 
     def pool(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         pools = self._operator.pools

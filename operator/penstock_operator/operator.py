@@ -6,14 +6,20 @@ import asyncio
 import logging
 import socket
 import time
+import uuid
+from contextlib import suppress
 
 from penstock.broker.messages import Depth
-from penstock.kube import Kube, Manifest
+from penstock.errors import PenstockError
+from penstock.kube import Kube
 from penstock.stopping import stopped
-from penstock_operator.api import Key
+from penstock_operator.admission.view import TaskView
+from penstock_operator.api import TASKS, Key
 from penstock_operator.autoscale.loop import Signals
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
+from penstock_operator.informer import Informer, Source
+from penstock_operator.leader import Leader
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.pools import Pools
 from penstock_operator.queues import Queues
@@ -25,32 +31,56 @@ __all__ = ["Operator"]
 
 log = logging.getLogger("penstock.operator")
 PULSE_SECONDS = 1.0
+AGAIN_SECONDS = 1.0
 
 
 class Operator:
-    """One process. `start` and `stop` belong to kopf's own."""
+    """One process. `start` and `stop` belong to kopf's own. All of them watch, so that each could lead at once; only
+    the leader acts."""
 
-    def __init__(self, kube: Kube, settings: Settings) -> None:
-        self._kube = kube
-        self._brokers = Brokers(settings.broker_url)
+    def __init__(self, kube: Kube, election: Kube, settings: Settings) -> None:
+        """`election`: a connection for the Lease alone."""
+        self._kube, self._election = kube, election
+        self._settings = settings
+        lease = (settings.system_namespace, settings.lease)
+        self.leader = Leader(election, lease, f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}")
+        kube.guard = self.leader.check
+        self._brokers = Brokers(settings.broker_url, settings.lease)
         events = Events(kube, socket.gethostname())
         namespaces = Namespaces(kube, settings)
-        self.queues = Queues(kube, self._brokers, namespaces)
+        self.queues = Queues(kube, self._brokers, namespaces, self._rules_changed, required=settings.require_queues)
         self.pools = Pools(kube, namespaces, events, settings)
-        self.tasks = Tasks(kube, self._brokers, events, self.queues.default_ttl)
+        self.tasks = Tasks(kube, self._brokers, events, self.queues.rules)
         self._signals = Signals(self._brokers, self._wanted, self._depths)
         self._sweep = Sweep(kube, self._brokers, self.tasks, settings.compare_seconds)
+        self._informers = [
+            Informer(kube, self._source(namespace), self) for namespace in settings.watch_namespaces or (None,)
+        ]
         self._loops: list[asyncio.Task[None]] = []
         self.last_pulse = 0.0
         self.ready = False
 
-    def task_event(self, body: Manifest, deleted: bool) -> None:
-        """A Task was added, changed or deleted."""
-        if deleted:
-            self.tasks.gone(body)
-        else:
-            self.tasks.seen(body)
-            self._signals.nudge()
+    def _source(self, namespace: str | None) -> Source[TaskView]:
+        selectors = {"labelSelector": self._settings.task_selector} if self._settings.task_selector else {}
+        return Source(TASKS.path(namespace), TaskView.parse, namespace, selectors)
+
+    # --- what the watches say ---------------------------------------------------------------------------------------
+
+    def seen(self, task: TaskView) -> None:
+        """A Task was added or changed."""
+        self.tasks.seen(task)
+        self._signals.nudge()
+
+    def gone(self, uid: str) -> None:
+        """A Task was deleted."""
+        self.tasks.gone(uid)
+
+    def uids(self, namespace: str | None) -> set[str]:
+        """Of the Tasks that were seen."""
+        return set(self.tasks.uids(namespace))
+
+    def _rules_changed(self, namespace: str) -> None:
+        self.tasks.rules_changed(namespace)
 
     def _wanted(self) -> set[Key]:
         return self.pools.queues() | self.queues.keys()
@@ -58,26 +88,60 @@ class Operator:
     def _depths(self, depths: dict[Key, Depth | None]) -> None:
         self.pools.depths(depths)
         self.queues.depths(depths)
+        self.queues.used({*self.pools.queues(), *self.tasks.queues()})
+
+    # --- its life ---------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin."""
-        for queue in (self.tasks.queue, self.pools.queue, self.queues.queue):
-            queue.start()
+        """Begin to watch, and to stand for election."""
         self._loops = [
-            asyncio.create_task(self._signals.run(), name="penstock signals"),
-            asyncio.create_task(self._sweep.run(), name="penstock sweep"),
+            *(asyncio.create_task(informer.run(), name="penstock informer") for informer in self._informers),
             asyncio.create_task(self._pulse(), name="penstock pulse"),
+            asyncio.create_task(self._become_ready(), name="penstock readiness"),
+            asyncio.create_task(self.leader.run(self._lead), name="penstock leader"),
         ]
-        self.ready = True
 
     async def stop(self) -> None:
-        """End: what was under way is done again by the next operator, which compares."""
+        """End: what was under way is done again by the next leader, which compares."""
         self.ready = False
-        await stopped(*self._loops)
-        for queue in (self.tasks.queue, self.pools.queue, self.queues.queue):
-            await queue.stop()
+        for loop in reversed(self._loops):  # the leader first: its successor waits for that
+            await stopped(loop)
         await self._brokers.close()
         await self._kube.close()
+        await self._election.close()
+
+    async def _become_ready(self) -> None:
+        """It could lead at once from the moment that it has seen all there is."""
+        await self._seen_all()
+        self.ready = True
+        await asyncio.Event().wait()
+
+    async def _seen_all(self) -> None:
+        await asyncio.gather(*(informer.synced.wait() for informer in self._informers))
+
+    async def _lead(self, epoch: int) -> None:
+        """1. know all there is, 2. let nobody else act any more, 3. look at everything, 4. go on until cancelled."""
+        parts = (self.tasks,) if self._settings.only_tasks else (self.queues, self.pools, self.tasks)
+        await self._load_queues()
+        await self._seen_all()
+        await self._brokers.lead(epoch, self._wanted() | self.tasks.queues())
+        try:
+            for part in parts:
+                part.resume()
+                part.queue.start()
+            await asyncio.gather(self._signals.run(), self._sweep.run())
+        finally:
+            for part in parts:
+                await part.queue.stop()
+
+    async def _load_queues(self) -> None:
+        """Their rules decide about Tasks; kopf's watch doesn't say when it has told all."""
+        while True:
+            with suppress(PenstockError):
+                for namespace in self._settings.watch_namespaces or (None,):
+                    await self.queues.load(namespace)
+                return
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _pulse(self) -> None:
         while True:

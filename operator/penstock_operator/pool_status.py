@@ -19,19 +19,25 @@ NOT_ENFORCED = ("scale_up", "scale_down", "prewarm_seconds", "windows")
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """A pool's Deployment as last seen. `trouble` is what keeps its pods from starting, in Kubernetes' words."""
+    """A pool's Deployment as last seen, at that resourceVersion. `trouble` is what keeps its pods from starting, in
+    Kubernetes' words."""
 
     wanted: int = 0
     replicas: int = 0
     ready: int = 0
     trouble: str = ""
+    version: str = ""
 
     @classmethod
     def of(cls, body: Manifest) -> Workers:
         """From the API's JSON."""
         status = body.get("status") or {}
         return cls(
-            body["spec"].get("replicas", 1), status.get("replicas", 0), status.get("readyReplicas", 0), _trouble(status)
+            body["spec"].get("replicas", 1),
+            status.get("replicas", 0),
+            status.get("readyReplicas", 0),
+            _trouble(status),
+            body["metadata"].get("resourceVersion", ""),
         )
 
 

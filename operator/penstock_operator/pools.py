@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -41,6 +41,7 @@ class _State:
     decision: Decision | None = None
     busy_at: float = field(default_factory=time.monotonic)
     applied: str = ""
+    stored: Manifest = field(default_factory=dict)  # the status as last seen
     written: Manifest = field(default_factory=dict)
     refused: str = ""
 
@@ -79,10 +80,11 @@ class Pools:
             log.error("WorkerPool %s isn't understood and stays as it is: %s", body["metadata"]["name"], error)
             return
         key = (str(pool.metadata.namespace), str(pool.metadata.name))
+        status = dict(body.get("status") or {})
         if key in self._states:
-            self._states[key].pool = pool
+            self._states[key].pool, self._states[key].stored = pool, status
         else:
-            self._states[key] = _State(pool, written=dict(body.get("status") or {}))
+            self._states[key] = _State(pool, stored=status, written=status)
         self.queue.add(key)
 
     def gone(self, body: Manifest) -> None:
@@ -142,6 +144,13 @@ class Pools:
             return state.decision.replicas
         return state.workers.wanted if state.workers else 0
 
+    def resume(self) -> None:
+        """Look at all of them again: somebody else may have acted meanwhile."""
+        for key, state in self._states.items():
+            state.workers, state.decision, state.applied, state.written = None, None, "", state.stored
+            state.busy_at = time.monotonic()  # as far as is known here
+            self.queue.add(key)
+
     # --- acting -----------------------------------------------------------------------------------------------------
 
     async def _reconcile(self, key: Key) -> float | None:
@@ -161,12 +170,14 @@ class Pools:
     async def _bring_about(self, state: _State, decision: Decision) -> None:
         workers = state.workers or Workers()
         try:
-            await self._apply(state, decision.replicas, workers.wanted)
+            await self._apply(state, decision.replicas, workers)
         except ConfigurationError as error:
             state.refused = str(error)
         except ApiRefused as error:
             if error.status == NOT_FOUND:  # deleted unseen: the next try makes it anew
-                state.applied, state.workers = "", None
+                state.applied = ""
+            if error.status in (NOT_FOUND, CONFLICT):  # it isn't as it was last seen: the next try looks first
+                state.workers = None
             if error.passing or error.status in (NOT_FOUND, CONFLICT):
                 raise
             state.refused = error.message
@@ -174,19 +185,23 @@ class Pools:
             state.refused = ""
             if workers.wanted != decision.replicas:
                 await self._tell(state, workers.wanted, decision)
-                state.workers = replace(workers, wanted=decision.replicas)
 
-    async def _apply(self, state: _State, replicas: int, before: int) -> None:
-        """1. the Deployment as the spec asks for it, 2. else only its scale."""
+    async def _apply(self, state: _State, replicas: int, before: Workers) -> None:
+        """1. the Deployment as the spec asks for it, 2. else only its scale. On what was last seen of it alone: whoever
+        leads no more, and doesn't know it yet, has seen an older one."""
         namespace, name = state.key
+        seen = {"resourceVersion": before.version} if before.version else {}
         manifest = deployment(state.pool, replicas, self._settings)
         wanted = fingerprint(manifest | {"spec": manifest["spec"] | {"replicas": 0}})
         if wanted != state.applied:
-            await self._kube.apply(DEPLOYMENTS, namespace, manifest, owner=OWNER)
+            manifest = manifest | {"metadata": manifest["metadata"] | seen}
+            state.workers = Workers.of(await self._kube.apply(DEPLOYMENTS, namespace, manifest, owner=OWNER))
             state.applied = wanted
-        elif before != replicas:
-            change = {"spec": {"replicas": replicas}}
-            await self._kube.merge(DEPLOYMENTS, namespace, f"{name}-workers", change, owner=OWNER)
+        elif before.wanted != replicas:
+            change = {"metadata": seen, "spec": {"replicas": replicas}}
+            state.workers = Workers.of(
+                await self._kube.merge(DEPLOYMENTS, namespace, f"{name}-workers", change, owner=OWNER)
+            )
 
     async def _tell(self, state: _State, before: int, decision: Decision) -> None:
         meta = state.pool.metadata

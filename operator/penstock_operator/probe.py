@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from itertools import product
 
 import aiohttp
 
@@ -23,7 +24,7 @@ async def main() -> int:
     settings = Settings.from_environment()
     results = [
         await _check("the broker answers", _broker(settings)),
-        await _check("the API server serves the kinds", _kinds()),
+        await _check("the API server serves the kinds", _kinds(settings.watch_namespaces or (None,))),
         await _check("the operator is ready", _operator()),
     ]
     return 0 if all(results) else 1
@@ -47,11 +48,11 @@ async def _broker(settings: Settings) -> None:
         await broker.close()
 
 
-async def _kinds() -> None:
+async def _kinds(namespaces: Sequence[str | None]) -> None:
     kube = await Kube.connect()
     try:
-        for kind in (TASKS, TASK_QUEUES, WORKER_POOLS):
-            async for _ in kube.list(kind):
+        for kind, namespace in product((TASKS, TASK_QUEUES, WORKER_POOLS), namespaces):
+            async for _ in kube.list(kind, namespace):
                 break
     finally:
         await kube.close()

@@ -1,70 +1,127 @@
 """TaskQueues: publishes their settings to the broker, where workers and submitters read them, and shows what they
-hold. A queue without a resource works with the defaults."""
+hold. A queue without a resource has the settings of its namespace's TaskQueue `default`; without that, the defaults."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pydantic import ValidationError
 
-from penstock.broker.messages import Depth, Limits, QueueConfig
+from penstock.broker.messages import Depth
 from penstock.errors import ApiRefused
 from penstock.kube import Kube, Manifest
-from penstock.resources.queue import Overflow, TaskQueue, TaskQueueSpec
+from penstock.resources.queue import TaskQueue, TaskQueueSpec
 from penstock.workqueue import WorkQueue
-from penstock_operator.admission.admit import retry_policy
+from penstock_operator.admission.decisions import QueueRules
 from penstock_operator.api import TASK_QUEUES, Key
 from penstock_operator.brokers import Brokers
-from penstock_operator.conditions import Row, conditions, unsupported
+from penstock_operator.conditions import Row, conditions
 from penstock_operator.namespaces import Namespaces
+from penstock_operator.queue_config import config_of
 
-__all__ = ["Queues", "config_of"]
+__all__ = ["DEFAULT", "Queues"]
 
 log = logging.getLogger("penstock.operator")
 STATUS_SECONDS = 5.0
 NOT_FOUND = 404
-# Fields of the contract that this version stores and doesn't act on yet; the resource says so.
-NOT_ENFORCED = ("allowed_tasks",)
+DEFAULT = "default"
+ANYTHING = QueueRules()
 
 
 class Queues:
-    """All TaskQueues."""
+    """All TaskQueues. `changed(namespace)` hears when its rules of admission have."""
 
     def __init__(
-        self, kube: Kube, brokers: Brokers, namespaces: Namespaces, clock: Callable[[], float] = time.time
+        self,
+        kube: Kube,
+        brokers: Brokers,
+        namespaces: Namespaces,
+        changed: Callable[[str], None] = lambda _: None,
+        *,
+        required: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`required`: Tasks for a queue that has no TaskQueue, nor its namespace a default one, are held."""
         self._kube = kube
         self._brokers = brokers
         self._namespaces = namespaces
+        self._changed = changed
+        self._required = required
         self._clock = clock
         self._resources: dict[Key, TaskQueue] = {}
+        self._rules: dict[Key, QueueRules] = {}
         self._published: dict[Key, TaskQueueSpec | None] = {}
         self._depths: dict[Key, Depth] = {}
         self._written: dict[Key, Manifest] = {}
         self.queue: WorkQueue[Key] = WorkQueue("queues", self._reconcile, workers=2)
 
+    # --- what the watch says ----------------------------------------------------------------------------------------
+
+    async def load(self, namespace: str | None) -> None:
+        """All there are, in a namespace or everywhere, before the first Task is decided on."""
+        async for body in self._kube.list(TASK_QUEUES, namespace):
+            self.seen(body)
+
     def seen(self, body: Manifest) -> None:
         """A TaskQueue was added or changed."""
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         try:
-            self._resources[key] = TaskQueue.stored(body)
+            resource = TaskQueue.stored(body)
         except ValidationError as error:
             log.error("TaskQueue %s/%s isn't understood and stays as it is: %s", *key, error)
             return
+        before = self._resources.get(key)
+        self._resources[key] = resource
+        if before is None or before.spec != resource.spec:
+            self._concerned(key)
         self.queue.add(key)
 
     def gone(self, body: Manifest) -> None:
-        """A TaskQueue was deleted: the queue goes back to the defaults."""
+        """A TaskQueue was deleted: the queue goes back to the namespace's settings, or to the defaults."""
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
-        self._resources.pop(key, None)
+        if self._resources.pop(key, None) is not None:
+            self._concerned(key)
         self.queue.add(key)
 
-    def default_ttl(self, namespace: str, queue: str) -> int | None:
-        """How long the queue's finished Tasks stay, if it says."""
-        resource = self._resources.get((namespace, queue))
-        return resource.spec.ttl_seconds_after_finished if resource else None
+    def _concerned(self, key: Key) -> None:
+        """Its Tasks, and where it is the namespace's default, all queues that have no settings of their own."""
+        namespace, name = key
+        for one in [one for one in self._rules if one[0] == namespace]:
+            del self._rules[one]
+        if name == DEFAULT:
+            for other in [other for other in self._published if other[0] == namespace]:
+                self.queue.add(other)
+        self._changed(namespace)
+
+    def used(self, queues: Iterable[Key]) -> None:
+        """Queues that somebody uses: those that have no resource may have a default's settings."""
+        for key in queues:
+            if key not in self._published and (key[0], DEFAULT) in self._resources:
+                self.queue.add(key)
+
+    # --- what others ask --------------------------------------------------------------------------------------------
+
+    def rules(self, namespace: str, queue: str) -> QueueRules:
+        """Who may come to a queue."""
+        key = (namespace, queue)
+        if key not in self._rules:
+            self._rules[key] = self._ruled(key)
+        return self._rules[key]
+
+    def _ruled(self, key: Key) -> QueueRules:
+        spec = self._spec(key)
+        if spec is not None:
+            return QueueRules(spec.ttl_seconds_after_finished, spec.allowed_tasks)
+        if not self._required:
+            return ANYTHING
+        return QueueRules(exists=False, known=tuple(sorted(name for space, name in self._resources if space == key[0])))
+
+    def _spec(self, key: Key) -> TaskQueueSpec | None:
+        """Its own settings, or its namespace's."""
+        resource = self._resources.get(key) or self._resources.get((key[0], DEFAULT))
+        return resource.spec if resource else None
 
     def keys(self) -> set[Key]:
         """(namespace, queue) of all that have a resource."""
@@ -78,24 +135,31 @@ class Queues:
                 self._depths[key] = depth
                 self.queue.add_after(key, STATUS_SECONDS)
 
+    def resume(self) -> None:
+        """Publish all again: somebody else may have published something else meanwhile."""
+        known = {*self._resources, *self._published}
+        self._published.clear()
+        for key in known:
+            self.queue.add(key)
+
+    # --- acting -----------------------------------------------------------------------------------------------------
+
     async def _reconcile(self, key: Key) -> None:
-        namespace, name = key
-        resource = self._resources.get(key)
-        spec = resource.spec if resource else None
-        if self._published.get(key) != spec:
-            config = config_of(spec) if spec else None
-            await self._publish(namespace, name, config, spec.paused if spec else False)
+        spec = self._spec(key)
+        if key not in self._published or self._published[key] != spec:
+            await self._publish(key, spec)
             self._published[key] = spec
+        resource = self._resources.get(key)
         if resource is None:
             self._written.pop(key, None)
             return
-        await self._namespaces.ensure(namespace)
+        await self._namespaces.ensure(key[0])
         await self._write_status(key, resource)
 
-    async def _publish(self, namespace: str, name: str, config: QueueConfig | None, paused: bool) -> None:
-        broker = self._brokers.of(namespace)
-        await broker.configure(name, config)
-        await broker.pause(name, paused)
+    async def _publish(self, key: Key, spec: TaskQueueSpec | None) -> None:
+        broker = self._brokers.of(key[0])
+        await broker.configure(key[1], config_of(spec) if spec else None)
+        await broker.pause(key[1], spec.paused if spec else False)
 
     async def _write_status(self, key: Key, resource: TaskQueue) -> None:
         old = self._written.get(key) or resource.status.manifest()
@@ -110,38 +174,10 @@ class Queues:
         self._written[key] = status
 
 
-def config_of(spec: TaskQueueSpec) -> QueueConfig:
-    """A TaskQueue's settings as workers and submitters obey them."""
-    return QueueConfig(
-        retry=retry_policy(spec.retry),
-        timeout=spec.timeout_seconds,
-        result_ttl=spec.result_ttl_seconds,
-        limits=_limits(spec),
-        wait_for_room=spec.overflow is Overflow.WAIT,
-        max_crashes=spec.max_crashes,
-        dead_letters=spec.dead_letter.max_length,
-        dead_seconds=spec.dead_letter.retention_seconds,
-    )
-
-
-def _limits(spec: TaskQueueSpec) -> Limits:
-    rate, concurrency = spec.rate_limit, spec.concurrency
-    return Limits(
-        rate=rate.tasks if rate else None,
-        period=rate.period_seconds if rate else 1.0,
-        burst=(rate.burst if rate else None) or 1,
-        rate_per_key=rate.per_key if rate else False,
-        concurrency=concurrency.max if concurrency else None,
-        concurrency_per_key=concurrency.per_key if concurrency else None,
-        depth=spec.max_depth,
-    )
-
-
 def _status(resource: TaskQueue, depth: Depth | None, *, old: Manifest, now: float) -> Manifest:
     """Before the first look it says nothing of the depth: unknown is not zero."""
-    waiting = [field for field in NOT_ENFORCED if getattr(resource.spec, field)]
     generation = resource.metadata.generation or 1
-    rows: list[Row] = [("Ready", True, "Published", ""), unsupported(waiting)]
+    rows: list[Row] = [("Ready", True, "Published", "")]
     status = {"observedGeneration": generation, "conditions": conditions(rows, generation, old=old, now=now)}
     if depth is None:
         return status

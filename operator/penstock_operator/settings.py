@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from penstock.environment import number
+from penstock.environment import names, number
 from penstock.errors import ConfigurationError
 
 __all__ = ["Settings"]
@@ -14,7 +14,12 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says. Seconds."""
+    """What the environment says. Seconds.
+
+    `watch_namespaces`: none means all. `task_selector`: a label selector; this operator leaves other Tasks alone.
+    `lease` is the name of the Lease whose holder leads, one for each such share. `require_queues`: Tasks wait until
+    their TaskQueue exists. `only_tasks`: pools and queues are another operator's.
+    """
 
     broker_url: str
     system_namespace: str
@@ -25,6 +30,11 @@ class Settings:
     log_level: str
     compare_seconds: float = 5.0
     health_port: int = 8080
+    watch_namespaces: tuple[str, ...] = ()
+    task_selector: str = ""
+    lease: str = "penstock-operator"
+    require_queues: bool = False
+    only_tasks: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -42,4 +52,9 @@ class Settings:
             environment.get("PENSTOCK_LOG_LEVEL", "info").upper(),
             number(environment, "PENSTOCK_COMPARE_SECONDS", 5, least=0.1),
             int(number(environment, "PENSTOCK_HEALTH_PORT", 8080, least=1)),
+            names(environment.get("PENSTOCK_WATCH_NAMESPACES", "")),
+            environment.get("PENSTOCK_TASK_SELECTOR", ""),
+            environment.get("PENSTOCK_LEASE") or "penstock-operator",
+            environment.get("PENSTOCK_REQUIRE_QUEUES", "") == "true",
+            environment.get("PENSTOCK_ONLY_TASKS", "") == "true",
         )

@@ -7,12 +7,15 @@ import itertools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
+from penstock.broker import Broker
 from penstock.broker.messages import Snapshot
 from penstock.errors import PenstockError
+from penstock.keys import resource_uid
 from penstock.kube import Kube
-from penstock.outcome import Outcome
+from penstock.outcome import Failure, Outcome
+from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from penstock_operator.admission.view import TaskView
 from penstock_operator.api import TASKS
@@ -23,9 +26,11 @@ __all__ = ["Sweep"]
 
 log = logging.getLogger("penstock.operator")
 BATCH = 500
+MOST = 5000  # compared in one look; the next goes on from there
 # Younger outcomes are probably being reported by their worker right now.
 REPORT_GRACE_SECONDS = 3.0
-DELETED_EVERY = 12  # looks
+ORPHANS_EVERY = 12  # looks
+ORPHAN_SECONDS = 24 * 3600.0
 
 
 class Sweep:
@@ -40,39 +45,42 @@ class Sweep:
         self._tasks = tasks
         self._interval = interval
         self._clock = clock
+        self._compared = 0  # of the unfinished, in their order, so far
 
     async def run(self) -> None:
-        """Compare for ever."""
-        for look in itertools.count(1):
-            await asyncio.sleep(self._interval)
+        """Compare for ever. Orphans first: they may have been made while nobody watched."""
+        for look in itertools.count():
             try:
                 await self._find_lost()
                 await self._report_left_over()
-                if look % DELETED_EVERY == 0:
-                    await self._find_deleted()
+                if look % ORPHANS_EVERY == 0:
+                    await self._find_orphans()
             except PenstockError as error:
                 log.warning("couldn't compare resources and broker, trying again in %g s: %s", self._interval, error)
+            await asyncio.sleep(self._interval)
 
-    async def _find_deleted(self) -> None:
-        """A watch that had to list anew tells nothing of what was deleted meanwhile."""
-        known = self._tasks.uids()  # before the list: what is made while it runs isn't in it
-        there = {uid async for uid in self._kube.uids(TASKS)}
-        for uid in known - there:
-            self._tasks.vanished(uid)
+    # --- what the broker has lost -----------------------------------------------------------------------------------
 
     async def _find_lost(self) -> None:
         by_namespace: defaultdict[str, list[TaskView]] = defaultdict(list)
-        for view in self._tasks.unfinished():
+        for view in self._turn(self._tasks.unfinished()):
             by_namespace[view.ref.namespace].append(view)
         for namespace, views in by_namespace.items():
             for first in range(0, len(views), BATCH):
                 await self._compare(namespace, views[first : first + BATCH])
+
+    def _turn(self, views: list[TaskView]) -> Iterable[TaskView]:
+        """The next MOST of them."""
+        first = self._compared if self._compared < len(views) else 0
+        self._compared = first + MOST
+        return views[first : first + MOST]
 
     async def _compare(self, namespace: str, views: list[TaskView]) -> None:
         snapshots = await self._brokers.of(namespace).snapshots([view.id for view in views])
         for view, snapshot in zip(views, snapshots, strict=True):
             if snapshot is None:
                 log.warning("the broker has lost %s/%s: queued again", namespace, view.ref.name)
+                self._compared = 0  # hardly it alone
                 self._tasks.lost(view)
             elif self._unreported(snapshot):
                 await self._report(view, snapshot)
@@ -80,6 +88,8 @@ class Sweep:
     def _unreported(self, snapshot: Snapshot) -> bool:
         outcome = snapshot.outcome
         return outcome is not None and outcome.finished_at < self._clock() - REPORT_GRACE_SECONDS
+
+    # --- what workers couldn't tell ---------------------------------------------------------------------------------
 
     async def _report(self, view: TaskView, snapshot: Snapshot) -> None:
         outcome, ref = snapshot.outcome, view.ref
@@ -104,3 +114,41 @@ class Sweep:
             return False
         log.info("reported %s, which its worker couldn't", outcome.id)
         return True
+
+    # --- what nobody wants any more ---------------------------------------------------------------------------------
+
+    async def _find_orphans(self) -> None:
+        """Tasks whose resource was deleted while no operator watched needn't run. The API server has the last word: a
+        watch may lag, and another operator may handle what this one doesn't see."""
+        for namespace in {namespace for namespace, _ in self._tasks.queues()}:
+            suspects = await self._suspects(namespace)
+            if not suspects:
+                continue
+            there = {uid async for uid in self._kube.uids(TASKS, namespace)}
+            for id, uid in suspects.items():
+                if uid not in there:
+                    await self._brokers.of(namespace).cancel(self._deleted(id), reason="deleted", life=ORPHAN_SECONDS)
+                    log.info("cancelled %s, whose resource is gone", id)
+
+    async def _suspects(self, namespace: str) -> dict[str, str]:
+        """Ids of unfinished tasks whose resource isn't known here, and their uids."""
+        broker, found = self._brokers.of(namespace), dict[str, str]()
+        for queue in {queue for space, queue in self._tasks.queues() if space == namespace}:
+            async for id in _unfinished(broker, queue):
+                if (uid := resource_uid(id)) is not None and not self._tasks.knows(uid):
+                    found[id] = uid
+        return found
+
+    def _deleted(self, id: str) -> Outcome:
+        failure = Failure("Deleted", "its resource was deleted")
+        return Outcome(id=id, task="", phase=Phase.CANCELLED, finished_at=self._clock(), failure=failure)
+
+
+async def _unfinished(broker: Broker, queue: str) -> AsyncGenerator[str, None]:
+    cursor = ""
+    while True:
+        cursor, ids = await broker.unfinished(queue, cursor)
+        for id in ids:
+            yield id
+        if not cursor:
+            return

@@ -7,6 +7,7 @@ PenstockError
 │   ├── NotConnected        nothing answers at the broker's or the API server's address
 │   ├── QueueFull           as many tasks wait as the queue's maxDepth allows
 │   └── ApiRefused          the API server said no; carries its status code and reason
+├── Deposed                 an operator that doesn't lead (any more) was about to act; its successor does
 ├── UnknownTask             an id that the broker (no longer) knows
 ├── ResultTimeout           the caller's patience ended; the task goes on
 ├── ResultExpired           the task finished, but its result's retention is over
@@ -24,6 +25,7 @@ __all__ = [
     "ApiRefused",
     "BadArgument",
     "ConfigurationError",
+    "Deposed",
     "NotConnected",
     "PenstockError",
     "QueueFull",
@@ -83,6 +85,15 @@ class ApiRefused(SubmissionError):
     def passing(self) -> bool:
         """Whether the same request may succeed later."""
         return self.status in (408, 429) or self.status >= 500
+
+
+class Deposed(PenstockError):
+    """Only the operator's leader acts, and this one doesn't lead any more. Nothing was done. `epoch`: of whoever was
+    found to lead instead, if that is known."""
+
+    def __init__(self, message: str, *, epoch: int = 0) -> None:
+        super().__init__(message)
+        self.epoch = epoch
 
 
 class UnknownTask(PenstockError):

@@ -34,7 +34,7 @@ from typing import Literal, get_args
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["GROUP", "PRIORITIES", "Priority", "QueueKeys", "checked_queue", "queue_of", "task_id"]
+__all__ = ["GROUP", "PRIORITIES", "Priority", "QueueKeys", "checked_queue", "queue_of", "resource_uid", "task_id"]
 
 Priority = Literal["critical", "high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
@@ -44,6 +44,7 @@ _FIXED = (
     *("settings", "running", "rate", "unique", "expiring", "broadcast", "blocked", "ended"),
 )
 _CHANNELS = ("control", "done")
+_OF_RESOURCE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+")  # UID-RUN
 _QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
@@ -67,6 +68,12 @@ def queue_of(task_id: str) -> str:
     if not (queue and slash and unique):
         raise ConfigurationError(f"task id {task_id!r} isn't QUEUE/UNIQUE; pass the id of a handle as it is")
     return queue
+
+
+def resource_uid(task_id: str) -> str | None:
+    """The uid of the Task resource that an id stands for, if it does for one."""
+    found = _OF_RESOURCE.fullmatch(task_id.partition("/")[2])
+    return found and found[1]
 
 
 @dataclass(frozen=True)

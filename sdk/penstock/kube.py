@@ -3,8 +3,9 @@ kubernetes_asyncio, which finds the cluster and its credentials; bodies go past 
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ import msgspec
 
 from penstock.errors import ApiRefused, ConfigurationError, NotConnected
 from penstock.namespace import pod_namespace
+from penstock.throttle import Throttle
 
 __all__ = ["Kube", "Manifest", "Resource"]
 
@@ -24,7 +26,12 @@ POOL = 64
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+# A peer that vanished without a word, as behind a firewall that forgot the connection, is noticed after some 25 s.
+KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+READ_BYTES = 2**21  # etcd takes objects of up to 1.5 MiB
+TRIES = 5  # of a request that the server was too busy for
+BUSY = (429, 503)
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -40,12 +47,14 @@ class Resource(msgspec.Struct, frozen=True):
 
 
 class Kube:
-    """A connection to one API server. Calls raise ApiRefused or NotConnected."""
+    """A connection to one API server. Calls raise ApiRefused or NotConnected. `guard` may refuse writes."""
 
     def __init__(self, api_client: Any) -> None:  # kubernetes_asyncio has no types
         self._client = api_client
-        self._session: aiohttp.ClientSession = api_client.rest_client.pool_manager
+        self._session = _session(api_client)
+        self._throttle = Throttle()
         self.host: str = api_client.configuration.host
+        self.guard: Callable[[], None] = lambda: None
 
     @classmethod
     async def connect(cls) -> Kube:
@@ -54,7 +63,6 @@ class Kube:
         from kubernetes_asyncio.config import ConfigException
 
         configuration = client.Configuration()
-        configuration.connection_pool_maxsize = POOL
         try:
             if pod_namespace() is not None:
                 config.load_incluster_config(client_configuration=configuration)
@@ -72,12 +80,40 @@ class Kube:
         query: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
-        accept: str = "application/json",
     ) -> Manifest:
         """One call's answer as JSON."""
-        headers = {"Accept": accept, "Content-Type": content_type}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        answer = await self.raw(method, path, query=query, body=body, content_type=content_type)
+        return msgspec.json.decode(answer, type=Manifest)
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> bytes:
+        """One call's answer as it comes. A server that is too busy is asked again when it says so, and till then none
+        of this connection's requests bothers it."""
+        if method != "GET":
+            self.guard()
         data = None if body is None else msgspec.json.encode(body)
+        for left in reversed(range(TRIES)):
+            await self._throttle.passed()
+            try:
+                return await self._once(method, path, query, data, {"Content-Type": content_type, "Accept": accept})
+            except ApiRefused as error:
+                if error.status not in BUSY or error.retry_after is None or not left:
+                    raise
+                self._throttle.told(error.retry_after)
+        raise AssertionError("the last try returns or raises")
+
+    async def _once(
+        self, method: str, path: str, query: Mapping[str, str] | None, data: bytes | None, headers: dict[str, str]
+    ) -> bytes:
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         limit = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
         try:
             async with self._session.request(
@@ -86,14 +122,19 @@ class Kube:
                 answer = await response.read()
                 if response.status >= 400:
                     raise _refused(response.status, answer, response.headers.get("Retry-After"))
+                return answer
         except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise NotConnected(f"can't reach the API server at {self.host}: {error!r}") from error
-        return msgspec.json.decode(answer, type=Manifest)
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest | None:
         """An object, or None if there is none."""
+        found = await self.get_raw(resource, namespace, name)
+        return None if found is None else msgspec.json.decode(found, type=Manifest)
+
+    async def get_raw(self, resource: Resource, namespace: str | None, name: str) -> bytes | None:
+        """The same as it comes."""
         try:
-            return await self.request("GET", resource.path(namespace, name))
+            return await self.raw("GET", resource.path(namespace, name))
         except ApiRefused as error:
             if error.status == 404:
                 return None
@@ -127,6 +168,10 @@ class Kube:
         query = {"fieldManager": owner} if owner else None
         return await self.request("PATCH", path, query=query, body=change, content_type=MERGE_PATCH)
 
+    async def replace(self, resource: Resource, namespace: str, body: Manifest) -> Manifest:
+        """The whole object, if its resourceVersion is still the stored one; refused with 409 otherwise."""
+        return await self.request("PUT", resource.path(namespace, body["metadata"]["name"]), body=body)
+
     async def replace_status(self, resource: Resource, namespace: str, name: str, status: Manifest) -> None:
         """The whole status, for a merge would keep what isn't said any more."""
         await self.patch(
@@ -157,11 +202,12 @@ class Kube:
                 return
             query["continue"] = token
 
-    async def uids(self, resource: Resource) -> AsyncGenerator[str, None]:
-        """The uids of all objects in the cluster, page by page and without their bodies."""
+    async def uids(self, resource: Resource, namespace: str | None = None) -> AsyncGenerator[str, None]:
+        """The uids of all objects there are, page by page and without their bodies."""
         query = {"limit": str(PAGE)}
         while True:
-            page = await self.request("GET", resource.path(), query=query, accept=METADATA_ONLY)
+            answer = await self.raw("GET", resource.path(namespace), query=query, accept=METADATA_ONLY)
+            page = msgspec.json.decode(answer, type=Manifest)
             for item in page["items"]:
                 yield item["metadata"]["uid"]
             if not (token := page["metadata"].get("continue")):
@@ -172,24 +218,55 @@ class Kube:
         self, resource: Resource, namespace: str | None = None, **selectors: str
     ) -> AsyncGenerator[tuple[str, Manifest], None]:
         """(type, object) of what is there and of all changes to it, until the server ends the watch."""
-        headers = {"Accept": "application/json"}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"])
-        query = {"watch": "true"} | selectors
+        async for chunk in self.lines(resource.path(namespace), {"watch": "true"} | selectors):
+            for line in chunk:
+                event = msgspec.json.decode(line, type=Manifest)
+                yield event["type"], event["object"]
+
+    async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Sequence[bytes], None]:
+        """The lines of an answer that doesn't end, as many at a time as have come."""
         limit = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS)
-        url = self.host + resource.path(namespace)
+        headers, rest = {"Accept": "application/json"}, b""
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         try:
-            async with self._session.get(url, params=query, headers=headers, timeout=limit) as response:
+            async with self._session.get(self.host + path, params=query, headers=headers, timeout=limit) as response:
                 if response.status >= 400:
-                    raise _refused(response.status, await response.read(), None)
-                async for line in response.content:
-                    event = msgspec.json.decode(line, type=Manifest)
-                    yield event["type"], event["object"]
+                    raise _refused(response.status, await response.read(), response.headers.get("Retry-After"))
+                async for chunk in response.content.iter_any():
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    if whole:
+                        yield whole
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NotConnected(f"lost the watch of {resource.plural} at {self.host}: {error!r}") from error
+            raise NotConnected(f"lost the watch of {path} at {self.host}: {error!r}") from error
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._session.close()
         await self._client.close()
+
+
+def _session(api_client: Any) -> aiohttp.ClientSession:
+    """A session of our own, for one of kubernetes_asyncio's has no say in its sockets."""
+    given = api_client.configuration
+    context = ssl.create_default_context(cafile=given.ssl_ca_cert)
+    if given.cert_file:
+        context.load_cert_chain(given.cert_file, keyfile=given.key_file)
+    if not given.verify_ssl:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if given.disable_strict_ssl_verification:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    connector = aiohttp.TCPConnector(limit=POOL, ssl=context, socket_factory=_socket)
+    return aiohttp.ClientSession(connector=connector, trust_env=True, read_bufsize=READ_BYTES)
+
+
+def _socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    family, type, protocol, _, _ = info
+    made = socket.socket(family, type, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):  # some systems lack some
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 def _refused(status: int, answer: bytes, retry_after: str | None) -> ApiRefused:

@@ -24,6 +24,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 30.0
+# Of all keys together: when everything fails, because a server is away, it isn't all tried again at once.
+RETRIES_PER_SECOND = 200.0
 
 
 class WorkQueue(Generic[Key]):
@@ -42,6 +44,7 @@ class WorkQueue(Generic[Key]):
         self._later: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}  # the earliest time asked for, of those in `_later`
         self._failures: dict[Key, int] = {}
+        self._next_retry = 0.0
         self._numbers = itertools.count()
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -80,8 +83,9 @@ class WorkQueue(Generic[Key]):
         ]
 
     async def stop(self) -> None:
-        """End the workers; what they had begun is cancelled."""
+        """End the workers; what they had begun is cancelled. What is added from now on waits for the next start."""
         await stopped(*self._tasks)
+        self._tasks = []
 
     async def idle(self) -> None:
         """Return when nothing is queued or being worked on (what is planned for later doesn't count)."""
@@ -129,7 +133,10 @@ class WorkQueue(Generic[Key]):
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures, 20))
         level = logging.WARNING if failures > 1 else logging.INFO
         log.log(level, "%s: %s failed %d times, again in %.1f s: %s", self.name, key, failures, pause, error)
-        self.add_after(key, max(pause, getattr(error, "retry_after", None) or 0.0))
+        now = asyncio.get_running_loop().time()
+        at = max(now + max(pause, getattr(error, "retry_after", None) or 0.0), self._next_retry)
+        self._next_retry = max(now, self._next_retry) + 1 / RETRIES_PER_SECOND
+        self.add_after(key, at - now)
 
     def _done(self, key: Key) -> None:
         self._active.discard(key)

@@ -128,6 +128,24 @@ key: url
   value: {{ include "penstock.fullname" . }}-worker
 - name: PENSTOCK_LOG_LEVEL
   value: {{ .Values.operator.logLevel }}
+- name: PENSTOCK_LEASE
+  value: {{ include "penstock.fullname" . }}-operator
+{{- with .Values.watchNamespaces }}
+- name: PENSTOCK_WATCH_NAMESPACES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.operator.taskSelector }}
+- name: PENSTOCK_TASK_SELECTOR
+  value: {{ . | quote }}
+{{- end }}
+{{- if .Values.operator.onlyTasks }}
+- name: PENSTOCK_ONLY_TASKS
+  value: "true"
+{{- end }}
+{{- if .Values.operator.requireTaskQueues }}
+- name: PENSTOCK_REQUIRE_QUEUES
+  value: "true"
+{{- end }}
 {{- with include "penstock.telemetry.endpoint" . }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . | quote }}

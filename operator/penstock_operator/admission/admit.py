@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from penstock import codec, telemetry, tracing
+from penstock import telemetry, tracing
 from penstock.batcher import Batcher
 from penstock.broker.messages import Receipt, Sent
 from penstock.envelope import Envelope
-from penstock.resources.retry import RetryPolicy as RetrySpec
-from penstock.retry import RetryPolicy
 from penstock.telemetry import Step
 from penstock_operator.admission.view import TaskView
 from penstock_operator.brokers import Brokers
 
-__all__ = ["Admission", "envelope_of", "retry_policy"]
+__all__ = ["Admission", "admit_identity", "envelope_of"]
 
 
 class Admission:
@@ -65,28 +63,20 @@ def admit_identity(task: TaskView) -> str:
 
 
 def envelope_of(task: TaskView, traceparent: str) -> Envelope:
-    """The message that a Task becomes."""
+    """The message that a Task becomes. Its payload must be there."""
     spec = task.spec
     return Envelope(
         id=task.id,
         task=spec.task,
         queue=task.queue,
-        payload=codec.encode_call(spec.args, spec.kwargs),
-        priority=spec.priority.value,
+        payload=task.payload,
+        priority=spec.priority,
         created_at=task.created_at,
         not_before=task.not_before,
         timeout=spec.timeout_seconds,
         deadline=task.deadline,
-        retry=retry_policy(spec.retry),
+        retry=spec.retry.policy() if spec.retry else None,
         key=spec.concurrency_key,
         traceparent=traceparent,
         resource=task.ref,
     )
-
-
-def retry_policy(spec: RetrySpec | None) -> RetryPolicy | None:
-    """A resource's retry policy as the envelope carries it."""
-    if spec is None:
-        return None
-    backoff = spec.backoff
-    return RetryPolicy(spec.max_attempts, backoff.initial_seconds, backoff.factor, backoff.max_seconds, backoff.jitter)

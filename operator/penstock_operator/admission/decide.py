@@ -3,84 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import msgspec
 
 from penstock.resources.limits import ARGUMENT_BYTES, DEFAULT_TTL_SECONDS
+from penstock_operator.admission.decisions import Admit, Cancel, Decision, Expire, Hold, Refuse, Surroundings
+from penstock_operator.admission.dependencies import cyclic, dependent
+from penstock_operator.admission.queue_rules import disallowed, queueless
 from penstock_operator.admission.view import TaskView
 
-__all__ = ["Admit", "Cancel", "Decision", "Expire", "Hold", "Refuse", "decide"]
+__all__ = ["decide"]
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
-    """Put it on its queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Not now. It is Blocked until its spec changes."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Never: it fails, unless it has begun meanwhile."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Its spec asks for that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expire:
-    """It has ended; delete it at this time."""
-
-    at: float
-
-
-Decision = Admit | Hold | Refuse | Cancel | Expire
-
-
-def decide(task: TaskView, default_ttl: int | None, now: float) -> Decision:
-    """The decision on one Task. `default_ttl` is its queue's; seconds."""
+def decide(task: TaskView, around: Surroundings) -> Decision:
+    """The decision on one Task."""
     if task.finished:
-        return _expiry(task, default_ttl, now)
+        return _expiry(task, around)
     for policy in POLICIES:
-        if (decision := policy(task, now)) is not None:
+        if (decision := policy(task, around)) is not None:
             return decision
     return Admit()
 
 
-def _expiry(task: TaskView, default_ttl: int | None, now: float) -> Expire:
-    candidates = (task.spec.ttl_seconds_after_finished, default_ttl, DEFAULT_TTL_SECONDS)
+def _expiry(task: TaskView, around: Surroundings) -> Expire:
+    if around.awaited:
+        return Expire(None)
+    candidates = (task.spec.ttl_seconds_after_finished, around.queue.ttl, DEFAULT_TTL_SECONDS)
     ttl = next(seconds for seconds in candidates if seconds is not None)
-    return Expire((task.finished_at or now) + ttl)
+    return Expire((task.finished_at or around.now) + ttl)
 
 
-def cancelled(task: TaskView, now: float) -> Decision | None:
+def cancelled(task: TaskView, around: Surroundings) -> Decision | None:
     """A cancellation counts at any time before the end."""
-    return Cancel() if task.spec.cancel else None
+    return Cancel("Cancelled", "spec.cancel is true") if task.spec.cancel else None
 
 
-def overdue(task: TaskView, now: float) -> Decision | None:
+def overdue(task: TaskView, around: Surroundings) -> Decision | None:
     """A deadline that has passed, also while it waits for a worker."""
-    if task.deadline is None or task.deadline > now:
+    if task.deadline is None or task.deadline > around.now:
         return None
     limit = task.spec.deadline_seconds
     return Refuse("DeadlineExceeded", f"it didn't end within spec.deadlineSeconds ({limit:g} s) of its creation")
 
 
-def oversized(task: TaskView, now: float) -> Decision | None:
+def oversized(task: TaskView, around: Surroundings) -> Decision | None:
     """args and kwargs have a bound that the CRD can't check."""
-    size = len(msgspec.json.encode([task.spec.args, task.spec.kwargs]))
+    size = task.payload_bytes
     if size <= ARGUMENT_BYTES:
         return None
     return Refuse(
@@ -89,22 +55,18 @@ def oversized(task: TaskView, now: float) -> Decision | None:
     )
 
 
-def suspended(task: TaskView, now: float) -> Decision | None:
+def suspended(task: TaskView, around: Surroundings) -> Decision | None:
     """Held until somebody lets it go."""
     return Hold("Suspended", "spec.suspend is true: set it to false to queue the Task") if task.spec.suspend else None
 
 
-def dependent(task: TaskView, now: float) -> Decision | None:
-    """Dependencies aren't resolved by this version; running too early would be worse than waiting."""
-    if not task.spec.depends_on:
-        return None
-    return Hold("DependenciesNotSupported", "this version doesn't resolve spec.dependsOn: remove it to run the Task")
-
-
-POLICIES: tuple[Callable[[TaskView, float], Decision | None], ...] = (
+POLICIES: tuple[Callable[[TaskView, Surroundings], Decision | None], ...] = (
     cancelled,
     overdue,
     oversized,
+    disallowed,
+    cyclic,
     suspended,
+    queueless,
     dependent,
 )

@@ -1,32 +1,137 @@
-"""A Task as the operator keeps it in memory: what decisions need, and nothing of the rest."""
+"""A Task as the operator keeps it in memory: what decisions need, and nothing of the rest.
+
+Parsed straight from the API server's bytes, for tens of thousands come at once; the schema is that of
+`penstock.resources.task`, which the API server has checked already.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sys
 from datetime import datetime
-from functools import cached_property
+
+import msgspec
+from msgspec import Raw, Struct, field
 
 from penstock.envelope import ResourceRef
-from penstock.keys import task_id
-from penstock.kube import Manifest
-from penstock.resources.task import TaskSpec
+from penstock.keys import Priority, task_id
+from penstock.resources.limits import ARGUMENT_BYTES
+from penstock.resources.task import OnFailure
+from penstock.retry import RetryPolicy
 from penstock.status import Phase
 from penstock.telemetry import ANNOTATION
 
-__all__ = ["TaskView"]
+__all__ = ["Dependency", "Spec", "TaskView"]
+
+# Larger arguments are read again when the Task is put on its queue: many that wait must not fill the memory.
+KEPT_BYTES = 1024
+EMPTY_ARGS, EMPTY_KWARGS = Raw(b"[]"), Raw(b"{}")
 
 
-@dataclass(frozen=True)
-class TaskView:
+class Dependency(Struct, frozen=True, gc=False, rename="camel"):
+    """See the resource's Dependency."""
+
+    name: str
+    on_failure: OnFailure = OnFailure.CANCEL
+
+
+class Backoff(Struct, frozen=True, gc=False, rename="camel"):
+    """See the resource's Backoff."""
+
+    initial_seconds: float = 1.0
+    factor: float = 2.0
+    max_seconds: float = 300.0
+    jitter: bool = True
+
+
+class Retry(Struct, frozen=True, gc=False, rename="camel"):
+    """See the resource's RetryPolicy."""
+
+    max_attempts: int = 3
+    backoff: Backoff = Backoff()
+
+    def policy(self) -> RetryPolicy:
+        """As the envelope carries it."""
+        pause = self.backoff
+        return RetryPolicy(self.max_attempts, pause.initial_seconds, pause.factor, pause.max_seconds, pause.jitter)
+
+
+class Spec(Struct, frozen=True, gc=False, rename="camel"):
+    """See the resource's TaskSpec; without args and kwargs."""
+
+    task: str
+    queue: str | None = None
+    priority: Priority = "normal"
+    not_before: datetime | None = None
+    delay_seconds: float | None = None
+    timeout_seconds: float | None = None
+    deadline_seconds: float | None = None
+    retry: Retry | None = None
+    idempotency_key: str | None = None
+    concurrency_key: str | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    suspend: bool = False
+    cancel: bool = False
+    run: int = 1
+    ttl_seconds_after_finished: int | None = None
+
+
+class _Annotations(Struct):
+    traceparent: str | None = field(name=ANNOTATION, default=None)
+
+
+class _Metadata(Struct, rename="camel"):
+    namespace: str
+    name: str
+    uid: str
+    creation_timestamp: datetime
+    generation: int = 1
+    annotations: _Annotations | None = None
+
+
+class _Condition(Struct):
+    type: str
+    reason: str = ""
+
+
+class _Status(Struct, rename="camel"):
+    phase: Phase = Phase.PENDING
+    run: int = 1
+    finished_at: datetime | None = None
+    observed_generation: int = -1
+    conditions: tuple[_Condition, ...] = ()
+
+
+class _Arguments(Struct):
+    args: Raw = EMPTY_ARGS
+    kwargs: Raw = EMPTY_KWARGS
+
+
+class _Task(Struct):
+    metadata: _Metadata
+    spec: Spec
+    status: _Status = field(default_factory=_Status)
+
+
+class _Call(Struct):
+    spec: _Arguments
+
+
+_tasks = msgspec.json.Decoder(_Task)
+_calls = msgspec.json.Decoder(_Call)
+
+
+class TaskView(Struct, frozen=True, gc=False):
     """One Task at one resourceVersion. Times are seconds since the epoch.
 
-    `observed` is the generation that its status speaks of, in so many `conditions`; `said` is the reason of the
-    one on its admission.
+    `id` is the broker's for this run: the same however often it is admitted. `payload` is the JSON array
+    [args, kwargs], or empty where it isn't kept; `payload_bytes` is its size. `observed` is the generation that its
+    status speaks of, in so many `conditions`; `said` is the reason of the one on its admission.
     """
 
     ref: ResourceRef
-    spec: TaskSpec
+    spec: Spec
+    queue: str
+    id: str
     created_at: float
     phase: Phase
     status_run: int
@@ -34,41 +139,56 @@ class TaskView:
     observed: int
     conditions: int
     traceparent: str | None
-    said: str = ""
+    said: str
+    payload: bytes
+    payload_bytes: int
 
     @classmethod
-    def of(cls, body: Manifest) -> TaskView:
-        """From the API's JSON. Raises pydantic's ValidationError for what a newer schema may have let in."""
-        meta, status = body["metadata"], body.get("status") or {}
-        spec = TaskSpec.stored(body["spec"])
-        ref = ResourceRef(meta["namespace"], meta["name"], meta["uid"], spec.run, meta.get("generation", 1))
+    def parse(cls, body: bytes, *, whole: bool = False) -> TaskView:
+        """From the API's JSON. `whole`: with its payload, however large. Raises msgspec's ValidationError for what a
+        newer schema may have let in."""
+        found = _tasks.decode(body)
+        meta, spec, status = found.metadata, found.spec, found.status
+        # Of the names there are few, and many that have them.
+        queue = sys.intern(spec.queue or spec.task.partition(".")[0])
+        ended = status.phase.terminal and status.run >= spec.run
+        payload, size = (b"", 0) if ended and not whole else _payload(body)
         return cls(
-            ref,
+            ResourceRef(sys.intern(meta.namespace), meta.name, meta.uid, spec.run, meta.generation),
             spec,
-            _epoch(meta["creationTimestamp"]),
-            Phase(status.get("phase", Phase.PENDING)),
-            status.get("run", 1),
-            _epoch(status["finishedAt"]) if status.get("finishedAt") else None,
-            status.get("observedGeneration", -1),
-            len(status.get("conditions") or ()),
-            (meta.get("annotations") or {}).get(ANNOTATION),
-            _admission(status.get("conditions") or ()),
+            queue,
+            task_id(queue, f"{meta.uid}-{spec.run}"),
+            meta.creation_timestamp.timestamp(),
+            status.phase,
+            status.run,
+            status.finished_at.timestamp() if status.finished_at else None,
+            status.observed_generation,
+            len(status.conditions),
+            meta.annotations.traceparent if meta.annotations else None,
+            next((sys.intern(one.reason) for one in status.conditions if one.type == "Admitted"), ""),
+            payload if whole or size <= KEPT_BYTES else b"",
+            size,
         )
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, name)."""
+        return self.ref.namespace, self.ref.name
+
+    @property
+    def uid(self) -> str:
+        """The object's."""
+        return self.ref.uid
 
     @property
     def finished(self) -> bool:
         """Whether this run has ended."""
         return self.phase.terminal and self.status_run >= self.ref.run
 
-    @cached_property
-    def queue(self) -> str:
-        """The queue that it waits in."""
-        return self.spec.queue_name()
-
-    @cached_property
-    def id(self) -> str:
-        """The broker's id for this run: the same however often it is admitted."""
-        return task_id(self.queue, f"{self.ref.uid}-{self.ref.run}")
+    @property
+    def waits_or_runs(self) -> bool:
+        """Whether its status says that this run has been queued."""
+        return self.phase in _QUEUED and self.status_run >= self.ref.run
 
     @property
     def deadline(self) -> float | None:
@@ -85,9 +205,13 @@ class TaskView:
         return None if delay is None else self.created_at + delay
 
 
-def _admission(conditions: Iterable[Manifest]) -> str:
-    return next((str(one.get("reason", "")) for one in conditions if one.get("type") == "Admitted"), "")
+_QUEUED = (Phase.QUEUED, Phase.RUNNING, Phase.RETRYING)
 
 
-def _epoch(moment: str) -> float:
-    return datetime.fromisoformat(moment).timestamp()
+def _payload(body: bytes) -> tuple[bytes, int]:
+    """[args, kwargs] and its size: the API server's own spelling, unless that alone would make it too large."""
+    call = _calls.decode(body).spec
+    payload = b"[%b,%b]" % (bytes(call.args), bytes(call.kwargs))
+    if len(payload) > ARGUMENT_BYTES:  # Go spells <, > and & with six bytes each
+        payload = msgspec.json.encode(msgspec.json.decode(payload))
+    return payload, len(payload)

@@ -142,6 +142,17 @@ class Linking(Protocol):
 class Steering(Protocol):
     """What the operator and the command line need."""
 
+    def lead(self, lease: str, epoch: int) -> None:
+        """Whatever is sent, cancelled, withdrawn, cleared or configured from now on is the word of that Lease's leader
+        in that epoch; it raises Deposed once a later epoch has begun at the queue."""
+
+    async def begin_epoch(self, queue: str) -> None:
+        """Refuse earlier leaders there from now on. Raises Deposed where this one is refused."""
+
+    async def unfinished(self, queue: str, cursor: str) -> tuple[str, list[str]]:
+        """Some ids of tasks that haven't ended, and where to go on; both begin and end with ''. What is queued or ends
+        meanwhile may be told or not, an id twice too."""
+
     async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
         """What the queues hold; `due` looks `horizon` seconds ahead. Raises rather than guess."""
 

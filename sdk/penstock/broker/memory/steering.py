@@ -19,6 +19,16 @@ class MemorySteering:
 
     _memory: Memory
 
+    def lead(self, lease: str, epoch: int) -> None:
+        """See Steering. Nobody else sees this memory, so nobody deposes."""
+
+    async def begin_epoch(self, queue: str) -> None:
+        """See Steering."""
+
+    async def unfinished(self, queue: str, cursor: str) -> tuple[str, list[str]]:
+        """See Steering."""
+        return "", [id for id in self._memory.tasks if queue_of(id) == queue]
+
     async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
         """See Steering."""
         return {queue: self._depth(queue, horizon) for queue in queues}

@@ -11,6 +11,9 @@ from penstock.keys import QueueKeys
 
 __all__ = ["Calls"]
 
+# What only a leader may do, once there is one; see `lua/lead.lua`.
+_LED = frozenset({"send", "cancel", "withdraw", "clear", "configure", "begin_epoch"})
+
 
 class Calls:
     """What the parts of the broker share: connections, keys and the way to call."""
@@ -22,6 +25,7 @@ class Calls:
         self._renewals = BlockingConnection(url)
         self._channels = Channels(self._redis)
         self._keys: dict[str, QueueKeys] = {}
+        self._epoch: tuple[str, int] | None = None  # of whoever leads by this connection
 
     def keys(self, queue: str) -> QueueKeys:
         """The queue's keys in this namespace."""
@@ -36,4 +40,8 @@ class Calls:
         """Call `function` on a queue; `records` are the ids whose outcomes it may read or write."""
         keys = self.keys(queue)
         names = [*keys.fixed, *map(keys.task, records)] if records else keys.fixed
+        if self._epoch is not None and function in _LED:
+            lease, epoch = self._epoch
+            args = [f"epoch:{lease}", epoch, function, *args]
+            function = "led_send" if function == "send" else "led"
         return await self._redis.call(function, names, args)

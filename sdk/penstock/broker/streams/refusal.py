@@ -16,7 +16,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from penstock.errors import ConfigurationError, NotConnected, PenstockError, SubmissionError
+from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, SubmissionError
 
 __all__ = ["code", "demoted", "refusal"]
 
@@ -80,6 +80,8 @@ def refusal(where: object, error: Exception) -> PenstockError:
         return NotConnected(f"Redis at {where} {_PASSING[said]} ({said})")
     if said in _FINAL:
         return SubmissionError(f"Redis at {where} {_FINAL[said]} ({said}: {error})")
+    if said == "DEPOSED":
+        return Deposed("another operator leads by now", epoch=int(str(error).rpartition(" ")[2]))
     if isinstance(error, ResponseError):
         return SubmissionError(f"Redis at {where} refused: {error}")
     if _NO_ROOM in str(error):

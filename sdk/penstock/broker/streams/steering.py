@@ -15,9 +15,19 @@ from penstock.outcome import Outcome
 
 __all__ = ["StreamsSteering"]
 
+SCAN = 1000  # ids at a time
+
 
 class StreamsSteering(Calls):
     """See Steering."""
+
+    def lead(self, lease: str, epoch: int) -> None:
+        """See Steering."""
+        self._epoch = (lease, epoch)
+
+    async def begin_epoch(self, queue: str) -> None:
+        """See Steering."""
+        await self._call("begin_epoch", queue, [])
 
     async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
         """See Steering."""
@@ -34,6 +44,13 @@ class StreamsSteering(Calls):
         reply = await self._redis.command("HSCAN", self.keys(queue).outbox, 0, "COUNT", limit)
         flat = replies.sequence(replies.sequence(reply)[1])
         return [outcome for blob in flat[1::2] if (outcome := replies.outcome(blob))]
+
+    async def unfinished(self, queue: str, cursor: str) -> tuple[str, list[str]]:
+        """See Steering."""
+        reply = await self._redis.command("HSCAN", self.keys(queue).tasks, cursor or "0", "COUNT", SCAN)
+        after, flat = replies.sequence(reply)
+        following = replies.text(after)
+        return "" if following == "0" else following, replies.texts(replies.sequence(flat)[::2])
 
     async def clear(self, outcomes: Sequence[Outcome]) -> None:
         """See Steering."""

@@ -1,0 +1,205 @@
+"""What is done about a Task once that is decided: onto its queue, off it, to its end, to its deletion. Every step may
+be taken again: the broker and the API server know what was done before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from penstock.broker import Broker
+from penstock.broker.messages import Cancellation, Sent
+from penstock.kube import Kube
+from penstock.outcome import Failure, Outcome
+from penstock.standing import Standing
+from penstock.status import Phase
+from penstock.status_writer import StatusWriter
+from penstock_operator.admission.admit import Admission, admit_identity
+from penstock_operator.admission.view import TaskView
+from penstock_operator.api import TASKS
+from penstock_operator.brokers import Brokers
+from penstock_operator.events import Events, Subject
+from penstock_operator.pace import Pace
+
+__all__ = ["Lifecycle"]
+
+# A Task that ends sooner never gets a status of its own for waiting: one API write is enough for a short Task.
+QUEUED_AFTER_SECONDS = 1.0
+# That many Tasks wait is no reason to write to all of them at once: the outcomes of others are worth more.
+QUEUED_PER_SECOND = 50.0
+ROOM_SECONDS = 2.0  # between two tries to get into a full queue
+LOOK_AGAIN_SECONDS = 1.0
+ENDED_SECONDS = 24 * 3600.0
+
+
+class Lifecycle:
+    """Each step returns the seconds after which to look again, if that is needed without news."""
+
+    def __init__(self, kube: Kube, brokers: Brokers, events: Events, clock: Callable[[], float] = time.time) -> None:
+        self._kube = kube
+        self._brokers = brokers
+        self._events = events
+        self._clock = clock
+        self._writer = StatusWriter(kube)
+        self._admission = Admission(brokers, clock)
+        self._admitted: dict[str, float] = {}  # id → when it was found to be on its queue
+        self._turns: dict[str, float] = {}  # id → when it may be called queued
+        self._courtesy = Pace(QUEUED_PER_SECOND, burst=int(QUEUED_PER_SECOND), clock=clock)
+
+    # --- what is known of the broker's side -------------------------------------------------------------------------
+
+    def admitted(self, views: Iterable[TaskView]) -> list[TaskView]:
+        """Those that were seen to their queue, and haven't ended."""
+        return [view for view in views if view.id in self._admitted and not view.finished]
+
+    def forget(self, id: str) -> None:
+        """It is over, or not on its queue any more."""
+        self._admitted.pop(id, None)
+        self._turns.pop(id, None)
+
+    def forget_all(self) -> None:
+        """Somebody else may have acted meanwhile."""
+        self._admitted.clear()
+        self._turns.clear()
+
+    async def released(self, view: TaskView) -> bool:
+        """Whether this run has been queued, by whomever. Asks the broker only where it matters."""
+        if view.id in self._admitted or view.waits_or_runs:
+            return True
+        if not view.spec.depends_on or view.finished:
+            return False
+        [snapshot] = await self._broker(view).snapshots([view.id])
+        if snapshot is not None:
+            self._admitted[view.id] = self._clock()
+        return snapshot is not None
+
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    async def admit(self, view: TaskView) -> float | None:
+        """Onto its queue; and say so, if it waits there for more than a moment."""
+        now = self._clock()
+        if view.id not in self._admitted:
+            whole = await self._whole(view)
+            if whole is None:
+                return None
+            receipt = await self._admission.admit(whole)
+            if receipt.sent is Sent.FULL:
+                return await self._full(view, now)
+            self._admitted[view.id] = now
+        if not view.waits_or_runs and (wait := self._turn(view, now)) > 0:
+            return wait
+        if not view.waits_or_runs:
+            await self._say_queued(view, now)
+        return None if view.deadline is None else max(0.0, view.deadline - now)
+
+    def _turn(self, view: TaskView, now: float) -> float:
+        """Seconds until it is worth saying that it is queued, and its turn has come."""
+        waited = now - self._admitted[view.id]
+        if waited < QUEUED_AFTER_SECONDS:
+            return QUEUED_AFTER_SECONDS - waited
+        at = self._turns.get(view.id)
+        if at is None:
+            at = self._turns[view.id] = now + self._courtesy.reserve()
+        return at - now
+
+    async def _whole(self, view: TaskView) -> TaskView | None:
+        """With its payload, which isn't kept if it is large. None if it has changed meanwhile: then there is news."""
+        if view.payload:
+            return view
+        body = await self._kube.get_raw(TASKS, *view.key)
+        whole = TaskView.parse(body, whole=True) if body is not None else None
+        return whole if whole is not None and whole.id == view.id else None
+
+    async def _full(self, view: TaskView, now: float) -> float | None:
+        """As many tasks wait as the queue's maxDepth allows: its overflow says what becomes of the others."""
+        config = await self._broker(view).config(view.queue)
+        message = f"queue {view.queue} holds as many tasks as its maxDepth, {config.limits.depth}, allows"
+        if not config.wait_for_room:
+            return await self.end(view, Phase.FAILED, Failure("QueueFull", message))
+        if view.said != "QueueFull":
+            standing = Standing(Phase.BLOCKED, "QueueFull", message, now, admitted=False)
+            await self._writer.standing(view.ref, standing, over=[view.phase])
+        return ROOM_SECONDS
+
+    async def _say_queued(self, view: TaskView, now: float) -> None:
+        not_before = view.not_before or 0.0
+        wait = f", not before {not_before - now:.0f} s from now" if not_before > now else ""
+        standing = Standing(
+            Phase.QUEUED,
+            "Queued",
+            f"waits in queue {view.queue}{wait}",
+            now,
+            queued_at=max(self._admitted[view.id], not_before),
+            traceparent=admit_identity(view),
+        )
+        await self._writer.standing(view.ref, standing, over=[view.phase])
+
+    async def hold(self, view: TaskView, reason: str, message: str) -> float | None:
+        """Off its queue if it waits there, and say why it isn't queued. What runs already goes on."""
+        now = self._clock()
+        if view.phase is not Phase.BLOCKED or view.said != reason or view.id in self._admitted:
+            result = await self._broker(view).withdraw(view.id)
+            if result in (Cancellation.REQUESTED, Cancellation.FINISHED):
+                return LOOK_AGAIN_SECONDS
+            self.forget(view.id)
+            standing = Standing(Phase.BLOCKED, reason, message, now, admitted=False)
+            await self._writer.standing(view.ref, standing, over=[view.phase])
+        return None if view.deadline is None else max(0.0, view.deadline - now)
+
+    async def end(self, view: TaskView, phase: Phase, failure: Failure) -> float | None:
+        """End it by the operator's word, unless a worker has it: then the worker has the last one."""
+        outcome = self._outcome(view, phase, failure)
+        broker = self._broker(view)
+        if phase is Phase.FAILED:
+            [snapshot] = await broker.snapshots([view.id])
+            if snapshot is not None and snapshot.phase is Phase.RUNNING:
+                return LOOK_AGAIN_SECONDS  # the worker knows the deadline too
+        result, attempts = await broker.cancel(outcome, reason=failure.type, life=ENDED_SECONDS)
+        if result in (Cancellation.UNKNOWN, Cancellation.CANCELLED):
+            await self._writer.ended(msgspec.structs.replace(outcome, attempts=attempts))
+            await broker.clear([outcome])
+            self._admitted.setdefault(view.id, outcome.finished_at)  # seen through: its end is worth an Event
+            return None
+        return LOOK_AGAIN_SECONDS
+
+    async def expire(self, view: TaskView, at: float | None) -> float | None:
+        """It has ended: tell of it once, and delete it when its time has come."""
+        if view.id in self._admitted:
+            self.forget(view.id)
+            await self._tell(view)
+        if at is None or at > self._clock():
+            if view.observed < view.ref.generation:
+                await self._writer.observed(view.ref, view.conditions)
+            return None if at is None else at - self._clock()
+        await self._kube.delete(TASKS, *view.key, uid=view.uid)
+        return None
+
+    async def abandon(self, view: TaskView) -> None:
+        """Its resource is gone: it needn't run, and there is nothing to report on."""
+        outcome = msgspec.structs.replace(
+            self._outcome(view, Phase.CANCELLED, Failure("Deleted", "its resource was deleted")), resource=None
+        )
+        await self._broker(view).cancel(outcome, reason="deleted", life=ENDED_SECONDS)
+
+    def _outcome(self, view: TaskView, phase: Phase, failure: Failure) -> Outcome:
+        return Outcome(
+            id=view.id,
+            task=view.spec.task,
+            phase=phase,
+            finished_at=self._clock(),
+            queued_at=self._admitted.get(view.id),
+            failure=failure,
+            traceparent=admit_identity(view),
+            resource=view.ref,
+        )
+
+    async def _tell(self, view: TaskView) -> None:
+        """An Event for what needs a person; the many that succeed need none."""
+        if view.phase in (Phase.FAILED, Phase.DEAD_LETTERED):
+            about = Subject("Task", view.ref.namespace, view.ref.name, view.ref.uid)
+            note = f"task {view.spec.task} ended as {view.phase}; see status.error"
+            await self._events.write(about, "Warning", view.phase, note, at=self._clock())
+
+    def _broker(self, view: TaskView) -> Broker:
+        return self._brokers.of(view.ref.namespace)

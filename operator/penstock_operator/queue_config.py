@@ -1,0 +1,45 @@
+"""A TaskQueue's settings as workers, submitters and admission obey them. Pure."""
+
+from __future__ import annotations
+
+from penstock.broker.messages import Limits, QueueConfig
+from penstock.resources.queue import Overflow, TaskQueueSpec
+from penstock.resources.retry import RetryPolicy as RetrySpec
+from penstock.retry import RetryPolicy
+
+__all__ = ["config_of", "retry_policy"]
+
+
+def config_of(spec: TaskQueueSpec) -> QueueConfig:
+    """What is published to the broker."""
+    return QueueConfig(
+        retry=retry_policy(spec.retry),
+        timeout=spec.timeout_seconds,
+        result_ttl=spec.result_ttl_seconds,
+        limits=_limits(spec),
+        wait_for_room=spec.overflow is Overflow.WAIT,
+        max_crashes=spec.max_crashes,
+        dead_letters=spec.dead_letter.max_length,
+        dead_seconds=spec.dead_letter.retention_seconds,
+    )
+
+
+def retry_policy(spec: RetrySpec | None) -> RetryPolicy | None:
+    """A resource's retry policy as workers read it."""
+    if spec is None:
+        return None
+    backoff = spec.backoff
+    return RetryPolicy(spec.max_attempts, backoff.initial_seconds, backoff.factor, backoff.max_seconds, backoff.jitter)
+
+
+def _limits(spec: TaskQueueSpec) -> Limits:
+    rate, concurrency = spec.rate_limit, spec.concurrency
+    return Limits(
+        rate=rate.tasks if rate else None,
+        period=rate.period_seconds if rate else 1.0,
+        burst=(rate.burst if rate else None) or 1,
+        rate_per_key=rate.per_key if rate else False,
+        concurrency=concurrency.max if concurrency else None,
+        concurrency_per_key=concurrency.per_key if concurrency else None,
+        depth=spec.max_depth,
+    )
