@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from penstock.broker import Broker, connect
 from penstock.errors import SubmissionError
@@ -16,9 +17,10 @@ log = logging.getLogger("penstock.operator")
 class Brokers:
     """The brokers of all namespaces, on one Redis."""
 
-    def __init__(self, url: str, lease: str = "penstock") -> None:
+    def __init__(self, url: str, lease: str = "penstock", clock: Callable[[], float] = time.time) -> None:
         """`lease`: whose holder acts by these."""
         self.url = url
+        self._clock = clock
         self._lease = lease
         self._epoch: int | None = None
         self._brokers: dict[str, Broker] = {}
@@ -42,7 +44,7 @@ class Brokers:
                 log.warning("couldn't tell queue %s/%s who leads: %s", namespace, queue, error)
 
     def _connected(self, namespace: str) -> Broker:
-        broker = connect(self.url, namespace)
+        broker = connect(self.url, namespace, self._clock)
         if self._epoch is not None:
             broker.lead(self._lease, self._epoch)
         return broker

@@ -86,14 +86,15 @@ class Index:
         ]
 
     def cycle(self, view: TaskView) -> list[str]:
-        """The names on a way by dependsOn from a Task back to itself; empty if there is none."""
+        """The names on a way by dependsOn from a Task back to itself; empty if there is none. Also over those that have
+        ended: all on it are told the same, whoever of them ends first."""
         namespace, start = view.key
         came: dict[str, str] = {}
         waiting = [start]
         while waiting:
             name = waiting.pop()
             at = self._views.get((namespace, name))
-            for parent in at.spec.depends_on if at is not None and not at.finished else ():
+            for parent in at.spec.depends_on if at is not None else ():
                 if parent.name == start:
                     return _way(came, name, start)
                 if parent.name not in came:

@@ -43,7 +43,7 @@ class Operator:
         self._kube, self._election = kube, election
         self._settings = settings
         lease = (settings.system_namespace, settings.lease)
-        self.leader = Leader(election, lease, f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}")
+        self.leader = Leader(election, lease, f"{settings.pod or uuid.uuid4().hex}_{uuid.uuid4().hex[:8]}")
         kube.guard = self.leader.check
         self._brokers = Brokers(settings.broker_url, settings.lease)
         events = Events(kube, socket.gethostname())

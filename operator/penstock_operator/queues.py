@@ -17,7 +17,7 @@ from penstock.workqueue import WorkQueue
 from penstock_operator.admission.decisions import QueueRules
 from penstock_operator.api import TASK_QUEUES, Key
 from penstock_operator.brokers import Brokers
-from penstock_operator.conditions import Row, conditions
+from penstock_operator.conditions import Row, conditions, unsupported
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.queue_config import config_of
 
@@ -177,7 +177,7 @@ class Queues:
 def _status(resource: TaskQueue, depth: Depth | None, *, old: Manifest, now: float) -> Manifest:
     """Before the first look it says nothing of the depth: unknown is not zero."""
     generation = resource.metadata.generation or 1
-    rows: list[Row] = [("Ready", True, "Published", "")]
+    rows: list[Row] = [("Ready", True, "Published", ""), unsupported(())]
     status = {"observedGeneration": generation, "conditions": conditions(rows, generation, old=old, now=now)}
     if depth is None:
         return status

@@ -18,7 +18,8 @@ class Settings:
 
     `watch_namespaces`: none means all. `task_selector`: a label selector; this operator leaves other Tasks alone.
     `lease` is the name of the Lease whose holder leads, one for each such share. `require_queues`: Tasks wait until
-    their TaskQueue exists. `only_tasks`: pools and queues are another operator's.
+    their TaskQueue exists. `only_tasks`: pools and queues are another operator's. `pod`: where it
+    runs, if in a pod.
     """
 
     broker_url: str
@@ -35,6 +36,7 @@ class Settings:
     lease: str = "penstock-operator"
     require_queues: bool = False
     only_tasks: bool = False
+    pod: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -57,4 +59,5 @@ class Settings:
             environment.get("PENSTOCK_LEASE") or "penstock-operator",
             environment.get("PENSTOCK_REQUIRE_QUEUES", "") == "true",
             environment.get("PENSTOCK_ONLY_TASKS", "") == "true",
+            environment.get("POD_NAME", ""),
         )

@@ -51,13 +51,17 @@ class Sweep:
         """Compare for ever. Orphans first: they may have been made while nobody watched."""
         for look in itertools.count():
             try:
-                await self._find_lost()
-                await self._report_left_over()
-                if look % ORPHANS_EVERY == 0:
-                    await self._find_orphans()
+                await self.look(look)
             except PenstockError as error:
                 log.warning("couldn't compare resources and broker, trying again in %g s: %s", self._interval, error)
             await asyncio.sleep(self._interval)
+
+    async def look(self, number: int) -> None:
+        """Compare once."""
+        await self._find_lost()
+        await self._report_left_over()
+        if number % ORPHANS_EVERY == 0:
+            await self._find_orphans()
 
     # --- what the broker has lost -----------------------------------------------------------------------------------
 

@@ -1,18 +1,20 @@
 """An API server in this process, as far as Penstock's own Kube speaks to one: everything but the network is the real
-thing. It honours JSON patch with `test`, merge patch, apply, preconditions of deletes, paged lists, status as a
-subresource, generations, and of a Task's schema what protects its status."""
+thing. It honours JSON patch with `test`, merge patch, apply, replacement, preconditions of deletes, resourceVersions,
+paged lists, watches, status as a subresource, generations, and of a Task's schema what protects its status."""
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from pydantic import ValidationError
 
-from penstock.errors import ApiRefused, PenstockError
+from penstock.errors import ApiRefused, NotConnected, PenstockError
 from penstock.kube import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Kube, Manifest, Resource
 from penstock.report import moment
 from penstock.resources.task import TaskStatus
@@ -36,6 +38,7 @@ class FakeKube(Kube):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.host = "https://fake"
+        self.guard = lambda: None
         self.requests: list[tuple[str, str]] = []
         self.refuse: Callable[[str, str], PenstockError | None] = lambda _method, _path: None
         self.closed = False
@@ -43,6 +46,10 @@ class FakeKube(Kube):
         self._objects: dict[tuple[str, str], Manifest] = {}
         self._watchers: defaultdict[str, list[Callable[[str, Manifest], None]]] = defaultdict(list)
         self._numbers = 0
+        self._version = 0
+        self._history: list[tuple[int, str, str, Manifest]] = []  # version, collection, type, object
+        self._happened = asyncio.Event()
+        self.cut = asyncio.Event()  # set: watches break
 
     # --- for tests ------------------------------------------------------------------------------------------------
 
@@ -67,13 +74,23 @@ class FakeKube(Kube):
         """Delete an object without a word to the watchers, as happens between two watches."""
         del self._objects[resource.path(namespace), name]
 
+    def twin(self) -> FakeKube:
+        """Another connection to the same server."""
+        twin = copy.copy(self)
+        twin.guard = lambda: None
+        return twin
+
+    def compact(self) -> None:
+        """Forget all history, as etcd does after a while: older versions are gone."""
+        self._history = [(self._version, "", "COMPACTED", {})]
+
     def written(self, method: str, plural: str) -> int:
         """How many requests of a method concerned a kind."""
         return sum(m == method and f"/{plural}" in path for m, path in self.requests)
 
     # --- the server -----------------------------------------------------------------------------------------------
 
-    async def request(
+    async def raw(
         self,
         method: str,
         path: str,
@@ -82,12 +99,17 @@ class FakeKube(Kube):
         body: object = None,
         content_type: str = "application/json",
         accept: str = "application/json",
-    ) -> Manifest:
+    ) -> bytes:
         """See Kube."""
+        if method != "GET":
+            self.guard()
         self.requests.append((method, path))
         if (refusal := self.refuse(method, path)) is not None:
             raise refusal
-        place, asked = _place(path), dict(query or {})
+        return msgspec.json.encode(self._answer(method, path, dict(query or {}), body, content_type))
+
+    def _answer(self, method: str, path: str, asked: dict[str, str], body: object, content_type: str) -> Manifest:
+        place = _place(path)
         match method:
             case "GET":
                 return copy.deepcopy(self._existing(place)) if place.name else self._list(path, asked)
@@ -99,7 +121,36 @@ class FakeKube(Kube):
                 return self._delete(place, body)
             case "PATCH":
                 return self._patch(place, body, content_type, dry_run="dryRun" in asked)
+            case "PUT":
+                assert isinstance(body, dict)
+                old = self._existing(place)
+                _check_version(old, body)
+                return self._save(place, old, copy.deepcopy(body), dry_run=False)
         raise AssertionError(f"the fake doesn't know {method}")
+
+    async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Sequence[bytes], None]:
+        """See Kube."""
+        self.requests.append(("WATCH", path))
+        if (refusal := self.refuse("WATCH", path)) is not None:
+            raise refusal
+        version = int(query["resourceVersion"])
+        while True:
+            if self._history and self._history[0][2] == "COMPACTED" and version < self._history[0][0]:
+                yield [msgspec.json.encode({"type": "ERROR", "object": {"code": 410, "message": "too old"}})]
+                return
+            news = [one for one in self._history if one[0] > version and _within(one[1], path)]
+            version = self._version
+            if news:
+                yield [msgspec.json.encode({"type": type, "object": body}) for _, _, type, body in news]
+            if self.cut.is_set():
+                raise NotConnected("the watch was cut")
+            self._happened.clear()
+            await self._happened.wait()
+
+    def break_watches(self) -> None:
+        """End them without a word."""
+        self.cut.set()
+        self._happened.set()
 
     async def close(self) -> None:
         """See Kube."""
@@ -123,7 +174,7 @@ class FakeKube(Kube):
         page, rest = wanted[first : first + PAGE], wanted[first + PAGE :]
         return {
             "items": copy.deepcopy(page),
-            "metadata": {"continue": str(first + PAGE)} if rest else {},
+            "metadata": {"resourceVersion": str(self._version), "continue": str(first + PAGE) if rest else ""},
         }
 
     def _create(self, place: Place, body: Manifest, *, dry_run: bool) -> Manifest:
@@ -137,7 +188,7 @@ class FakeKube(Kube):
         born = copy.deepcopy(body)
         born["metadata"] |= {
             "namespace": place.namespace,
-            "uid": f"uid-{self._numbers}",
+            "uid": f"00000000-0000-0000-0000-{self._numbers:012x}",
             "generation": 1,
             "creationTimestamp": moment(self._clock()),
         }
@@ -152,6 +203,7 @@ class FakeKube(Kube):
         if uid is not None and uid != found["metadata"]["uid"]:
             raise ApiRefused(409, "Conflict", f"the UID in the precondition ({uid}) isn't the object's")
         del self._objects[place.collection, place.name]
+        self._version += 1
         self._tell(place, "DELETED", found)
         return {"kind": "Status", "status": "Success"}
 
@@ -166,6 +218,7 @@ class FakeKube(Kube):
         else:
             assert isinstance(body, dict)
             assert content_type in (MERGE_PATCH, APPLY_PATCH)
+            _check_version(old, body)
             new = merge_patch(old, body)
         if place.subresource == "status":  # nothing but the status is taken over
             new = {**copy.deepcopy(old), "status": new.get("status")}
@@ -179,12 +232,17 @@ class FakeKube(Kube):
         if old is not None and old.get("spec") != new.get("spec"):
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         if not dry_run:
+            if new != old:
+                self._version += 1
+                new["metadata"]["resourceVersion"] = str(self._version)
             self._objects[place.collection, place.name] = new
             if new != old:
                 self._tell(place, "MODIFIED" if old else "ADDED", new)
         return copy.deepcopy(new)
 
     def _tell(self, place: Place, type: str, body: Manifest) -> None:
+        self._history.append((self._version, place.collection, type, copy.deepcopy(body)))
+        self._happened.set()
         for told in self._watchers[place.plural]:
             told(type, copy.deepcopy(body))
 
@@ -237,6 +295,19 @@ def _check_status(old: Manifest | None, new: Manifest) -> None:
     final = Phase(before["phase"]).terminal and after.get("run", 1) == before.get("run", 1)
     if final and after["phase"] != before["phase"]:
         raise ApiRefused(422, "Invalid", "status.phase is final for this run")
+
+
+def _check_version(old: Manifest, new: Manifest) -> None:
+    version = new.get("metadata", {}).get("resourceVersion")
+    if version is not None and version != old["metadata"]["resourceVersion"]:
+        raise ApiRefused(
+            409, "Conflict", "the object has been modified; please apply your changes to the latest version"
+        )
+
+
+def _within(collection: str, path: str) -> bool:
+    """Whether a namespace's collection is the one of a path, or part of the whole cluster's."""
+    return collection == path or (collection.endswith("/" + path.rsplit("/", 1)[-1]) and "/namespaces/" not in path)
 
 
 def _selected(body: Manifest, selector: str) -> bool:

@@ -140,7 +140,8 @@ def test_names() -> None:
 
 def test_operator() -> None:
     deployment = rendered()["Deployment", "penstock-operator"]["spec"]
-    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert deployment["replicas"] == 1
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     operator = container("operator")
     assert not {"command", "args"} & operator.keys(), "the image's entry point starts the operator"
     assert operator["image"] == "penstock/operator:0.1.0"
@@ -168,6 +169,42 @@ def test_the_worker_role_that_the_operator_is_told_of_is_the_one_it_may_bind() -
         {"apiGroups": ["penstock.dev"], "resources": ["tasks"], "verbs": ["get"]},
         {"apiGroups": ["penstock.dev"], "resources": ["tasks/status"], "verbs": ["get", "patch"]},
     ]
+
+
+def test_several_operators_are_kept_apart_and_alive() -> None:
+    objects = rendered("operator.replicas=2")
+    deployment = objects["Deployment", "penstock-operator"]["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["template"]["spec"]["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
+    assert objects["PodDisruptionBudget", "penstock-operator"]["spec"]["minAvailable"] == 1
+    assert ("PodDisruptionBudget", "penstock-operator") not in rendered()
+
+
+def test_the_lease_is_the_only_one_that_the_operator_may_have() -> None:
+    env = environment()
+    [leases] = [
+        rule["resourceNames"]
+        for rule in rendered()["Role", "penstock-operator-own"]["rules"]
+        if rule["resources"] == ["leases"] and rule["verbs"] != ["create"]
+    ]
+    assert leases == [env["PENSTOCK_LEASE"]["value"]]
+
+
+def test_in_some_namespaces_alone_it_has_no_rights_elsewhere() -> None:
+    narrow = rendered("watchNamespaces={a}")
+    assert ("ClusterRole", "penstock-operator") not in narrow
+    assert ("ClusterRoleBinding", "penstock-operator") not in narrow
+    role, binding = narrow["Role", "penstock-operator"], narrow["RoleBinding", "penstock-operator"]
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "a"
+    wide = [rule for rule in rendered()["ClusterRole", "penstock-operator"]["rules"] if rule not in role["rules"]]
+    assert {resource for rule in wide for resource in rule["resources"]} == {"namespaces", "customresourcedefinitions"}
+    assert environment("watchNamespaces={a,b}")["PENSTOCK_WATCH_NAMESPACES"]["value"] == "a,b"
+
+
+def test_a_shard_is_told_what_is_its() -> None:
+    env = environment("operator.taskSelector=shard=a", "operator.onlyTasks=true", "operator.requireTaskQueues=true")
+    assert env["PENSTOCK_TASK_SELECTOR"]["value"] == "shard=a"
+    assert (env["PENSTOCK_ONLY_TASKS"]["value"], env["PENSTOCK_REQUIRE_QUEUES"]["value"]) == ("true", "true")
 
 
 def test_the_operator_reads_no_secret_but_its_own() -> None:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import msgspec
+
 from penstock.broker import Broker
 from penstock.broker.memory import MemoryBroker
 from penstock.broker.memory.state import Memory
@@ -17,6 +19,8 @@ from penstock.kube import Manifest
 from penstock.outcome import Outcome
 from penstock.report import TASKS
 from penstock.status import Phase
+from penstock_operator.admission.decisions import QueueRules
+from penstock_operator.admission.view import TaskView
 from penstock_operator.api import EVENTS
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
@@ -25,7 +29,6 @@ from penstock_operator.tasks import Tasks
 from tests.unit.fake_kube import FakeKube
 
 NAMESPACE = "shop"
-WORKER = Claimer("w", "pod-1")
 WORKER = Claimer("w", "pod-1")
 SETTINGS = Settings("memory://", "penstock-system", "worker:1", "IfNotPresent", "penstock-worker", "", "INFO")
 
@@ -49,10 +52,10 @@ class TaskRig:
     """Tasks as the operator handles them, with a worker's part played by hand."""
 
     clock: Clock = field(default_factory=Clock)
-    brokers: Brokers = field(default_factory=lambda: Brokers("memory://"))
-    ttl: int | None = None
+    rules: QueueRules = field(default_factory=QueueRules)
 
     def __post_init__(self) -> None:
+        self.brokers = Brokers("memory://", clock=self.clock)
         self.kube = FakeKube(self.clock)
         self.kube.tell(TASKS, self._watched)
         self.watching = True
@@ -61,11 +64,14 @@ class TaskRig:
     def operate(self) -> None:
         """Another operator process, which knows nothing yet."""
         events = Events(self.kube, "test")
-        self.tasks = Tasks(self.kube, self.brokers, events, lambda _namespace, _queue: self.ttl, self.clock)
+        self.tasks = Tasks(self.kube, self.brokers, events, lambda _namespace, _queue: self.rules, self.clock)
 
     def _watched(self, type: str, body: Manifest) -> None:
         if self.watching:
-            (self.tasks.gone if type == "DELETED" else self.tasks.seen)(body)
+            if type == "DELETED":
+                self.tasks.gone(body["metadata"]["uid"])
+            else:
+                self.tasks.seen(TaskView.parse(msgspec.json.encode(body)))
 
     @property
     def broker(self) -> Broker:
@@ -98,11 +104,21 @@ class TaskRig:
         """Until the operator has nothing to do."""
         await asyncio.wait_for(self.tasks.queue.idle(), 5)
 
+    async def restart(self, *names: str) -> None:
+        """Another process takes over, and has seen those Tasks so far (none given: all)."""
+        await self.tasks.queue.stop()
+        self.operate()
+        self.tasks.queue.start()
+        for body in self.kube.stored(TASKS):
+            if not names or body["metadata"]["name"] in names:
+                self.tasks.seen(TaskView.parse(msgspec.json.encode(body)))
+        await self.idle()
+
     async def later(self, seconds: float = 0.0) -> None:
         """Let time pass; the operator looks at every Task again, as it does when one is due."""
         self.clock.pass_(seconds)
         for body in self.kube.stored(TASKS):
-            self.tasks.seen(body)
+            self.tasks.seen(TaskView.parse(msgspec.json.encode(body)))
         await self.idle()
 
     # --- a worker -------------------------------------------------------------------------------------------------

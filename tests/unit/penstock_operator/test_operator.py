@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 
 import aiohttp
 import pytest
@@ -26,11 +29,10 @@ POOL: Manifest = {
 class Whole:
     """The operator with the watches that kopf would bring it."""
 
-    def __init__(self) -> None:
-        self.kube = FakeKube()
-        self.operator = Operator(self.kube, SETTINGS)
+    def __init__(self, beside: Whole | None = None) -> None:
+        self.kube: FakeKube = beside.kube.twin() if beside else FakeKube()
+        self.operator = Operator(self.kube, self.kube.twin(), replace(SETTINGS, pod=uuid.uuid4().hex))
         pools, queues = self.operator.pools, self.operator.queues
-        self.kube.tell(TASKS, lambda type, body: self.operator.task_event(body, type == "DELETED"))
         self.kube.tell(WORKER_POOLS, lambda type, body: (pools.gone if type == "DELETED" else pools.seen)(body))
         self.kube.tell(TASK_QUEUES, lambda type, body: (queues.gone if type == "DELETED" else queues.seen)(body))
 
@@ -61,15 +63,46 @@ async def test_a_task_wakes_its_pool(whole: Whole) -> None:
     await whole.scaled_to(0)
 
 
+async def _ready(whole: Whole) -> bool:
+    return whole.operator.ready
+
+
 async def test_it_ends_in_order() -> None:
     whole = Whole()
     readiness: list[bool] = []
     await whole.operator.start()
+    await wait_for(partial(_ready, whole), "all to be seen", patience=5)
     readiness.append(whole.operator.ready)
     await asyncio.wait_for(whole.operator.stop(), 5)
     readiness.append(whole.operator.ready)
     assert readiness == [True, False]
     assert whole.kube.closed
+
+
+async def test_only_the_leader_acts() -> None:
+    first = Whole()
+    second = Whole(first)
+    await first.operator.start()
+    await wait_for(partial(_leads, first), "the first to lead", patience=5)
+    await second.operator.start()
+    await wait_for(partial(_ready, second), "the second to stand by", patience=5)
+    user = first.kube.twin()
+    await user.create(TASKS, NAMESPACE, {"metadata": {"name": "a"}, "spec": {"task": "mail.send", "suspend": True}})
+    await wait_for(partial(_blocked, first, "a"), "the first to act", patience=5)
+    assert not await _leads(second)
+    await asyncio.wait_for(first.operator.stop(), 5)
+    await wait_for(partial(_leads, second), "the second to lead", patience=1)
+    await user.create(TASKS, NAMESPACE, {"metadata": {"name": "b"}, "spec": {"task": "mail.send", "suspend": True}})
+    await wait_for(partial(_blocked, first, "b"), "the second to act", patience=5)
+    await second.operator.stop()
+
+
+async def _leads(whole: Whole) -> bool:
+    return whole.operator.leader.valid
+
+
+async def _blocked(whole: Whole, name: str) -> bool:
+    return bool(whole.kube.the(TASKS, NAMESPACE, name)["status"]["phase"] == "Blocked")
 
 
 async def test_a_dead_loop_shows(whole: Whole) -> None:

@@ -109,12 +109,16 @@ def test_times_move_with_what_they_speak_of_only() -> None:
     ],
 )
 def test_a_deployments_conditions_tell_of_trouble(condition: Manifest, trouble: str) -> None:
-    body = {"spec": {"replicas": 2}, "status": {"replicas": 2, "readyReplicas": 1, "conditions": [condition]}}
+    body = {
+        "metadata": {},
+        "spec": {"replicas": 2},
+        "status": {"replicas": 2, "readyReplicas": 1, "conditions": [condition]},
+    }
     assert Workers.of(body) == Workers(2, 2, 1, trouble)
 
 
 def test_a_new_deployment_has_no_workers() -> None:
-    assert Workers.of({"spec": {"replicas": 2}}) == Workers(2)
+    assert Workers.of({"metadata": {}, "spec": {"replicas": 2}}) == Workers(2)
 
 
 def test_what_is_not_acted_on_is_told() -> None:

@@ -9,13 +9,12 @@ from penstock import workqueue
 from penstock.broker.messages import Depth, Limits, QueueConfig
 from penstock.errors import NotConnected
 from penstock.kube import Manifest
-from penstock.resources.queue import TaskQueueSpec, TaskQueueStatus
-from penstock.retry import RetryPolicy
+from penstock.resources.queue import TaskQueueStatus
 from penstock_operator import queues as module
 from penstock_operator.api import TASK_QUEUES
 from penstock_operator.brokers import Brokers
 from penstock_operator.namespaces import Namespaces
-from penstock_operator.queues import Queues, config_of
+from penstock_operator.queues import Queues
 from tests.unit.fake_kube import FakeKube
 from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS, Clock
 from tests.waiting import wait_for
@@ -24,11 +23,19 @@ from tests.waiting import wait_for
 class QueueRig:
     """TaskQueues as the operator handles them, with depths told by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, required: bool = False) -> None:
         self.clock = Clock()
+        self.changed: list[str] = []
         self.kube = FakeKube(self.clock)
         self.brokers = Brokers("memory://")
-        self.queues = Queues(self.kube, self.brokers, Namespaces(self.kube, SETTINGS), self.clock)
+        self.queues = Queues(
+            self.kube,
+            self.brokers,
+            Namespaces(self.kube, SETTINGS),
+            self.changed.append,
+            required=required,
+            clock=self.clock,
+        )
         self.kube.tell(
             TASK_QUEUES, lambda type, body: (self.queues.gone if type == "DELETED" else self.queues.seen)(body)
         )
@@ -136,13 +143,6 @@ async def test_an_unknown_depth_leaves_the_last_one_standing(rig: QueueRig) -> N
     assert rig.status()["depth"] == 3
 
 
-async def test_what_is_not_acted_on_is_told(rig: QueueRig) -> None:
-    await rig.apply(allowedTasks=["shop.*"], maxDepth=5)
-    enforced = rig.condition("Enforced")
-    assert (enforced["status"], enforced["reason"]) == ("False", "NotSupportedYet")
-    assert enforced["message"].endswith("allowed_tasks")
-
-
 async def test_limits_are_acted_on(rig: QueueRig) -> None:
     await rig.apply(paused=True, maxDepth=5, overflow="Wait", concurrency={"max": 3}, rateLimit={"tasks": 10})
     assert rig.condition("Enforced")["status"] == "True"
@@ -191,58 +191,13 @@ async def test_what_was_not_published_is_tried_again(rig: QueueRig, monkeypatch:
 
 async def test_the_default_life_of_its_tasks(rig: QueueRig) -> None:
     await rig.apply(ttlSecondsAfterFinished=60)
-    assert rig.queues.default_ttl(NAMESPACE, "mail") == 60
-    assert rig.queues.default_ttl(NAMESPACE, "other") is None
+    assert rig.queues.rules(NAMESPACE, "mail").ttl == 60
+    assert rig.queues.rules(NAMESPACE, "other").ttl is None
 
 
 async def test_a_queue_that_is_not_understood_changes_nothing(rig: QueueRig) -> None:
     await rig.apply(maxCrashes=0)
     assert await rig.config() == QueueConfig()
-
-
-def test_the_spec_becomes_the_workers_settings() -> None:
-    spec = TaskQueueSpec.model_validate(
-        {
-            "retry": {"maxAttempts": 9},
-            "timeoutSeconds": 1.5,
-            "resultTTLSeconds": 60,
-            "maxCrashes": 1,
-            "deadLetter": {"maxLength": 7, "retentionSeconds": 60},
-            "rateLimit": {"tasks": 5, "periodSeconds": 60, "burst": 3, "perKey": True},
-            "concurrency": {"max": 8, "perKey": 2},
-            "maxDepth": 100,
-            "overflow": "Wait",
-        }
-    )
-    assert config_of(spec) == QueueConfig(
-        retry=RetryPolicy(9),
-        timeout=1.5,
-        result_ttl=60,
-        limits=Limits(5, 60, 3, True, 8, 2, 100),
-        wait_for_room=True,
-        max_crashes=1,
-        dead_letters=7,
-        dead_seconds=60,
-    )
-
-
-@pytest.mark.parametrize(
-    ("spec", "limits"),
-    [
-        ({}, Limits()),
-        ({"rateLimit": {"tasks": 5}}, Limits(rate=5, period=1, burst=1)),  # evenly spread
-        ({"concurrency": {"max": 8}}, Limits(concurrency=8)),
-        ({"concurrency": {"perKey": 2}}, Limits(concurrency_per_key=2)),
-        ({"maxDepth": 9}, Limits(depth=9)),
-    ],
-)
-def test_limits_that_are_absent_do_not_limit(spec: dict[str, object], limits: Limits) -> None:
-    config = config_of(TaskQueueSpec.model_validate(spec))
-    assert (config.limits, config.wait_for_room) == (limits, False)
-
-
-def test_the_defaults_of_resource_and_broker_are_the_same() -> None:
-    assert config_of(TaskQueueSpec()) == QueueConfig(result_ttl=3600)
 
 
 async def test_times_move_with_what_they_speak_of_only(rig: QueueRig) -> None:
@@ -257,3 +212,46 @@ async def test_times_move_with_what_they_speak_of_only(rig: QueueRig) -> None:
 async def test_before_the_first_look_no_depth_is_shown(rig: QueueRig) -> None:
     await rig.apply()
     assert "depth" not in rig.status()
+
+
+class TestDefaultQueue:
+    async def apply(self, rig: QueueRig, name: str, **spec: object) -> None:
+        await rig.kube.create(TASK_QUEUES, NAMESPACE, {"metadata": {"name": name}, "spec": spec})
+        await rig.idle()
+
+    async def test_it_speaks_for_queues_without_a_resource(self, rig: QueueRig) -> None:
+        await self.apply(rig, "default", timeoutSeconds=9, allowedTasks=["shop.*"])
+        rig.queues.used({(NAMESPACE, "mail")})
+        await rig.idle()
+        assert (await rig.config()).timeout == 9
+        assert rig.queues.rules(NAMESPACE, "mail").allowed == ("shop.*",)
+        await rig.kube.delete(TASK_QUEUES, NAMESPACE, "default")
+        await rig.idle()
+        assert await rig.config() == QueueConfig()
+        assert rig.queues.rules(NAMESPACE, "mail").allowed == ()
+
+    async def test_a_queues_own_resource_comes_first(self, rig: QueueRig) -> None:
+        await self.apply(rig, "default", timeoutSeconds=9)
+        await rig.apply(timeoutSeconds=5)
+        assert (await rig.config()).timeout == 5
+        await rig.kube.delete(TASK_QUEUES, NAMESPACE, "mail")
+        await rig.idle()
+        assert (await rig.config()).timeout == 9
+
+    async def test_of_another_namespace_it_says_nothing(self, rig: QueueRig) -> None:
+        await self.apply(rig, "default", allowedTasks=["shop.*"])
+        assert rig.queues.rules("elsewhere", "mail").allowed == ()
+
+
+async def test_where_queues_have_to_exist_others_are_unknown() -> None:
+    rig = QueueRig(required=True)
+    rig.queues.queue.start()
+    try:
+        assert not rig.queues.rules(NAMESPACE, "mail").exists
+        await rig.apply()
+        assert rig.queues.rules(NAMESPACE, "mail").exists
+        missing = rig.queues.rules(NAMESPACE, "other")
+        assert (missing.exists, missing.known) == (False, ("mail",))
+        assert rig.changed == [NAMESPACE]
+    finally:
+        await rig.queues.queue.stop()

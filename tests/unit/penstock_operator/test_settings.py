@@ -36,3 +36,19 @@ def test_what_is_missing_is_named(missing: str) -> None:
 def test_a_wrong_number_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         Settings.from_environment(LEAST | {name: value})
+
+
+def test_where_it_works_may_be_narrowed() -> None:
+    settings = Settings.from_environment(
+        LEAST
+        | {
+            "PENSTOCK_WATCH_NAMESPACES": "a, b",
+            "PENSTOCK_TASK_SELECTOR": "shard=a",
+            "PENSTOCK_LEASE": "penstock-a",
+            "PENSTOCK_REQUIRE_QUEUES": "true",
+            "PENSTOCK_ONLY_TASKS": "true",
+            "POD_NAME": "operator-1",
+        }
+    )
+    assert (settings.watch_namespaces, settings.task_selector, settings.lease) == (("a", "b"), "shard=a", "penstock-a")
+    assert (settings.require_queues, settings.only_tasks, settings.pod) == (True, True, "operator-1")

@@ -166,32 +166,23 @@ async def test_a_suspended_task_stays_suspended(rig: TaskRig) -> None:
 
 
 class TestUnseenDeletions:
-    """A relist reports no DELETED."""
+    """Nobody watched when a Task was deleted."""
 
     @pytest.fixture(autouse=True)
     def often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "DELETED_EVERY", 1)
+        monkeypatch.setattr(module, "ORPHANS_EVERY", 1)
 
     async def test_a_waiting_task_is_taken_off_its_queue(self, rig: TaskRig) -> None:
         await rig.apply()
+        await rig.apply("other")  # which makes its queue known
         rig.kube.vanish(TASKS, NAMESPACE, "a")
+        await rig.restart()
         async with sweeping(rig):
 
             async def gone() -> bool:
-                return (await rig.depth()).ready == 0
+                return (await rig.depth()).ready == 1
 
             await soon(gone, "the deletion to be found")
-        assert rig.tasks.queues() == set()
-
-    async def test_an_ended_task_is_not_run_again(self, rig: TaskRig) -> None:
-        task = await rig.apply()
-        await rig.settle(await rig.start(), at=rig.clock() - REPORT_GRACE_SECONDS - 1)
-        rig.kube.vanish(TASKS, NAMESPACE, "a")
-        async with sweeping(rig):
-            await swept(rig)
-            rig.forget(f"mail/{task['metadata']['uid']}-1")  # its record expires a day later
-            await swept(rig)
-        assert (await rig.depth()).ready == 0
 
     async def test_what_is_there_stays(self, rig: TaskRig) -> None:
         for number in range(5):
@@ -199,3 +190,11 @@ class TestUnseenDeletions:
         async with sweeping(rig):
             await swept(rig)
         assert (await rig.depth()).ready == 5
+
+    async def test_what_the_watch_has_not_told_of_yet_stays(self, rig: TaskRig) -> None:
+        await rig.apply("known")
+        await rig.apply()
+        await rig.restart("known")
+        async with sweeping(rig):
+            await swept(rig)
+        assert (await rig.depth()).ready == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from penstock import telemetry
@@ -10,7 +11,9 @@ from penstock.errors import ApiRefused, NotConnected
 from penstock.report import TASKS
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
-from penstock_operator import tasks as module
+from penstock_operator import lifecycle as module
+from penstock_operator.admission.decisions import QueueRules
+from penstock_operator.admission.view import TaskView
 from tests.unit.penstock_operator.rig import NAMESPACE, WORKER, TaskRig, task_rig
 from tests.waiting import wait_for
 
@@ -92,11 +95,6 @@ class TestAdmission:
         [view] = rig.tasks.unfinished()
         rig.tasks.lost(view)
         await rig.idle()
-        assert (await rig.depth()).ready == 1
-
-    async def test_a_task_that_is_not_understood_is_left_alone(self, rig: TaskRig) -> None:
-        await rig.apply("odd", priority="urgent")
-        await rig.apply("fine")
         assert (await rig.depth()).ready == 1
 
     async def test_an_outage_of_the_api_server_is_waited_out(self, rig: TaskRig) -> None:
@@ -246,10 +244,6 @@ class TestHold:
         await rig.apply(suspend=True, deadlineSeconds=10)
         await rig.later(11)
         assert (rig.phase(), rig.status()["error"]["type"]) == ("Failed", "DeadlineExceeded")
-
-    async def test_dependencies_hold_it(self, rig: TaskRig) -> None:
-        await rig.apply(dependsOn=[{"name": "b"}])
-        assert (rig.phase(), (await rig.depth()).backlog) == ("Blocked", 0)
 
     async def test_suspended_while_it_waits_it_leaves_no_outcome(self, rig: TaskRig) -> None:
         await rig.apply()
@@ -408,7 +402,7 @@ class TestEnd:
         assert rig.names() == []
 
     async def test_the_queue_may_name_the_time(self, rig: TaskRig) -> None:
-        rig.ttl = 5
+        rig.rules = QueueRules(ttl=5)
         await rig.apply()
         await finish(rig)
         await rig.later(5)
@@ -466,3 +460,122 @@ class TestEnd:
         task = await rig.apply()
         [envelope] = await rig.queued()
         assert envelope.id == f"mail/{task['metadata']['uid']}-1"
+
+
+class TestDependencies:
+    async def apply(self, rig: TaskRig, name: str, *parents: str, on_failure: str = "Cancel") -> None:
+        await rig.apply(name, dependsOn=[{"name": parent, "onFailure": on_failure} for parent in parents])
+
+    async def test_it_waits_for_the_end_of_another(self, rig: TaskRig) -> None:
+        await rig.apply("a")
+        await self.apply(rig, "b", "a")
+        assert (rig.phase("b"), rig.condition("Admitted", "b")["reason"]) == ("Blocked", "DependencyPending")
+        await finish(rig)
+        assert [message.resource.name for message in await rig.queued() if message.resource] == ["b"]
+
+    async def test_one_that_fails_cancels_it_and_all_behind_it(self, rig: TaskRig) -> None:
+        await rig.apply("a")
+        await self.apply(rig, "b", "a")
+        await self.apply(rig, "c", "b")
+        await finish(rig, Phase.FAILED)
+        assert (rig.phase("b"), rig.phase("c")) == ("Cancelled", "Cancelled")
+        assert "Task a, which ended as Failed" in rig.condition("Failed", "b")["message"]
+        assert (await rig.depth()).backlog == 0
+
+    async def test_it_may_run_all_the_same(self, rig: TaskRig) -> None:
+        await rig.apply("a")
+        await self.apply(rig, "b", "a", on_failure="Run")
+        await finish(rig, Phase.FAILED)
+        assert (await rig.depth()).ready == 1
+
+    async def test_a_missing_one_is_waited_for_and_reported(self, rig: TaskRig) -> None:
+        await self.apply(rig, "b", "a")
+        admitted = rig.condition("Admitted", "b")
+        assert (admitted["status"], admitted["reason"]) == ("False", "DependencyMissing")
+        await rig.apply("a")
+        await finish(rig)
+        assert (await rig.depth()).ready == 1
+
+    async def test_its_deadline_ends_the_wait(self, rig: TaskRig) -> None:
+        await rig.apply("b", dependsOn=[{"name": "a"}], deadlineSeconds=10)
+        await rig.later(10)
+        assert (rig.phase("b"), rig.status("b")["error"]["type"]) == ("Failed", "DeadlineExceeded")
+
+    async def test_a_cycle_is_refused(self, rig: TaskRig) -> None:
+        await self.apply(rig, "a", "c")
+        await self.apply(rig, "b", "a")
+        await self.apply(rig, "c", "b")
+        assert [rig.status(name)["error"]["type"] for name in "abc"] == ["DependencyCycle"] * 3
+        assert "c → b → a → c" in rig.condition("Failed", "c")["message"]
+
+    async def test_once_queued_it_does_not_care_any_more(self, rig: TaskRig) -> None:
+        await rig.apply("a")
+        await self.apply(rig, "b", "a")
+        await finish(rig)
+        await rig.delete("a")
+        await rig.restart()
+        assert (await rig.depth()).ready == 1
+        assert rig.phase("b") == "Blocked"  # as it was written last; a look later it is told otherwise
+        await rig.later(2)
+        assert rig.phase("b") == "Queued"
+
+    async def test_its_end_is_kept_as_long_as_others_depend_on_it(self, rig: TaskRig) -> None:
+        await rig.apply("a", ttlSecondsAfterFinished=5)
+        await rig.apply("b", suspend=True, dependsOn=[{"name": "a"}])
+        await finish(rig)
+        await rig.later(60)
+        assert "a" in rig.names()
+        await rig.change("b", suspend=False)
+        await finish(rig)
+        await rig.later(1)
+        assert rig.names() == ["b"]
+
+    async def test_cancelled_while_it_waits_it_is_cancelled(self, rig: TaskRig) -> None:
+        await self.apply(rig, "b", "a")
+        await rig.change("b", cancel=True)
+        assert rig.phase("b") == "Cancelled"
+
+
+class TestQueueRules:
+    async def test_a_task_that_the_queue_does_not_allow_fails(self, rig: TaskRig) -> None:
+        rig.rules = QueueRules(allowed=("shop.*", "mail.receive"))
+        await rig.apply()
+        assert (rig.phase(), rig.status()["error"]["type"]) == ("Failed", "TaskNotAllowed")
+        assert "shop.*, mail.receive" in rig.status()["error"]["message"]
+
+    async def test_without_its_queue_it_waits(self, rig: TaskRig) -> None:
+        rig.rules = QueueRules(exists=False, known=("emails",))
+        await rig.apply()
+        assert (rig.phase(), rig.condition("Admitted")["reason"]) == ("Blocked", "QueueNotFound")
+        assert "emails" in rig.condition("Admitted")["message"]
+        rig.rules = QueueRules()
+        rig.tasks.rules_changed(NAMESPACE)
+        await rig.idle()
+        assert (await rig.depth()).ready == 1
+
+
+class TestLargePayloads:
+    async def test_they_are_read_again_when_they_are_sent(self, rig: TaskRig) -> None:
+        await rig.apply(args=["x" * 5000])
+        [message] = await rig.queued()
+        assert len(message.payload) == 5000 + len('[[""],{}]')
+
+    async def test_one_that_is_gone_by_then_is_left_alone(self, rig: TaskRig) -> None:
+        rig.watching = False
+        await rig.apply(args=["x" * 5000])
+        body = rig.task()
+        rig.kube.vanish(TASKS, NAMESPACE, "a")
+        rig.tasks.seen(TaskView.parse(msgspec.json.encode(body)))
+        await rig.idle()
+        assert (await rig.depth()).ready == 0
+
+
+class TestCourtesy:
+    async def test_many_that_wait_are_called_queued_little_by_little(self, rig: TaskRig) -> None:
+        for number in range(80):
+            await rig.apply(f"t{number}")
+        await rig.later(2)
+        told = [name for name in rig.names() if rig.phase(name) == "Queued"]
+        assert len(told) == 50
+        await rig.later(2)
+        assert all(rig.phase(name) == "Queued" for name in rig.names())

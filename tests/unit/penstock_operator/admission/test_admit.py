@@ -8,13 +8,12 @@ from hypothesis import given
 from penstock import codec, telemetry, tracing
 from penstock.broker.messages import Claimer, Limits, QueueConfig, Receipt, Sent
 from penstock.envelope import decode
-from penstock.resources.retry import RetryPolicy as RetrySpec
 from penstock.retry import RetryPolicy
 from penstock.telemetry import ANNOTATION, Step
-from penstock_operator.admission.admit import Admission, admit_identity, envelope_of, retry_policy
-from penstock_operator.admission.view import TaskView
+from penstock_operator.admission.admit import Admission, admit_identity, envelope_of
+from penstock_operator.admission.view import Retry, TaskView
 from penstock_operator.brokers import Brokers
-from tests.unit.penstock_operator.admission.views import CREATED, body, view, views
+from tests.unit.penstock_operator.admission.views import CREATED, body, parsed, view, views
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 WORKER = Claimer("w", "pod-1")
@@ -59,7 +58,7 @@ async def test_a_burst_reaches_each_queue_and_namespace() -> None:
     for number in range(50):
         manifest = body({"queue": f"q{number % 2}"})
         manifest["metadata"] |= {"uid": f"uid-{number}", "namespace": f"n{number % 2}"}
-        tasks.append(TaskView.of(manifest))
+        tasks.append(parsed(manifest))
     await asyncio.gather(*map(admission.admit, tasks))
     assert [(await brokers.of(f"n{n}").depth([f"q{n}"]))[f"q{n}"].ready for n in range(2)] == [25, 25]
 
@@ -78,13 +77,13 @@ def test_runs_are_spans_of_one_trace() -> None:
 
 
 def test_a_given_trace_is_continued() -> None:
-    task = TaskView.of(body(annotations={ANNOTATION: f"00-{TRACE}-b7ad6b7169203331-01"}))
+    task = parsed(body(annotations={ANNOTATION: f"00-{TRACE}-b7ad6b7169203331-01"}))
     assert telemetry.trace_id(admit_identity(task)) == TRACE
     assert admit_identity(task) != task.traceparent
 
 
 def test_a_malformed_trace_is_as_good_as_none() -> None:
-    assert admit_identity(TaskView.of(body(annotations={ANNOTATION: "garbage"}))) == admit_identity(view())
+    assert admit_identity(parsed(body(annotations={ANNOTATION: "garbage"}))) == admit_identity(view())
 
 
 def test_the_message_says_what_the_spec_does() -> None:
@@ -111,9 +110,8 @@ def test_the_message_says_what_the_spec_does() -> None:
 
 
 def test_without_a_policy_the_worker_decides() -> None:
-    assert retry_policy(None) is None
     assert envelope_of(view(), "").retry is None
 
 
 def test_the_defaults_of_resource_and_message_are_the_same() -> None:
-    assert retry_policy(RetrySpec()) == RetryPolicy()
+    assert Retry().policy() == RetryPolicy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import strategies as st
 
 from penstock.kube import Manifest
@@ -32,9 +33,14 @@ def body(
     }
 
 
+def parsed(task: Manifest) -> TaskView:
+    """What the operator makes of the API server's JSON."""
+    return TaskView.parse(msgspec.json.encode(task))
+
+
 def view(spec: Manifest | None = None, status: Manifest | None = None) -> TaskView:
     """A Task as the operator keeps it."""
-    return TaskView.of(body(spec, status))
+    return parsed(body(spec, status))
 
 
 seconds = st.integers(1, 10_000)

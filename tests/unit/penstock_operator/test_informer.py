@@ -1,0 +1,165 @@
+"""Following a collection through everything that a watch may suffer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+
+import pytest
+
+from penstock.errors import ApiRefused, NotConnected
+from penstock.kube import Manifest
+from penstock.report import TASKS
+from penstock_operator import informer as module
+from penstock_operator.admission.view import TaskView
+from penstock_operator.informer import Informer, Source
+from tests.unit.fake_kube import FakeKube
+from tests.waiting import wait_for
+
+
+class Heard:
+    """What an informer has told."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, TaskView] = {}
+        self.times = 0
+
+    def seen(self, task: TaskView) -> None:
+        self.tasks[task.uid] = task
+        self.times += 1
+
+    def gone(self, uid: str) -> None:
+        self.tasks.pop(uid, None)
+
+    def uids(self, namespace: str | None) -> Collection[str]:
+        return [uid for uid, task in self.tasks.items() if namespace in (None, task.ref.namespace)]
+
+    def names(self) -> set[str]:
+        return {task.ref.name for task in self.tasks.values()}
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.kube = FakeKube()
+        self.heard = Heard()
+        self.informer = Informer(
+            self.kube, Source(TASKS.path(), TaskView.parse), self.heard, silence=0.2, random=lambda: 0.0
+        )
+
+    async def create(self, *names: str, **spec: object) -> None:
+        for name in names:
+            await self.kube.create(TASKS, "shop", task(name, **spec))
+
+    async def knows(self, *names: str) -> None:
+        async def all_known() -> bool:
+            return self.heard.names() == set(names)
+
+        await wait_for(all_known, f"{names} to be known", patience=5)
+
+    def lists(self) -> int:
+        return sum(one == ("GET", TASKS.path()) for one in self.kube.requests)
+
+
+def task(name: str, **spec: object) -> Manifest:
+    return {"metadata": {"name": name}, "spec": {"task": "mail.send", **spec}}
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    await rig.create("a", "b", "c")
+    running = asyncio.create_task(rig.informer.run())
+    await asyncio.wait_for(rig.informer.synced.wait(), 5)
+    yield rig
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_all_that_is_there_is_told_before_it_is_synced(rig: Rig) -> None:
+    assert rig.heard.names() == {"a", "b", "c"}
+
+
+async def test_changes_and_deletions_are_told(rig: Rig) -> None:
+    await rig.create("d")
+    await rig.kube.delete(TASKS, "shop", "a")
+    await rig.knows("b", "c", "d")
+    assert rig.heard.times == 4  # nothing twice
+
+
+async def test_a_watch_that_breaks_goes_on_where_it_was(rig: Rig) -> None:
+    pages = rig.lists()
+    rig.kube.break_watches()
+    await rig.create("d")
+    rig.kube.cut.clear()
+    await rig.knows("a", "b", "c", "d")
+    assert rig.lists() == pages
+
+
+async def test_a_silent_watch_is_taken_for_dead(rig: Rig) -> None:
+    before = rig.kube.requests.count(("WATCH", TASKS.path()))
+
+    async def anew() -> bool:
+        return rig.kube.requests.count(("WATCH", TASKS.path())) > before
+
+    await wait_for(anew, "another watch", patience=5)
+    await rig.create("d")
+    await rig.knows("a", "b", "c", "d")
+
+
+async def test_when_history_is_forgotten_all_is_listed_and_what_is_missing_was_deleted(rig: Rig) -> None:
+    rig.kube.refuse = lambda method, _path: NotConnected("away") if method == "WATCH" else None
+    rig.kube.break_watches()
+    await rig.create("d")
+    await rig.kube.delete(TASKS, "shop", "b")
+    rig.kube.compact()
+    rig.kube.cut.clear()
+    rig.kube.refuse = lambda _method, _path: None
+    await rig.knows("a", "c", "d")
+
+
+@pytest.mark.parametrize("error", [NotConnected("away"), ApiRefused(503, "Unavailable", "starting")])
+async def test_an_outage_is_waited_out(rig: Rig, error: NotConnected | ApiRefused) -> None:
+    rig.kube.refuse = lambda _method, _path: error
+    rig.kube.break_watches()
+    rig.kube.refuse, refused = _thrice(error, rig.kube), rig.kube.refuse
+    assert refused("GET", "") is error
+    rig.kube.cut.clear()
+    await rig.create("d")
+    await rig.knows("a", "b", "c", "d")
+
+
+def _thrice(error: NotConnected | ApiRefused, kube: FakeKube) -> Callable[[str, str], NotConnected | ApiRefused | None]:
+    left = [3]
+
+    def refuse(method: str, _path: str) -> NotConnected | ApiRefused | None:
+        if method != "WATCH" or not left[0]:
+            return None
+        left[0] -= 1
+        return error
+
+    return refuse
+
+
+async def test_what_is_not_understood_is_left_alone_and_not_taken_for_gone(rig: Rig) -> None:
+    await rig.create("odd", priority="urgent")
+    await rig.create("fine")
+    await rig.knows("a", "b", "c", "fine")
+
+
+async def test_all_is_compared_from_time_to_time() -> None:
+    rig = Rig()
+    rig.informer = Informer(
+        rig.kube, Source(TASKS.path(), TaskView.parse), rig.heard, silence=0.05, compare=0.1, random=lambda: 0.0
+    )
+    await rig.create("a")
+    running = asyncio.create_task(rig.informer.run())
+    await rig.knows("a")
+    rig.kube.vanish(TASKS, "shop", "a")
+    await rig.knows()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
