@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.e2e.conftest import SYSTEM, make_pool
-from tests.e2e.kubectl import Kubectl
+from tests.e2e.kubectl import Kubectl, Refused
 from tests.waiting import wait_sync
 
 CHART = Path(__file__).parents[2] / "charts/penstock"
+
+
+VALUES = Path(os.environ.get("PENSTOCK_E2E_FILES", ".")) / "values.json"
 
 
 def helm(*arguments: str, timeout: float = 240) -> str:
@@ -82,3 +86,69 @@ def test_uninstalling_leaves_crds_and_what_users_made(inhabited: Kubectl, cluste
 def test_namespaces_can_be_deleted_without_help(inhabited: Kubectl, cluster: Kubectl) -> None:
     inhabited.task("orphan", "add", 1, 1)
     cluster("delete", "namespace", "inhabited", SYSTEM, "--timeout=90s")
+
+
+@pytest.fixture(scope="module")
+def narrow(cluster: Kubectl) -> Iterator[Kubectl]:
+    """The release again, for one namespace alone, with a second one for a shard of its Tasks."""
+    for name in (SYSTEM, "narrow", "elsewhere"):
+        cluster("create", "namespace", name)
+    values = ("--values", str(VALUES), "--set", "watchNamespaces={narrow}", "--wait", "--timeout=120s")
+    helm("install", "penstock", str(CHART), *values, "--set-string", "operator.taskSelector=shard notin (b)")
+    beside = {
+        "crds.install": "false",
+        "collector.enabled": "false",
+        "redis.enabled": "false",
+        "redis.existingSecret": "penstock-broker",
+        "operator.onlyTasks": "true",
+        "operator.taskSelector": "shard=b",
+    }
+    settings = [part for name, value in beside.items() for part in ("--set", f"{name}={value}")]
+    helm("install", "penstock-b", str(CHART), *values, *settings)
+    make_pool(cluster.within("narrow"))
+    yield cluster.within("narrow")
+    helm("uninstall", "penstock-b", "--wait")
+    helm("uninstall", "penstock", "--wait", "--timeout=180s")
+    cluster("delete", "namespace", "narrow", "elsewhere", SYSTEM, "--timeout=90s")
+
+
+def may(cluster: Kubectl, namespace: str, *what: str) -> bool:
+    """Whether the operator is allowed something there."""
+    account = f"--as=system:serviceaccount:{SYSTEM}:penstock-operator"
+    try:
+        return cluster.within(namespace)("auth", "can-i", *what, account).strip() == "yes"
+    except Refused:
+        return False  # kubectl says no by its exit code
+
+
+def test_it_may_work_in_one_namespace_alone(narrow: Kubectl, cluster: Kubectl) -> None:
+    narrow.task("mine", "add", 1, 1)
+    cluster.within("elsewhere").task("not-mine", "add", 1, 1)
+    assert narrow.finished("mine")["result"] == 2
+    assert cluster.within("elsewhere").phase("not-mine") == "Pending"
+    assert may(cluster, "narrow", "list", "tasks.penstock.dev")
+    assert not may(cluster, "elsewhere", "list", "tasks.penstock.dev")
+    assert not may(cluster, "elsewhere", "create", "secrets")
+    assert "Succeeded" in helm("test", "penstock", "--timeout=90s")
+
+
+def test_a_shard_has_an_operator_of_its_own(narrow: Kubectl, cluster: Kubectl) -> None:
+    system = cluster.within(SYSTEM)
+    system("scale", "deploy/penstock-operator", "--replicas=0", "--timeout=60s")
+    wait_sync(lambda: system("get", "lease/penstock-operator", "-o", HOLDER) == "", "the first to have gone")
+    for name, labels in (("of-b", {"shard": "b"}), ("of-a", {})):
+        narrow.apply(
+            {
+                "apiVersion": "penstock.dev/v1alpha1",
+                "kind": "Task",
+                "metadata": {"name": name, "labels": labels},
+                "spec": {"task": "e2e.add", "args": [2, 2]},
+            }
+        )
+    assert narrow.finished("of-b")["result"] == 4
+    assert narrow.phase("of-a") == "Pending"
+    system("scale", "deploy/penstock-operator", "--replicas=1", "--timeout=60s")
+    assert narrow.finished("of-a")["result"] == 4
+
+
+HOLDER = "jsonpath={.spec.holderIdentity}"
