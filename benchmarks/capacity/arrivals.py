@@ -31,7 +31,8 @@ class Arrivals:
         """The moment of one. Raises Stuck after `patience` seconds."""
         if name in self.seen:
             return self.seen[name]
-        future = self._waiting[name] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting[name] = future
         try:
             async with asyncio.timeout(patience):
                 return await future

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.capacity.noop import of_run
-from benchmarks.capacity.stuck import Stuck
+from benchmarks.capacity.stuck import Stuck, until
 
-from penstock.errors import ApiRefused
+from penstock.errors import ApiRefused, NotConnected
 from penstock.kube import Kube, Resource
 from penstock.report import TASKS
 
@@ -20,7 +21,7 @@ PODS = Resource("/api/v1", "pods")
 JOBS = Resource("/apis/batch/v1", "jobs")
 COMMAND_SECONDS = 60.0
 PAGE = 500  # what one request deletes: the server ends any that takes longer than a minute
-NOT_FOUND = 404
+REMOVE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -57,27 +58,30 @@ class Cluster:
 async def connect() -> AsyncIterator[Cluster]:
     """The cluster, cleaned of what an earlier run left; once more at the end."""
     kube = await Kube.connect()
-    cluster = Cluster(kube)
     try:
+        cluster = Cluster(kube)
         await remove(cluster)
-        yield cluster
+        try:
+            yield cluster
+        finally:
+            await remove(cluster)
     finally:
-        await remove(cluster)
         await kube.close()
 
 
 async def remove(cluster: Cluster, run: str | None = None) -> None:
     """Delete a run's objects, or all of this benchmark's."""
     for resource in (TASKS, JOBS):
-        await _remove(cluster, resource, of_run(run))
+        what = f"the benchmark's {resource.plural} to be deleted; do it by: kubectl delete -l {of_run(run)}"
+        await until(what, partial(_removed, cluster, resource, of_run(run)), REMOVE_SECONDS)
 
 
-async def _remove(cluster: Cluster, resource: Resource, selector: str) -> None:
+async def _removed(cluster: Cluster, resource: Resource, selector: str) -> bool:
+    """Whether all are gone. What disturbs this now needn't do so later: a TTL that was faster, a server that is busy."""
     path, query = resource.path(cluster.namespace), {"labelSelector": selector, "limit": str(PAGE)}
-    options = {"propagationPolicy": "Background"}
-    while (await cluster.kube.request("GET", path, query=query | {"limit": "1"}))["items"]:
-        try:
-            await cluster.kube.request("DELETE", path, query=query, body=options)
-        except ApiRefused as error:
-            if error.status != NOT_FOUND:  # somebody else deleted one of them: a TTL
-                raise
+    try:
+        while (await cluster.kube.request("GET", path, query=query | {"limit": "1"}))["items"]:
+            await cluster.kube.request("DELETE", path, query=query, body={"propagationPolicy": "Background"})
+    except (ApiRefused, NotConnected):
+        return False
+    return True

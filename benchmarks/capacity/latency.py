@@ -1,4 +1,4 @@
-"""Single warm Tasks, one after another: from the start of the create request to the Complete condition as a watch sees it."""
+"""Single warm Tasks, one after another: from the start of the request to the Complete condition as a watch sees it."""
 
 from __future__ import annotations
 

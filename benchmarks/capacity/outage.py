@@ -1,4 +1,4 @@
-"""How long Tasks wait for an operator that is killed: one is created every moment, until a new operator has served all."""
+"""How long Tasks wait for an operator that is killed. Several are created meanwhile, and all have to be served."""
 
 from __future__ import annotations
 
