@@ -77,7 +77,7 @@ async def remove(cluster: Cluster, run: str | None = None) -> None:
 
 
 async def _removed(cluster: Cluster, resource: Resource, selector: str) -> bool:
-    """Whether all are gone. What disturbs this now needn't do so later: a TTL that was faster, a server that is busy."""
+    """Whether all are gone. What disturbs it now needn't do so later: a TTL that was faster, a server that is busy."""
     path, query = resource.path(cluster.namespace), {"labelSelector": selector, "limit": str(PAGE)}
     try:
         while (await cluster.kube.request("GET", path, query=query | {"limit": "1"}))["items"]:

@@ -20,8 +20,10 @@ from benchmarks.capacity.noop import new_run, task
 from benchmarks.capacity.outage import Outage
 from benchmarks.capacity.process import Process, spent
 from benchmarks.capacity.rate import Rate
-from benchmarks.capacity.sustained import burst, steady
+from benchmarks.capacity.stuck import Stuck
+from benchmarks.capacity.sustained import steady
 
+from penstock.errors import PenstockError
 from penstock.report import TASKS
 
 __all__ = ["Level", "Round", "measure"]
@@ -69,15 +71,18 @@ class Level:
 
 
 async def measure(cluster: Cluster, levels: Sequence[int]) -> Found:
-    """Level by level, upwards."""
-    figures, facts, live = dict[str, float](), dict[str, object](), 0
+    """Level by level, upwards. One that fails is the last, and those below it stand."""
+    figures, facts, live = dict[str, float](), dict[str, object]({"tasks a round": MORE, "rounds": ROUNDS}), 0
     for level in sorted(levels):
-        filled = await burst(cluster, run := new_run(), level - live)
-        live = level
-        found = await _level(cluster, level)
+        try:
+            filled = await steady(cluster, run := new_run(), level - live)
+            found, live = await _level(cluster, level), level
+        except (Stuck, PenstockError) as error:
+            return Found(figures, facts, f"at {level:,} live Tasks: {error}")
         figures |= found.figures() | {"object": await _object_bytes(cluster, run)}
         facts[f"{level}"] = _facts(found, filled)
-    return Found(figures, facts | {"tasks a round": MORE, "rounds": ROUNDS})
+        print(f"    {level:,} live Tasks: {facts[f'{level}']}", flush=True)
+    return Found(figures, facts)
 
 
 async def _level(cluster: Cluster, live: int) -> Level:
