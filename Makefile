@@ -122,6 +122,6 @@ costs: .venv/ready packages ## where the microseconds of a task go, in Redis and
 	PYTHONPATH=. $(PYTHON) -m benchmarks.costs $(ARGS)
 
 .PHONY: capacity
-capacity: .venv/ready ## latency of single Tasks, on the demo's cluster
+capacity: .venv/ready ## Tasks/s beside the bare API and Jobs, latency, 50,000 live Tasks, on the demo's cluster; ARGS=--quick
 	@test -f $(KUBECONFIG_DEMO) || { echo "no demo cluster: run make demo first"; exit 1; }
-	@$(call TOOLS,$(KUBECONFIG_DEMO)); PYTHONPATH=. $(PYTHON) -m benchmarks.capacity
+	@$(call TOOLS,$(KUBECONFIG_DEMO)); PYTHONPATH=. $(PYTHON) -m benchmarks.capacity $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from xml.sax.saxutils import escape
 
 __all__ = ["Chart", "Group", "draw"]
@@ -46,14 +47,30 @@ class Chart:
     digits: int = 0
 
 
-def draw(chart: Chart) -> str:
-    """The file's text."""
-    height = TOP + sum(_height(group) for group in chart.groups) + BOTTOM
-    body = "\n".join([*_head(chart), *_axis(chart, height), *_groups(chart)])
+def draw(*charts: Chart) -> str:
+    """The file's text; several charts stand below each other."""
+    height = sum(map(_whole, charts))
+    title = escape("; ".join(chart.title for chart in charts), {'"': "&quot;"})
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(chart.title, {chr(34): "&quot;"})}">\n<style>{STYLE}</style>\n{body}\n</svg>\n'
+        f'role="img" aria-label="{title}">\n<style>{STYLE}</style>\n{_stacked(charts)}\n</svg>\n'
     )
+
+
+def _stacked(charts: Sequence[Chart]) -> str:
+    first, *others = map(_body, charts)
+    tops = accumulate(map(_whole, charts))
+    return "\n".join(
+        [first, *(f'<g transform="translate(0 {y})">\n{body}\n</g>' for y, body in zip(tops, others, strict=False))]
+    )
+
+
+def _body(chart: Chart) -> str:
+    return "\n".join([*_head(chart), *_axis(chart, _whole(chart)), *_groups(chart)])
+
+
+def _whole(chart: Chart) -> int:
+    return TOP + sum(_height(group) for group in chart.groups) + BOTTOM
 
 
 def _height(group: Group) -> int:

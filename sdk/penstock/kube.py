@@ -3,7 +3,6 @@ kubernetes_asyncio, which finds the cluster and its credentials; bodies go past 
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import aiohttp
 import msgspec
 
 from penstock.errors import ApiRefused, ConfigurationError, NotConnected
+from penstock.kube_session import session
 from penstock.namespace import pod_namespace
 from penstock.throttle import Throttle
 
@@ -22,14 +22,10 @@ Manifest = dict[str, Any]
 
 REQUEST_SECONDS = 30.0
 PAGE = 500
-POOL = 64
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-# A peer that vanished without a word, as behind a firewall that forgot the connection, is noticed after some 25 s.
-KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
-READ_BYTES = 2**21  # etcd takes objects of up to 1.5 MiB
 TRIES = 5  # of a request that the server was too busy for
 BUSY = (429, 503)
 
@@ -51,7 +47,7 @@ class Kube:
 
     def __init__(self, api_client: Any) -> None:  # kubernetes_asyncio has no types
         self._client = api_client
-        self._session = _session(api_client)
+        self._session = session(api_client.configuration)
         self._throttle = Throttle()
         self.host: str = api_client.configuration.host
         self.guard: Callable[[], None] = lambda: None
@@ -243,30 +239,6 @@ class Kube:
         """Close the connections."""
         await self._session.close()
         await self._client.close()
-
-
-def _session(api_client: Any) -> aiohttp.ClientSession:
-    """A session of our own, for one of kubernetes_asyncio's has no say in its sockets."""
-    given = api_client.configuration
-    context = ssl.create_default_context(cafile=given.ssl_ca_cert)
-    if given.cert_file:
-        context.load_cert_chain(given.cert_file, keyfile=given.key_file)
-    if not given.verify_ssl:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if given.disable_strict_ssl_verification:
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    connector = aiohttp.TCPConnector(limit=POOL, ssl=context, socket_factory=_socket)
-    return aiohttp.ClientSession(connector=connector, trust_env=True, read_bufsize=READ_BYTES)
-
-
-def _socket(info: aiohttp.AddrInfoType) -> socket.socket:
-    family, type, protocol, _, _ = info
-    made = socket.socket(family, type, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE.items():
-        if hasattr(socket, name):  # some systems lack some
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return made
 
 
 def _refused(status: int, answer: bytes, retry_after: str | None) -> ApiRefused:

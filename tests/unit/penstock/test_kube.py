@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
+from kubernetes_asyncio import client
 
 from penstock.errors import ApiRefused
-from penstock.kube import Manifest, Resource
+from penstock.kube import Kube, Manifest, Resource
 from tests.unit.fake_kube import FakeKube
 
 THINGS = Resource("/apis/example.com/v1", "things")
@@ -83,3 +90,57 @@ async def test_deleting_says_whether_it_was_there() -> None:
     assert not await kube.delete(THINGS, "shop", "a", uid="another")
     assert await kube.delete(THINGS, "shop", "a", uid=created["metadata"]["uid"])
     assert not await kube.delete(THINGS, "shop", "a")
+
+
+@asynccontextmanager
+async def server(answer: bytes = b'{"kind": "Thing"}') -> AsyncIterator[tuple[str, list[str]]]:
+    """A server of one answer: its address, and the first line of each request."""
+    asked = list[str]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().splitlines()[0])
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + answer)
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", asked
+
+
+@asynccontextmanager
+async def connected(host: str) -> AsyncIterator[Kube]:
+    kube = Kube(client.ApiClient(client.Configuration(host=host)))
+    try:
+        yield kube
+    finally:
+        await kube.close()
+
+
+async def test_the_environments_proxy_is_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with server() as (proxy, asked):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "")
+        async with connected("http://api.example.com") as kube:
+            assert await kube.request("GET", "/version") == {"kind": "Thing"}
+    assert asked == ["GET http://api.example.com/version HTTP/1.1"]
+
+
+async def test_a_host_that_needs_no_proxy_is_reached_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with server() as (host, asked):
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        async with connected(host) as kube:
+            assert await kube.request("GET", "/version") == {"kind": "Thing"}
+    assert asked == ["GET /version HTTP/1.1"]
+
+
+class NoThreads(Executor):
+    def submit(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("a request needs no thread")
+
+
+async def test_a_request_needs_no_thread() -> None:
+    async with server() as (host, _), connected(host) as kube:
+        asyncio.get_running_loop()._default_executor = NoThreads()  # type: ignore[attr-defined]
+        assert await kube.request("GET", "/version") == {"kind": "Thing"}

@@ -116,3 +116,12 @@ def test_any_words_are_shown_as_they_are(words: str) -> None:
     title, label, unit = (f"{name}:{words}" for name in ("title", "label", "unit"))
     root = ElementTree.fromstring(draw(Chart(title, unit, ("",), (Group(label, (1.0,)),))))
     assert {title, label, unit} <= {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_several_charts_stand_below_each_other() -> None:
+    one, both = draw(chart(1, 2)), draw(chart(1, 2), chart(3))
+    root = ElementTree.fromstring(both)
+    assert both.count('class="title"') == 2
+    assert widths(both)[:2] == widths(one)
+    [below] = re.findall(r"translate\(0 (\d+)\)", both)
+    assert int(root.attrib["height"]) > int(below) == int(ElementTree.fromstring(one).attrib["height"])
