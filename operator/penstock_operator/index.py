@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from penstock_operator.admission.decisions import Parent
@@ -19,6 +19,7 @@ class Index:
         self._views: dict[Key, TaskView] = {}
         self._keys: dict[str, Key] = {}  # by uid
         self._dependents: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._queues: Counter[Key] = Counter()  # how many Tasks each has
 
     def put(self, view: TaskView) -> TaskView | None:
         """Keep the latest look at a Task; the one before, which may be of a namesake."""
@@ -28,6 +29,7 @@ class Index:
             self._unlink(before)
         self._views[key] = view
         self._keys[view.uid] = key
+        self._queues[view.ref.namespace, view.queue] += 1
         for parent in view.spec.depends_on:
             self._dependents[view.ref.namespace, parent.name].add(key)
         return before
@@ -43,6 +45,10 @@ class Index:
 
     def _unlink(self, view: TaskView) -> None:
         self._keys.pop(view.uid, None)
+        queue = (view.ref.namespace, view.queue)
+        self._queues[queue] -= 1
+        if not self._queues[queue]:
+            del self._queues[queue]
         for parent in view.spec.depends_on:
             place = (view.ref.namespace, parent.name)
             self._dependents[place].discard(view.key)
@@ -69,6 +75,10 @@ class Index:
     def views(self) -> Iterable[TaskView]:
         """All Tasks."""
         return self._views.values()
+
+    def queues(self) -> Collection[Key]:
+        """(namespace, queue) of all Tasks."""
+        return self._queues.keys()
 
     def dependents(self, key: Key) -> Collection[Key]:
         """Those whose dependsOn names it."""

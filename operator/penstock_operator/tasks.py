@@ -58,6 +58,8 @@ class Tasks:
     def seen(self, view: TaskView) -> None:
         """A Task was added or changed."""
         before = self._index.put(view)
+        if before == view:
+            return  # all are told again from time to time
         if before is not None and before.id != view.id:
             self._left(before)  # a new run, or another Task of the same name, takes its place
         if before is None or before.id != view.id or before.finished != view.finished:
@@ -101,7 +103,7 @@ class Tasks:
 
     def queues(self) -> set[tuple[str, str]]:
         """(namespace, queue) of all Tasks that are kept."""
-        return {(view.ref.namespace, view.queue) for view in self._index.views()}
+        return set(self._index.queues())
 
     def lost(self, view: TaskView) -> None:
         """The broker has forgotten it: queue it again."""

@@ -69,7 +69,14 @@ class WorkQueue(Generic[Key]):
         if at < self._due.get(key, float("inf")):
             self._due[key] = at
             heapq.heappush(self._later, (at, next(self._numbers), key))
+            self._tidy()
             self._news.set()
+
+    def _tidy(self) -> None:
+        """What was planned and came earlier stays in the heap till its time; it mustn't become most of it."""
+        if len(self._later) > 2 * len(self._due) + 1000:
+            self._later = [entry for entry in self._later if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._later)
 
     def forget(self, key: Key) -> None:
         """Drop what was planned for `key`; it is gone."""

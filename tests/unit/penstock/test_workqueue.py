@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock import workqueue
+from penstock.errors import NotConnected
 from penstock.workqueue import WorkQueue
 from tests.waiting import wait_for
 
@@ -274,3 +275,40 @@ def test_no_news_is_ever_missed(news: list[str], workers: int) -> None:
 
     asyncio.run(check())
     assert seen == latest
+
+
+async def test_what_is_planned_again_and_again_does_not_pile_up() -> None:
+    async def work(_: int) -> float:
+        return 3600.0
+
+    queue = WorkQueue[int]("test", work, workers=4)
+    queue.start()
+    for _ in range(50):
+        for key in range(100):
+            queue.add(key)
+        await asyncio.wait_for(queue.idle(), 5)
+    assert len(queue._later) <= 2 * 100 + 1001
+    await queue.stop()
+
+
+async def test_when_everything_fails_it_is_not_all_tried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workqueue, "RETRIES_PER_SECOND", 100.0)
+    tried = Counter[int]()
+
+    async def work(key: int) -> None:
+        tried[key] += 1
+        if tried[key] == 1:
+            raise NotConnected("away")
+
+    queue = WorkQueue[int]("test", work, workers=4)
+    queue.start()
+    began = asyncio.get_running_loop().time()
+    for key in range(50):
+        queue.add(key)
+
+    async def all_again() -> bool:
+        return all(tried[key] == 2 for key in range(50))
+
+    await wait_for(all_again, "all to be tried again", patience=10)
+    assert asyncio.get_running_loop().time() - began > 0.4
+    await queue.stop()

@@ -15,7 +15,8 @@ NAMES = "abcde"
 
 
 def task(name: str, uid: str, parents: list[str], phase: Phase = Phase.PENDING) -> TaskView:
-    manifest = body({"dependsOn": [{"name": parent} for parent in parents]}, {"phase": phase})
+    spec = {"dependsOn": [{"name": parent} for parent in parents], "queue": f"q{len(parents)}"}
+    manifest = body(spec, {"phase": phase})
     manifest["metadata"] |= {"name": name, "uid": uid}
     return parsed(manifest)
 
@@ -50,6 +51,7 @@ class IndexMachine(RuleBasedStateMachine):
         assert set(self.index.uids()) == {view.uid for view in self.model.values()} == set(self.index.uids("shop"))
         assert set(self.index) == {("shop", name) for name in self.model}
         assert list(self.index.uids("elsewhere")) == []
+        assert set(self.index.queues()) == {("shop", view.queue) for view in self.model.values()}
 
     @invariant()
     def it_knows_who_depends_on_whom(self) -> None:

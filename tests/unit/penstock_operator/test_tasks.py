@@ -47,10 +47,7 @@ class TestAdmission:
 
     async def test_a_restarted_operator_does_not_queue_it_again(self, rig: TaskRig) -> None:
         await rig.apply()
-        rig.operate()
-        rig.tasks.queue.start()
-        await rig.later()
-        await rig.tasks.queue.stop()
+        await rig.restart()
         assert (await rig.depth()).ready == 1
 
     async def test_a_short_task_costs_one_status_write(self, rig: TaskRig) -> None:
@@ -326,11 +323,8 @@ class TestFullQueue:
     async def test_what_is_on_the_queue_already_is_not_refused_by_a_restarted_operator(self, rig: TaskRig) -> None:
         await rig.limit(1)
         await rig.apply("a")
-        rig.operate()
-        rig.tasks.queue.start()
-        await rig.later()
+        await rig.restart()
         await rig.later(1.0)
-        await rig.tasks.queue.stop()
         assert rig.phase("a") == "Queued"
 
     async def test_a_task_that_is_let_go_into_a_full_queue_says_why_it_waits_now(self, rig: TaskRig) -> None:
