@@ -97,7 +97,7 @@ class _Continue(Struct, rename="camel"):
 
 class _Page(Struct):
     metadata: _Continue
-    items: list[Raw]
+    items: list[Raw] | None  # null is how Go spells an empty list that nobody made
 
 
 class _Event(Struct):
@@ -154,7 +154,7 @@ class Informer(Generic[T]):
         query = {"limit": str(PAGE)} | self._source.selectors
         while True:
             page = await self._page(query)
-            for body in page.items:
+            for body in page.items or ():
                 before.discard(self._tell(bytes(body)))
             if not page.metadata.token:
                 break

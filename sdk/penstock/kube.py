@@ -204,7 +204,7 @@ class Kube:
         while True:
             answer = await self.raw("GET", resource.path(namespace), query=query, accept=METADATA_ONLY)
             page = msgspec.json.decode(answer, type=Manifest)
-            for item in page["items"]:
+            for item in page["items"] or ():  # null where there is none
                 yield item["metadata"]["uid"]
             if not (token := page["metadata"].get("continue")):
                 return
