@@ -13,14 +13,15 @@ from importlib.resources import files
 
 __all__ = ["FUNCTIONS", "Command", "fcall", "function_name", "library_source", "missing_group", "missing_library"]
 
-_PARTS = ("shared", "gate", "send", "claim", "settle", "steer", "link")
+_PARTS = ("shared", "gate", "send", "claim", "item", "settle", "steer", "link", "batch")
 FUNCTIONS = (
     *("send", "broadcast", "claim", "unclaim", "reclaim", "renew", "note", "settle"),
     *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
     *("supply", "expect", "adopt", "take_ended", "revise"),
+    *("tend", "look", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
-_REFUSED_WHEN_FULL = {"send", "broadcast"}
+_REFUSED_WHEN_FULL = {"send", "broadcast", "send_items"}
 
 Command = tuple[str | bytes | int | float, ...]
 
