@@ -31,6 +31,7 @@ def registry(settings: Settings) -> kopf.OperatorRegistry:
     kopf.on.event(GROUP, VERSION, "tasks", registry=handlers)(process.task)
     kopf.on.event(GROUP, VERSION, "workerpools", registry=handlers)(process.pool)
     kopf.on.event(GROUP, VERSION, "taskqueues", registry=handlers)(process.queue)
+    kopf.on.event(GROUP, VERSION, "taskbatches", registry=handlers)(process.batch)
     owned = {POOL_LABEL: kopf.PRESENT}
     kopf.on.event("apps", "v1", "deployments", labels=owned, registry=handlers)(process.deployment)
     return handlers
@@ -66,6 +67,10 @@ class _Process:
     def queue(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         queues = self._operator.queues
         (queues.gone if type == "DELETED" else queues.seen)(_plain(body))
+
+    def batch(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        batches = self._operator.batches
+        (batches.gone if type == "DELETED" else batches.seen)(_plain(body))
 
     def deployment(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         pools = self._operator.pools

@@ -12,6 +12,7 @@ from penstock.kube import Kube, Manifest
 from penstock.stopping import stopped
 from penstock_operator.api import Key
 from penstock_operator.autoscale.loop import Signals
+from penstock_operator.batches import Batches
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
 from penstock_operator.namespaces import Namespaces
@@ -38,6 +39,7 @@ class Operator:
         self.queues = Queues(kube, self._brokers, namespaces)
         self.pools = Pools(kube, namespaces, events, settings)
         self.tasks = Tasks(kube, self._brokers, events, self.queues.default_ttl)
+        self.batches = Batches(kube, self._brokers, events, self.queues.default_ttl)
         self._signals = Signals(self._brokers, self._wanted, self._depths)
         self._sweep = Sweep(kube, self._brokers, self.tasks, settings.compare_seconds)
         self._loops: list[asyncio.Task[None]] = []
@@ -61,7 +63,7 @@ class Operator:
 
     async def start(self) -> None:
         """Begin."""
-        for queue in (self.tasks.queue, self.pools.queue, self.queues.queue):
+        for queue in (self.tasks.queue, self.pools.queue, self.queues.queue, self.batches.queue):
             queue.start()
         self._loops = [
             asyncio.create_task(self._signals.run(), name="penstock signals"),
@@ -74,7 +76,7 @@ class Operator:
         """End: what was under way is done again by the next operator, which compares."""
         self.ready = False
         await stopped(*self._loops)
-        for queue in (self.tasks.queue, self.pools.queue, self.queues.queue):
+        for queue in (self.tasks.queue, self.pools.queue, self.queues.queue, self.batches.queue):
             await queue.stop()
         await self._brokers.close()
         await self._kube.close()

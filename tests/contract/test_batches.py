@@ -341,6 +341,15 @@ class TestRetrying:
         await broker.settle([ended(begun[0]), ended(begun[1], Phase.FAILED)])
         assert indexes(await claim(broker)) == [2, 3]
 
+    async def test_a_retry_of_a_suspended_one_waits(self, broker: Broker) -> None:
+        await opened(broker, 2, max_failures=0)
+        await end(broker, await claim(broker), Phase.FAILED)
+        await broker.tend(terms(max_failures=0, hold=Hold.SUSPENDED), create=False)
+        assert await broker.retry_items(BATCH, 2, 10)
+        assert await claim(broker) == []
+        await broker.tend(terms(max_failures=0), create=False)
+        assert indexes(await claim(broker)) == [0, 1]
+
 
 async def test_it_expires() -> None:
     now = [1000.0]

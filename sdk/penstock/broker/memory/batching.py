@@ -130,7 +130,7 @@ class MemoryBatching:
         if lot is None:
             return True
         if lot.run < run:
-            lot.run, lot.retry_from, lot.failed, lot.hold = run, 0, 0, Hold.NONE
+            lot.run, lot.retry_from, lot.failed, lot.hold = run, 0, 0, lot.terms.hold
         if lot.retry_from is None:
             return True
         again = [index for index in range(lot.retry_from, len(lot.items)) if lot.byte(index) in (FAILED, CANCELLED)]

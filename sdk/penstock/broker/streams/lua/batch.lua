@@ -22,7 +22,7 @@ local function tend(keys, args)
     redis.call('HSET', stem, 'run', run, 'outstanding', 0, 'failed', 0)
     redis.call('SET', stem .. ':items', '')
   end
-  redis.call('HSET', stem, 'parallelism', parallelism, 'max_failures', max_failures, 'hold', hold,
+  redis.call('HSET', stem, 'parallelism', parallelism, 'max_failures', max_failures, 'hold', hold, 'asked', hold,
     'priority', priority, 'life', life)
   close_lot(keys, open_lot(keys, uid))
   redis.call('PEXPIRE', stem, life)
@@ -141,7 +141,7 @@ local WINDOW = 20000
 
 local function begin_run(lot, run)
   redis.call('HSET', lot.terms, 'run', run, 'retry_from', 0)
-  lot.failed, lot.hold = 0, ''
+  lot.failed, lot.hold = 0, redis.call('HGET', lot.terms, 'asked')
 end
 
 local function retry_item(keys, lot, index)
