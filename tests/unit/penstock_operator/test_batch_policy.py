@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ BORN = 1795255200.0
 bytes_of_items = st.lists(st.sampled_from([b"\0", b"q", b"s", b"f", b"c"]), max_size=30).map(b"".join)
 
 
-def view(status: dict[str, object] | None = None, **spec: object) -> BatchView:
+def view(status: dict[str, object] | None = None, /, **spec: Any) -> BatchView:
     meta = {"namespace": "shop", "name": "a", "uid": "u", "creationTimestamp": CREATED}
     return BatchView.of({"metadata": meta, "spec": {"task": "mail.send", **spec}, "status": status or {}})
 
@@ -24,9 +26,9 @@ def counts(items: bytes, total: int | None, held: int = 0) -> Counts:
     return counted(BatchItems(items, held, 1, False), total)
 
 
-def said(items: bytes, /, now: float = BORN + 1, **spec: object) -> tuple[BatchPhase, str]:
+def said(items: bytes, /, **spec: object) -> tuple[BatchPhase, str]:
     batch = view(**spec)
-    verdict = judge(batch, counts(items, batch.spec.total), now)
+    verdict = judge(batch, counts(items, batch.spec.total), BORN + 1)
     return verdict.phase, verdict.reason
 
 
@@ -44,8 +46,8 @@ def test_every_item_is_counted_once(items: bytes, total: int | None, held: int) 
 def test_it_ends_when_nothing_is_left_and_succeeds_only_within_its_tolerance(
     items: bytes, total: int | None, tolerance: int | None, cancel: bool, suspend: bool
 ) -> None:
-    policy = {} if tolerance is None else {"failurePolicy": {"maxFailures": tolerance}}
-    known = {} if total is None else {"itemCount": total}
+    policy: dict[str, Any] = {} if tolerance is None else {"failurePolicy": {"maxFailures": tolerance}}
+    known: dict[str, Any] = {} if total is None else {"itemCount": total}
     batch = view(cancel=cancel, suspend=suspend, **policy, **known)
     found = counts(items, total)
     verdict = judge(batch, found, BORN)
