@@ -8,17 +8,37 @@ from typing import Any
 import pytest
 
 from tests.e2e.kubectl import Kubectl, Refused
+from tests.e2e.test_submission import service
 from tests.waiting import wait_sync
 
+# A service of the namespace that may create TaskBatches.
+SERVICE = """
+import asyncio
+import tasks
 
-def apply(pool: Kubectl, name: str, task: str, items: list[list[object]] | None, **spec: object) -> None:
-    given = {} if items is None else {"items": [{"args": args} for args in items]}
+async def main():
+    async with tasks.app:
+        calls = (tasks.add.s(number, 1) for number in range(100_000))
+        handle = await tasks.app.batch(calls, name="streamed", parallelism=5000)
+        await handle.result(timeout=90)
+        total = 0
+        async for index, result in handle.results():
+            assert result == index + 1, f"{index}: {result!r}"
+            total += 1
+        assert total == 100_000
+        print("all as promised", flush=True)
+
+asyncio.run(main())
+"""
+
+
+def apply(pool: Kubectl, name: str, task: str, items: list[list[object]], **spec: object) -> None:
     pool.apply(
         {
             "apiVersion": "penstock.dev/v1alpha1",
             "kind": "TaskBatch",
             "metadata": {"name": name},
-            "spec": {"task": f"e2e.{task}", **given, **spec},
+            "spec": {"task": f"e2e.{task}", "items": [{"args": args} for args in items], **spec},
         }
     )
 
@@ -143,13 +163,32 @@ def test_what_may_not_change(pool: Kubectl, change_to: dict[str, Any], expected:
 
 
 @pytest.mark.parametrize(
-    ("name", "spec", "expected"),
+    ("spec", "expected"),
     [
-        ("both", {"items": [{}], "itemCount": 1}, "spec.items and spec.itemCount exclude each other"),
-        ("policy", {"failurePolicy": {}}, "failurePolicy takes either maxFailures or maxFailureRatio"),
-        ("none", {"parallelism": 0}, "spec.parallelism"),
+        ({"itemCount": 1}, "spec.items and spec.itemCount exclude each other"),
+        ({"failurePolicy": {}}, "failurePolicy takes either maxFailures or maxFailureRatio"),
+        ({"parallelism": 0}, "spec.parallelism"),
     ],
 )
-def test_invalid_ones_are_refused(pool: Kubectl, name: str, spec: dict[str, Any], expected: str) -> None:
+def test_invalid_ones_are_refused(pool: Kubectl, spec: dict[str, Any], expected: str) -> None:
     with pytest.raises(Refused, match=expected):
-        apply(pool, name, "add", None, **spec)
+        apply(pool, "invalid", "add", [[1, 2]], **spec)
+
+
+def test_a_service_streams_a_hundred_thousand(pool: Kubectl, images: dict[str, str]) -> None:
+    pool("create", "serviceaccount", "service")
+    pool(
+        "create",
+        "rolebinding",
+        "service",
+        "--clusterrole=penstock-submitter",
+        f"--serviceaccount={pool.namespace}:service",
+    )
+    pod = service("batch-service", images["worker"], SERVICE)
+    pod["spec"] |= {"serviceAccountName": "service"}  # type: ignore[operator]  # it is a dict
+    pool.apply(pod)
+    over = ("Succeeded", "Failed")
+    wait_sync(lambda: pool.value("pod/batch-service", "{.status.phase}") in over, "the service to end", patience=110)
+    assert "all as promised" in pool("logs", "pod/batch-service")
+    said = status(pool, "streamed")
+    assert (said["phase"], said["total"], said["succeeded"]) == ("Succeeded", 100_000, 100_000)

@@ -85,7 +85,7 @@ class TaskBatchSpec(Model):
     timeout_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
     """Longest time of one attempt at an item. Default: from the TaskQueue, else unlimited."""
     deadline_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
-    """Longest time from creation to the end of the batch; what hasn't ended by then is cancelled."""
+    """Longest time to the end, from creation, of a later run from its beginning; what hasn't ended is cancelled."""
     retry: RetryPolicy | None = None
     """When a failed attempt at an item is tried again. Default: the whole policy of the TaskQueue, else 3 attempts."""
     suspend: bool = False
