@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -9,17 +10,22 @@ from collections.abc import AsyncIterator
 import pytest
 import redis.asyncio as aioredis
 
+from penstock.batch_stream import Stream, chunked
 from penstock.broker import Broker, connect
 from penstock.broker.batch import BatchItems, BatchTerms, Hold
 from penstock.broker.memory import MemoryBroker
-from penstock.broker.messages import Begun, Cancellation, Limits, QueueConfig, Renewal, Verb
+from penstock.broker.messages import Begun, Cancellation, Limits, QueueConfig, Renewal, Verb, Verdict
 from penstock.broker.streams import StreamsBroker
 from penstock.envelope import Envelope
+from penstock.errors import SubmissionError
 from penstock.keys import QueueKeys, batch_id, item_id
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
 from tests.contract.messages import A, B, again, claim, ended
+from tests.contract.servers import Server
+from tests.contract.shop import Shop
 from tests.contract.test_cluster import Cluster, cluster
+from tests.waiting import wait_for
 
 __all__ = ["cluster"]
 
@@ -430,3 +436,60 @@ async def test_it_works_in_a_redis_cluster(cluster: Cluster) -> None:
     assert await bytes_of(clustered) == b"scc"
     await clustered.forget_batch(BATCH)
     await clustered.close()
+
+
+async def test_nothing_is_lost_or_counted_twice_whatever_happens_to_workers(broker: Broker) -> None:
+    """Workers that succeed, fail, retry, hand back and die, over a batch of which only so many may run."""
+    chance, total, places = random.Random(7), 300, 20
+    await broker.configure("mail", QueueConfig(max_crashes=1000))
+    await opened(broker, total, parallelism=places)
+    running: dict[str, Begun] = {}
+    ended_so_far: list[int] = []
+    while len(ended_so_far) < total:
+        for begun in await claim(broker, chance.randint(1, places), by=chance.choice((A, B)), alone=not running):
+            assert begun.verdict is Verdict.RUN
+            running[begun.lease.id] = begun
+        assert len(running) <= places
+        for begun in chance.sample(list(running.values()), chance.randint(0, len(running))):
+            del running[begun.lease.id]
+            match chance.choice(("succeed", "fail", "retry", "release")):
+                case "succeed":
+                    await end(broker, [begun])
+                    ended_so_far += indexes([begun])
+                case "fail":
+                    await end(broker, [begun], Phase.FAILED)
+                    ended_so_far += indexes([begun])
+                case verb:
+                    await broker.settle([again(begun, Verb(verb))])
+        if running and chance.random() < 0.05:  # all of them die
+            await broker.reclaim("mail", A, lease=0.0)
+            assert await broker.settle([ended(begun) for begun in running.values()]) == [False] * len(running)
+            running.clear()
+        found = await look(broker)
+        assert found.items.count(b"q") == total - len(ended_so_far)
+        assert found.held == max(0, total - len(ended_so_far) - places)
+    assert sorted(ended_so_far) == list(range(total))
+
+
+async def test_a_killed_redis_loses_nothing(server: Server, shop: Shop) -> None:
+    spec = {"task": shop.nap.name, "parallelism": 40}
+    batch = {"metadata": {"name": "b", "uid": "1"}, "spec": spec}
+    chunks = chunked(shop.nap.s(number) for number in range(1000))
+    first = await anext(chunks)
+    broker = shop.app.connections.client().broker
+    stream = Stream(broker, shop.app.connections.tasks, batch, first[0], None)
+    assert await stream.run(first, chunks) == 1000
+    async with shop.working(2):
+        await shop.started(200)
+        server.kill()
+        server.start()
+        server.ready()
+
+        async def over() -> bool:
+            try:
+                found = await broker.look(batch_id("shop", "1"))
+            except SubmissionError:
+                return False
+            return found is not None and found.items == b"s" * 1000
+
+        await wait_for(over, "all items to succeed")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-from tests.e2e.kubectl import Kubectl, Refused
+from tests.e2e.kubectl import Kubectl
 from tests.e2e.test_submission import service
 from tests.waiting import wait_sync
 
@@ -18,14 +16,14 @@ import tasks
 
 async def main():
     async with tasks.app:
-        calls = (tasks.add.s(number, 1) for number in range(100_000))
+        calls = (tasks.add.s(number, 1) for number in range(10_000))
         handle = await tasks.app.batch(calls, name="streamed", parallelism=5000)
         await handle.result(timeout=90)
         total = 0
         async for index, result in handle.results():
             assert result == index + 1, f"{index}: {result!r}"
             total += 1
-        assert total == 100_000
+        assert total == 10_000
         print("all as promised", flush=True)
 
 asyncio.run(main())
@@ -146,36 +144,7 @@ def test_a_killed_worker_loses_nothing(pool: Kubectl) -> None:
     assert (said["phase"], said["succeeded"]) == ("Succeeded", 100)
 
 
-@pytest.mark.parametrize(
-    ("change_to", "expected"),
-    [
-        ({"task": "e2e.echo"}, "spec.task is immutable"),
-        ({"queue": "other"}, "spec.queue is immutable"),
-        ({"items": [{}]}, "spec.items is immutable"),
-        ({"run": 0}, "spec.run"),
-        ({"itemCount": 3}, "exclude each other"),
-    ],
-)
-def test_what_may_not_change(pool: Kubectl, change_to: dict[str, Any], expected: str) -> None:
-    apply(pool, "fixed", "add", [[1, 2]] * 2)
-    with pytest.raises(Refused, match=expected):
-        change(pool, "fixed", **change_to)
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        ({"itemCount": 1}, "spec.items and spec.itemCount exclude each other"),
-        ({"failurePolicy": {}}, "failurePolicy takes either maxFailures or maxFailureRatio"),
-        ({"parallelism": 0}, "spec.parallelism"),
-    ],
-)
-def test_invalid_ones_are_refused(pool: Kubectl, spec: dict[str, Any], expected: str) -> None:
-    with pytest.raises(Refused, match=expected):
-        apply(pool, "invalid", "add", [[1, 2]], **spec)
-
-
-def test_a_service_streams_a_hundred_thousand(pool: Kubectl, images: dict[str, str]) -> None:
+def test_a_service_streams_thousands(pool: Kubectl, images: dict[str, str]) -> None:
     pool("create", "serviceaccount", "service")
     pool(
         "create",
@@ -188,7 +157,7 @@ def test_a_service_streams_a_hundred_thousand(pool: Kubectl, images: dict[str, s
     pod["spec"] |= {"serviceAccountName": "service"}  # type: ignore[operator]  # it is a dict
     pool.apply(pod)
     over = ("Succeeded", "Failed")
-    wait_sync(lambda: pool.value("pod/batch-service", "{.status.phase}") in over, "the service to end", patience=110)
+    wait_sync(lambda: pool.value("pod/batch-service", "{.status.phase}") in over, "the service to end", patience=100)
     assert "all as promised" in pool("logs", "pod/batch-service")
     said = status(pool, "streamed")
-    assert (said["phase"], said["total"], said["succeeded"]) == ("Succeeded", 100_000, 100_000)
+    assert (said["phase"], said["total"], said["succeeded"]) == ("Succeeded", 10_000, 10_000)
