@@ -36,6 +36,7 @@ __all__ = ["Batches"]
 log = logging.getLogger("penstock.operator")
 WORKERS = 8
 CHUNK = 500  # items a call
+CHECK_SECONDS = 60.0  # between two checks that a batch whose counts don't change is still there
 LOOK_SECONDS = 1.0  # between two looks at an unfinished batch, and between two writes of its status
 NOT_FOUND, INVALID = 404, 422
 DELETED = Judgement(BatchPhase.CANCELLED, "Deleted", "its TaskBatch was deleted")
@@ -61,6 +62,7 @@ class Batches:
         self._orphans: dict[Key, BatchView] = {}  # deleted, and still known to the broker
         self._recalled: dict[Key, int] = {}  # generation in which a suspended one's items were taken off their queue
         self._wrote: dict[Key, float] = {}
+        self._checked: dict[Key, float] = {}
         self.queue: WorkQueue[Key] = WorkQueue("batches", self._reconcile, workers=WORKERS)
 
     # --- what the watch says --------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class Batches:
         self._vanished((body["metadata"]["namespace"], body["metadata"]["name"]))
 
     def _vanished(self, key: Key) -> None:
-        for known in (self._recalled, self._wrote):
+        for known in (self._recalled, self._wrote, self._checked):
             known.pop(key, None)
         if (view := self._views.pop(key, None)) is not None:
             self._orphans[key] = view
@@ -105,12 +107,24 @@ class Batches:
 
     async def _look(self, key: Key, view: BatchView) -> float:
         """Bring it on, and write how it stands. When to look again."""
+        if not await self._is_there(key, view):
+            self._vanished(key)
+            return LOOK_SECONDS
         again = await self._write(key, view, await self._status(view, self._clock()))
         ended = self._views.get(key)
         if ended is None or not ended.finished:
             return again
         await self._tell(ended)
         return 0.0
+
+    async def _is_there(self, key: Key, view: BatchView) -> bool:
+        """A watch that had to list anew tells nothing of what was deleted meanwhile."""
+        now = self._clock()
+        if now - self._checked.setdefault(key, now) < CHECK_SECONDS:
+            return True
+        self._checked[key] = now
+        found = await self._kube.get(TASK_BATCHES, *key)
+        return found is not None and found["metadata"]["uid"] == view.ref.uid
 
     async def _status(self, view: BatchView, now: float) -> Manifest:
         """Bring it on; how it stands then."""
@@ -215,7 +229,8 @@ class Batches:
         at = (view.finished_at or now) + next(seconds for seconds in candidates if seconds is not None)
         if at > now:
             return await self._observed(key, view, at - now)
-        await self._kube.delete(TASK_BATCHES, *key, uid=view.ref.uid)
+        if not await self._kube.delete(TASK_BATCHES, *key, uid=view.ref.uid):
+            self._vanished(key)
         return None
 
     async def _observed(self, key: Key, view: BatchView, later: float) -> float:

@@ -338,6 +338,21 @@ class TestWriting:
         await rig.later()
         assert await rig.claim() == []
 
+    async def test_one_that_vanished_unseen_and_changes_nothing_is_too(self, rig: BatchRig) -> None:
+        created = await rig.apply(items=inline(3), suspend=True)
+        rig.kube.vanish(TASK_BATCHES, NAMESPACE, "a")
+        await rig.later(59)
+        batch = f"mail/b.{created['metadata']['uid']}"
+        assert await rig.broker.look(batch) is not None
+        await rig.later(1)
+        assert await rig.broker.look(batch) is None
+
+    async def test_a_finished_one_that_vanished_is_forgotten(self, rig: BatchRig) -> None:
+        await rig.apply(items=[], ttlSecondsAfterFinished=5)
+        rig.kube.vanish(TASK_BATCHES, NAMESPACE, "a")
+        await rig.later(5)
+        assert not rig.batches._views
+
     async def test_a_refused_status_is_written_later(self, rig: BatchRig) -> None:
         rig.kube.refuse = lambda method, _path: ApiRefused(503, "", "busy") if method == "PATCH" else None
         body = {"metadata": {"name": "a"}, "spec": {"task": "mail.send", "items": []}}

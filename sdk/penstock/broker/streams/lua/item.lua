@@ -81,7 +81,12 @@ local function release_items(keys, lot)
   local messages = redis.call('HMGET', lot.messages, unpack(indexes))
   redis.call('HDEL', lot.messages, unpack(indexes))
   for at, index in ipairs(indexes) do
-    if messages[at] then start_item(keys, lot, saves, index, messages[at]) end
+    if messages[at] then
+      start_item(keys, lot, saves, index, messages[at])
+    else -- it can't be run any more; that mustn't keep the batch from ending
+      redis.call('SETRANGE', lot.items, index, FAILED)
+      lot.failed = lot.failed + 1
+    end
   end
   save_items(keys, saves)
 end
