@@ -113,6 +113,10 @@ overhead: .venv/ready packages ## what a single enqueue costs beyond the round t
 flows: .venv/ready packages ## how long 10,000 calls and their sum take, and a step of a chain
 	PYTHONPATH=. $(PYTHON) -m benchmarks.flows
 
+.PHONY: batch-bench
+batch-bench: .venv/ready packages ## items a second of a batch of 100,000, streamed and run by one worker process
+	PYTHONPATH=. $(PYTHON) -m benchmarks.batch
+
 .PHONY: faults
 faults: .venv/ready packages ## 200 workers killed at random moments during 50,000 tasks: nothing lost, nothing settled twice
 	PYTHONPATH=. $(PYTHON) -m benchmarks.faults $(ARGS)

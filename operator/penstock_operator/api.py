@@ -16,12 +16,14 @@ __all__ = [
     "SECRETS",
     "SERVICE_ACCOUNTS",
     "TASKS",
+    "TASK_BATCHES",
     "TASK_QUEUES",
     "WORKER_POOLS",
     "Key",
 ]
 
 TASK_QUEUES = Resource(f"/apis/{GROUP}/{VERSION}", "taskqueues")
+TASK_BATCHES = Resource(f"/apis/{GROUP}/{VERSION}", "taskbatches")
 WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
 DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
 EVENTS = Resource("/apis/events.k8s.io/v1", "events")

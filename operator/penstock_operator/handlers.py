@@ -1,5 +1,5 @@
 """kopf's side: which events lead where. Each handler hands over at once; kopf writes nothing to any resource. Of Tasks
-there may be too many for it: `informer` watches those."""
+there may be too many for it, and TaskBatches may be shared by labels: `informer` watches those."""
 
 from __future__ import annotations
 

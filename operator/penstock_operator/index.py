@@ -59,6 +59,11 @@ class Index:
         """The Task of that namespace and name."""
         return self._views.get(key)
 
+    def of(self, uid: str) -> TaskView | None:
+        """The Task of that uid."""
+        key = self._keys.get(uid)
+        return None if key is None else self._views[key]
+
     def has(self, uid: str) -> bool:
         """Whether it is kept."""
         return uid in self._keys

@@ -20,7 +20,6 @@ from msgspec import Raw, Struct
 
 from penstock.errors import ApiRefused, NotConnected, PenstockError
 from penstock.kube import Kube
-from penstock_operator.api import Key
 
 __all__ = ["Informer", "Listener", "Source"]
 
@@ -37,11 +36,6 @@ GONE = 410
 
 class Item(Protocol):
     """What an informer must know of an object."""
-
-    @property
-    def key(self) -> Key:
-        """(namespace, name)."""
-        ...
 
     @property
     def uid(self) -> str:

@@ -7,29 +7,35 @@ import logging
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from penstock.broker.messages import Depth
 from penstock.errors import PenstockError
-from penstock.kube import Kube
+from penstock.kube import Kube, Resource
 from penstock.stopping import stopped
 from penstock_operator.admission.view import TaskView
-from penstock_operator.api import TASKS, Key
+from penstock_operator.api import TASK_BATCHES, TASKS, Key
 from penstock_operator.autoscale.loop import Signals
+from penstock_operator.batch_view import BatchBody
+from penstock_operator.batches import Batches
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
-from penstock_operator.informer import Informer, Source
+from penstock_operator.informer import Informer, Item, Source
 from penstock_operator.leader import Leader
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.pools import Pools
 from penstock_operator.queues import Queues
 from penstock_operator.settings import Settings
-from penstock_operator.sweep import Sweep
+from penstock_operator.sweep import Known, Sweep
 from penstock_operator.tasks import Tasks
 
 __all__ = ["Operator"]
 
 log = logging.getLogger("penstock.operator")
+T = TypeVar("T", bound=Item)
+Part = Queues | Pools | Tasks | Batches
 PULSE_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 
@@ -51,18 +57,25 @@ class Operator:
         self.queues = Queues(kube, self._brokers, namespaces, self._rules_changed, required=settings.require_queues)
         self.pools = Pools(kube, namespaces, events, settings)
         self.tasks = Tasks(kube, self._brokers, events, self.queues.rules)
+        self.batches = Batches(kube, self._brokers, events, self.queues.rules)
         self._signals = Signals(self._brokers, self._wanted, self._depths)
-        self._sweep = Sweep(kube, self._brokers, self.tasks, settings.compare_seconds)
-        self._informers = [
-            Informer(kube, self._source(namespace), self) for namespace in settings.watch_namespaces or (None,)
+        known = Known(self.tasks, self._knows, self._used)
+        self._sweep = Sweep(kube, self._brokers, known, settings.compare_seconds)
+        self._informers = [self._informer(namespace) for namespace in settings.watch_namespaces or (None,)]
+        self._batch_informers = [
+            Informer(kube, self._source(TASK_BATCHES, BatchBody.parse, namespace), self.batches)
+            for namespace in settings.watch_namespaces or (None,)
         ]
         self._loops: list[asyncio.Task[None]] = []
         self.last_pulse = 0.0
         self.ready = False
 
-    def _source(self, namespace: str | None) -> Source[TaskView]:
+    def _informer(self, namespace: str | None) -> Informer[TaskView]:
+        return Informer(self._kube, self._source(TASKS, TaskView.parse, namespace), self)
+
+    def _source(self, of: Resource, parse: Callable[[bytes], T], namespace: str | None) -> Source[T]:
         selectors = {"labelSelector": self._settings.task_selector} if self._settings.task_selector else {}
-        return Source(TASKS.path(namespace), TaskView.parse, namespace, selectors)
+        return Source(of.path(namespace), parse, namespace, selectors)
 
     # --- what the watches say ---------------------------------------------------------------------------------------
 
@@ -88,14 +101,20 @@ class Operator:
     def _depths(self, depths: dict[Key, Depth | None]) -> None:
         self.pools.depths(depths)
         self.queues.depths(depths)
-        self.queues.used({*self.pools.queues(), *self.tasks.queues()})
+        self.queues.used(self._used())
+
+    def _used(self) -> set[Key]:
+        return self._wanted() | self.tasks.queues() | self.batches.queues()
+
+    def _knows(self, uid: str) -> bool:
+        return self.tasks.knows(uid) or self.batches.knows(uid)
 
     # --- its life ---------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin to watch, and to stand for election."""
         self._loops = [
-            *(asyncio.create_task(informer.run(), name="penstock informer") for informer in self._informers),
+            *(asyncio.create_task(informer.run(), name="penstock informer") for informer in self._all_informers()),
             asyncio.create_task(self._pulse(), name="penstock pulse"),
             asyncio.create_task(self._become_ready(), name="penstock readiness"),
             asyncio.create_task(self.leader.run(self._lead), name="penstock leader"),
@@ -116,15 +135,20 @@ class Operator:
         self.ready = True
         await asyncio.Event().wait()
 
+    def _all_informers(self) -> list[Informer[TaskView] | Informer[BatchBody]]:
+        return [*self._informers, *self._batch_informers]
+
     async def _seen_all(self) -> None:
-        await asyncio.gather(*(informer.synced.wait() for informer in self._informers))
+        await asyncio.gather(*(informer.synced.wait() for informer in self._all_informers()))
 
     async def _lead(self, epoch: int) -> None:
         """1. know all there is, 2. let nobody else act any more, 3. look at everything, 4. go on until cancelled."""
-        parts = (self.tasks,) if self._settings.only_tasks else (self.queues, self.pools, self.tasks)
+        parts: list[Part] = [self.tasks, self.batches]
+        if not self._settings.only_tasks:
+            parts = [self.queues, self.pools, *parts]
         await self._load_queues()
         await self._seen_all()
-        await self._brokers.lead(epoch, self._wanted() | self.tasks.queues())
+        await self._brokers.lead(epoch, self._used())
         try:
             for part in parts:
                 part.resume()

@@ -8,41 +8,52 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
 
 from penstock.broker import Broker
 from penstock.broker.messages import Snapshot
 from penstock.errors import PenstockError
-from penstock.keys import resource_uid
+from penstock.keys import item_of, resource_uid
 from penstock.kube import Kube
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from penstock_operator.admission.view import TaskView
-from penstock_operator.api import TASKS
+from penstock_operator.api import TASK_BATCHES, TASKS, Key
 from penstock_operator.brokers import Brokers
 from penstock_operator.tasks import Tasks
 
-__all__ = ["Sweep"]
+__all__ = ["Known", "Sweep"]
 
 log = logging.getLogger("penstock.operator")
 BATCH = 500
 MOST = 5000  # compared in one look; the next goes on from there
 # Younger outcomes are probably being reported by their worker right now.
-REPORT_GRACE_SECONDS = 3.0
+REPORT_GRACE_SECONDS = 5.0
 ORPHANS_EVERY = 12  # looks
 ORPHAN_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the operator has seen: all Tasks, whether there is a Task or a TaskBatch of a uid, and the queues in use."""
+
+    tasks: Tasks
+    has: Callable[[str], bool]
+    queues: Callable[[], set[Key]]
 
 
 class Sweep:
     """Invariants 1 and 5: no unfinished Task is missing in the broker, no outcome stays in the outbox."""
 
     def __init__(
-        self, kube: Kube, brokers: Brokers, tasks: Tasks, interval: float, clock: Callable[[], float] = time.time
+        self, kube: Kube, brokers: Brokers, known: Known, interval: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._kube = kube
         self._writer = StatusWriter(kube)
         self._brokers = brokers
-        self._tasks = tasks
+        self._known = known
+        self._tasks = known.tasks
         self._interval = interval
         self._clock = clock
         self._compared = 0  # of the unfinished, in their order, so far
@@ -54,6 +65,8 @@ class Sweep:
                 await self.look(look)
             except PenstockError as error:
                 log.warning("couldn't compare resources and broker, trying again in %g s: %s", self._interval, error)
+            except Exception:  # a bug must not end what makes good for others
+                log.exception("couldn't compare resources and broker, trying again in %g s", self._interval)
             await asyncio.sleep(self._interval)
 
     async def look(self, number: int) -> None:
@@ -103,11 +116,15 @@ class Sweep:
             await self._reported(outcome)
 
     async def _report_left_over(self) -> None:
-        for namespace, queue in self._tasks.queues():
+        for namespace, queue in self._known.queues():
             broker = self._brokers.of(namespace)
             horizon = self._clock() - REPORT_GRACE_SECONDS
             left = [outcome for outcome in await broker.outbox(queue, BATCH) if outcome.finished_at < horizon]
-            await broker.clear([outcome for outcome in left if await self._reported(outcome)])
+            await broker.clear([outcome for outcome in left if self._stands(outcome) or await self._reported(outcome)])
+
+    def _stands(self, outcome: Outcome) -> bool:
+        """Whether its resource says so already: its worker is alive, and only about to clear it."""
+        return outcome.resource is not None and self._tasks.ended(outcome.resource.uid, outcome.resource.run)
 
     async def _reported(self, outcome: Outcome) -> bool:
         """One that can't be reported now mustn't hold up the others."""
@@ -124,22 +141,26 @@ class Sweep:
     async def _find_orphans(self) -> None:
         """Tasks whose resource was deleted while no operator watched needn't run. The API server has the last word: a
         watch may lag, and another operator may handle what this one doesn't see."""
-        for namespace in {namespace for namespace, _ in self._tasks.queues()}:
+        for namespace in {namespace for namespace, _ in self._known.queues()}:
             suspects = await self._suspects(namespace)
             if not suspects:
                 continue
-            there = {uid async for uid in self._kube.uids(TASKS, namespace)}
-            for id, uid in suspects.items():
-                if uid not in there:
-                    await self._brokers.of(namespace).cancel(self._deleted(id), reason="deleted", life=ORPHAN_SECONDS)
-                    log.info("cancelled %s, whose resource is gone", id)
+            there = {uid for kind in (TASKS, TASK_BATCHES) async for uid in self._kube.uids(kind, namespace)}
+            for id in [id for id, uid in suspects.items() if uid not in there]:
+                await self._abandon(self._brokers.of(namespace), id)
+
+    async def _abandon(self, broker: Broker, id: str) -> None:
+        if (item := item_of(id)) is not None:
+            await broker.forget_batch(item[0])  # or the end of one item would start the next
+        await broker.cancel(self._deleted(id), reason="deleted", life=ORPHAN_SECONDS)
+        log.info("cancelled %s, whose resource is gone", id)
 
     async def _suspects(self, namespace: str) -> dict[str, str]:
         """Ids of unfinished tasks whose resource isn't known here, and their uids."""
         broker, found = self._brokers.of(namespace), dict[str, str]()
-        for queue in {queue for space, queue in self._tasks.queues() if space == namespace}:
+        for queue in {queue for space, queue in self._known.queues() if space == namespace}:
             async for id in _unfinished(broker, queue):
-                if (uid := resource_uid(id)) is not None and not self._tasks.knows(uid):
+                if (uid := resource_uid(id)) is not None and not self._known.has(uid):
                     found[id] = uid
         return found
 

@@ -97,6 +97,11 @@ class Tasks:
         """Whether it is kept."""
         return self._index.has(uid)
 
+    def ended(self, uid: str, run: int) -> bool:
+        """Whether its status says that this run has ended."""
+        view = self._index.of(uid)
+        return view is not None and view.phase.terminal and view.status_run == run
+
     def unfinished(self) -> list[TaskView]:
         """Those that the broker should know."""
         return self._life.admitted(self._index.views())

@@ -9,11 +9,13 @@ handle = await send_welcome.enqueue(42)
 """
 
 from penstock.app import Penstock
+from penstock.batch import BatchHandle, BatchStatus
 from penstock.broker.messages import Limits, QueueConfig
 from penstock.context import TaskContext
 from penstock.depends import Depends
 from penstock.errors import (
     BadArgument,
+    BatchFailed,
     ConfigurationError,
     PenstockError,
     QueueFull,
@@ -32,6 +34,7 @@ from penstock.middleware import Middleware
 from penstock.outcome import Failure
 from penstock.previous import previous
 from penstock.queue import Queue
+from penstock.resources.phase import BatchPhase
 from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
 from penstock.submission import Signature
@@ -39,6 +42,10 @@ from penstock.task import Task
 
 __all__ = [
     "BadArgument",
+    "BatchFailed",
+    "BatchHandle",
+    "BatchPhase",
+    "BatchStatus",
     "ConfigurationError",
     "Depends",
     "Failure",

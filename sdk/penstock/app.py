@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
+from penstock.batch import BatchFields, BatchHandle
 from penstock.broker import Broker
 from penstock.connections import Connections
-from penstock.declaration import TaskFields, declared
+from penstock.declaration import TaskFields, checked_options, declared
 from penstock.definition import Definition, task_name
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError
@@ -218,6 +219,19 @@ class Penstock:
     def submit_flow_sync(self, flow: Flow[R]) -> Handle[R]:
         """The same from sync code."""
         return self.connections.portal.run(self.submit_flow(flow), "await flow.enqueue()")
+
+    async def batch(
+        self, calls: Iterable[Signature[R]] | AsyncIterable[Signature[R]], **options: Unpack[BatchFields]
+    ) -> BatchHandle[R]:
+        """Submit any number of calls of one task as one TaskBatch resource: `await app.batch(task.s(i) for i in …)`.
+        They are streamed to the broker a few hundred at a time. Returns when the broker has them all."""
+        checked_options(options, BatchFields, "batch")
+        client = await self.connections.batches()
+        return await client.submit(calls, options, self._through if self.extensions.middlewares else None)
+
+    def batch_handle(self, name: str) -> BatchHandle[Any]:
+        """The handle of a TaskBatch in this namespace."""
+        return BatchHandle(name, self.connections.batches)
 
     def queue(self, name: str | None = None) -> Queue:
         """A queue of this namespace: to look into, pause, and see to its dead letters. Default: the app's own."""

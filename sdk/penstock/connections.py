@@ -20,11 +20,13 @@ from penstock.portal import Portal
 from penstock.sealing import PayloadCodec
 
 if TYPE_CHECKING:
+    from penstock.batch_client import BatchClient
     from penstock.resource_client import ResourceClient
 
 __all__ = ["Connections"]
 
 Loop = asyncio.AbstractEventLoop
+_WITHOUT_CLUSTER = "without a cluster, use app.enqueue_many and app.as_completed"
 
 
 class _Reached:
@@ -74,6 +76,7 @@ class Connections:
         self.task_resources: Source = _Reached(self.resources, self.portal)
         self._clients: WeakKeyDictionary[Loop, BrokerClient] = WeakKeyDictionary()
         self._resources: WeakKeyDictionary[Loop, ResourceClient] = WeakKeyDictionary()
+        self._batches: WeakKeyDictionary[Loop, BatchClient] = WeakKeyDictionary()
 
     @cached_property
     def url(self) -> str:
@@ -116,9 +119,29 @@ class Connections:
             self._resources[loop] = ResourceClient(await Kube.connect(), self.namespace, source=self.task_resources)
         return self._resources[loop]
 
+    async def batches(self) -> BatchClient:
+        """This loop's client for batches, which are resources whose items are the broker's. Raises
+        ConfigurationError where there is no cluster, or no broker that its workers share."""
+        from penstock.batch_client import BatchClient
+        from penstock.kube import Kube
+
+        loop = asyncio.get_running_loop()
+        if loop not in self._batches:
+            if self.url.startswith("memory://"):
+                raise ConfigurationError(f"{self.url} has no batches: {_WITHOUT_CLUSTER}")
+            try:
+                kube = await Kube.connect()
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{error}; a batch is a TaskBatch resource: {_WITHOUT_CLUSTER}") from error
+            broker = self.client().broker
+            self._batches[loop] = BatchClient(kube, broker, self.namespace, source=self.tasks, reach=self.batches)
+        return self._batches[loop]
+
     async def close(self) -> None:
         """Close this loop's."""
         loop = asyncio.get_running_loop()
+        if (batches := self._batches.pop(loop, None)) is not None:
+            await batches.close()
         if (client := self._clients.pop(loop, None)) is not None:
             await client.close()
         if (resources := self._resources.pop(loop, None)) is not None:

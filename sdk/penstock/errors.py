@@ -11,6 +11,7 @@ PenstockError
 ├── UnknownTask             an id that the broker (no longer) knows
 ├── ResultTimeout           the caller's patience ended; the task goes on
 ├── ResultExpired           the task finished, but its result's retention is over
+├── BatchFailed             the TaskBatch ended in a phase other than Succeeded
 └── TaskEnded               the task reached a phase other than Succeeded
     ├── TaskFailed          Failed or DeadLettered; carries the remote type, message and traceback
     ├── TaskTimedOut        its attempt timeout or its deadline passed
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 __all__ = [
     "ApiRefused",
     "BadArgument",
+    "BatchFailed",
     "ConfigurationError",
     "Deposed",
     "NotConnected",
@@ -106,6 +108,17 @@ class ResultTimeout(PenstockError):
 
 class ResultExpired(PenstockError):
     """The outcome was kept for its TTL and is gone."""
+
+
+class BatchFailed(PenstockError):
+    """A TaskBatch that didn't succeed: `reason` is a word, such as FailedItems, TooManyFailures or Cancelled. Its
+    handle's `failures()` tells of its items, and its `retry()` runs them again."""
+
+    def __init__(self, name: str, reason: str, message: str) -> None:
+        super().__init__(f"TaskBatch {name}: {reason}: {message}")
+        self.name = name
+        self.reason = reason
+        self.message = message
 
 
 class TaskEnded(PenstockError):

@@ -17,7 +17,7 @@ from penstock.sealing import PayloadCodec, opened
 from penstock.status import Phase
 from penstock.stopping import stopped
 
-__all__ = ["Change", "Handle", "Source", "TaskStatus"]
+__all__ = ["Change", "Handle", "Source", "TaskStatus", "value_of"]
 
 R = TypeVar("R")
 STREAM_SECONDS = 0.25
@@ -127,7 +127,7 @@ class Handle(Generic[R]):
         Raises TaskFailed, TaskTimedOut or TaskCancelled as it ended, ResultTimeout if it hasn't, ResultExpired if
         its record is gone.
         """
-        return cast("R", _value(await self._outcome(timeout), self._returns, self._source.codec))
+        return cast("R", value_of(await self._outcome(timeout), self._returns, self._source.codec))
 
     async def stream(self, interval: float = STREAM_SECONDS) -> AsyncGenerator[TaskStatus, None]:
         """How it stands, now and whenever that has changed, until it has ended; looks every `interval` seconds."""
@@ -179,7 +179,8 @@ class Handle(Generic[R]):
         return self._source.portal.run(self.result(timeout), "await handle.result()")
 
 
-def _value(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> Any:
+def value_of(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> Any:
+    """What the function returned. Raises what the outcome says instead."""
     if outcome.phase is Phase.SUCCEEDED:
         return codec.decode_value(opened(outcome.result or b"null", outcome.codec, seal), returns)
     failure = outcome.failure or Failure(str(outcome.phase))

@@ -22,7 +22,14 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:ended             hash    id → how a task ended, until those whom that concerns have been told
     penstock:{NS/QUEUE}:task:UNIQUE       string  the outcome of a finished task; with a TTL
     penstock:{NS/QUEUE}:inputs:UNIQUE     hash    what a blocked task was given: number → JSON; with a TTL
+    penstock:{NS/QUEUE}:batch:UID         hash    a batch's terms and counts; as the next three, with a TTL
+    penstock:{NS/QUEUE}:batch:UID:items     string  a byte for each item: NUL not sent · q sent (held back, queued or
+                                                    running) · s succeeded · f failed · c cancelled
+    penstock:{NS/QUEUE}:batch:UID:waiting   zset    indexes of the items that are held back
+    penstock:{NS/QUEUE}:batch:UID:messages  hash    index → envelope of items that are held back, failed or cancelled
     penstock:{NS/QUEUE}:control, :done    channels: signals to workers; outcomes that somebody waits for
+
+An item of a batch is a task whose id is QUEUE/b.UID.INDEX.
 """
 
 from __future__ import annotations
@@ -34,7 +41,20 @@ from typing import Literal, get_args
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["GROUP", "PRIORITIES", "Priority", "QueueKeys", "checked_queue", "queue_of", "resource_uid", "task_id"]
+__all__ = [
+    "GROUP",
+    "PRIORITIES",
+    "Priority",
+    "QueueKeys",
+    "batch_id",
+    "batch_uid",
+    "checked_queue",
+    "item_id",
+    "item_of",
+    "queue_of",
+    "resource_uid",
+    "task_id",
+]
 
 Priority = Literal["critical", "high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
@@ -44,7 +64,8 @@ _FIXED = (
     *("settings", "running", "rate", "unique", "expiring", "broadcast", "blocked", "ended"),
 )
 _CHANNELS = ("control", "done")
-_OF_RESOURCE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+")  # UID-RUN
+_BATCH = "b."  # how the unique part of an item's id begins
+_OF_RESOURCE = re.compile(r"(?:b\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[-.]\d+")  # UID-RUN, b.UID.INDEX
 _QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
@@ -71,9 +92,30 @@ def queue_of(task_id: str) -> str:
 
 
 def resource_uid(task_id: str) -> str | None:
-    """The uid of the Task resource that an id stands for, if it does for one."""
+    """The uid of the Task that an id stands for, or of the TaskBatch whose item it is; None for other tasks."""
     found = _OF_RESOURCE.fullmatch(task_id.partition("/")[2])
     return found and found[1]
+
+
+def batch_id(queue: str, uid: str) -> str:
+    """The id of a batch: what its items' ids begin with."""
+    return task_id(queue, f"{_BATCH}{uid}")
+
+
+def batch_uid(batch_id: str) -> str:
+    """What tells a batch from the others of its queue."""
+    return batch_id.partition("/")[2].removeprefix(_BATCH)
+
+
+def item_id(batch_id: str, index: int) -> str:
+    """The id of the task that an item of a batch is."""
+    return f"{batch_id}.{index}"
+
+
+def item_of(task_id: str) -> tuple[str, int] | None:
+    """The batch and the index of a task that is an item of one."""
+    batch, _, index = task_id.rpartition(".")
+    return (batch, int(index)) if f"/{_BATCH}" in batch and index.isdecimal() else None
 
 
 @dataclass(frozen=True)
@@ -111,3 +153,8 @@ class QueueKeys:
     def inputs(self, task_id: str) -> str:
         """Where the inputs of one task are kept."""
         return f"{self.prefix}inputs:{task_id.partition('/')[2]}"
+
+    def batch(self, batch_id: str) -> tuple[str, ...]:
+        """What is kept of a batch, as `item.lua` names it too."""
+        terms = f"{self.prefix}batch:{batch_uid(batch_id)}"
+        return terms, *(f"{terms}:{part}" for part in ("items", "waiting", "messages"))

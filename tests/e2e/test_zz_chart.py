@@ -72,6 +72,7 @@ def test_uninstalling_leaves_crds_and_what_users_made(inhabited: Kubectl, cluste
         )
     ]
     assert sorted(left) == [
+        "CustomResourceDefinition/taskbatches.penstock.dev",
         "CustomResourceDefinition/taskqueues.penstock.dev",
         "CustomResourceDefinition/tasks.penstock.dev",
         "CustomResourceDefinition/workerpools.penstock.dev",

@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from penstock.resources.batch import TaskBatch
 from penstock.resources.meta import Resource
 from penstock.resources.pool import WorkerPool
 from penstock.resources.queue import TaskQueue
@@ -23,10 +24,15 @@ from penstock.resources.task import Task
 ROOT = Path(__file__).parents[2]
 INDEX = ROOT / "docs/index.md"
 PAGES = [INDEX, *sorted([*(ROOT / "docs/tutorial").glob("*.md"), *(ROOT / "docs/how-to").glob("*.md")])]
-MODELS: dict[str, type[Resource]] = {"Task": Task, "TaskQueue": TaskQueue, "WorkerPool": WorkerPool}
+MODELS: dict[str, type[Resource]] = {
+    "Task": Task,
+    "TaskQueue": TaskQueue,
+    "WorkerPool": WorkerPool,
+    "TaskBatch": TaskBatch,
+}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TESTED_BY_PYTEST = re.compile(r"^(async )?def test_", re.MULTILINE)
-PLACEHOLDERS = ("REGISTRY/", "ptask/", "http://", "https://", "redis://")
+PLACEHOLDERS = ("REGISTRY/", "ptask/", "pbatch/", "http://", "https://", "redis://")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, assert_type
 
-from penstock import Depends, Flow, Handle, Penstock, Signature, TaskContext, chord, each, group, previous
+from penstock import (
+    BatchHandle,
+    Depends,
+    Flow,
+    Handle,
+    Penstock,
+    PenstockError,
+    Signature,
+    TaskContext,
+    chord,
+    each,
+    group,
+    previous,
+)
 from penstock.flow import Many
 
 app = Penstock("shop")
@@ -93,6 +106,19 @@ async def flows() -> None:
     assert_type(count.map("ab").or_none(), Flow[list[int | None]])
     assert_type(send.s("me") | each(count), Flow[list[int]])
     assert_type(chord(count.map("ab"), biggest), Flow[int])
+
+
+async def batches() -> None:
+    batch = await app.batch((count.s(word) for word in "ab"), parallelism=2, max_failures=1)
+    assert_type(batch, BatchHandle[int])
+    async for number, result in batch.results():
+        assert_type((number, result), tuple[int, int | PenstockError])
+
+
+async def wrong_batches() -> None:
+    await app.batch([count.s("a")], paralelism=2)  # type: ignore[call-arg]
+    await app.batch([count.s("a")], parallelism="2")  # type: ignore[arg-type]
+    await app.batch(["a"])  # type: ignore[arg-type]
 
 
 def wrong_flows() -> None:

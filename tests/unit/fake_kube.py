@@ -192,7 +192,7 @@ class FakeKube(Kube):
             "generation": 1,
             "creationTimestamp": moment(self._clock()),
         }
-        if place.plural == "tasks":
+        if place.plural in ("tasks", "taskbatches"):
             born.setdefault("status", {"phase": "Pending", "observedGeneration": -1})
             born["spec"].setdefault("run", 1)
         return born
@@ -222,7 +222,7 @@ class FakeKube(Kube):
             new = merge_patch(old, body)
         if place.subresource == "status":  # nothing but the status is taken over
             new = {**copy.deepcopy(old), "status": new.get("status")}
-        elif place.plural in ("tasks", "taskqueues", "workerpools"):
+        elif place.plural in ("tasks", "taskqueues", "workerpools", "taskbatches"):
             new = {**new, "status": copy.deepcopy(old.get("status"))}
         return self._save(place, old, new, dry_run=dry_run)
 

@@ -218,8 +218,10 @@ def test_roles_for_people() -> None:
     for role in ("view", "edit", "admin"):
         labels = rendered()["ClusterRole", f"penstock-{role}"]["metadata"]["labels"]
         assert labels[f"rbac.authorization.k8s.io/aggregate-to-{role}"] == "true"
+    verbs = ["create", "get", "list", "watch"]
     assert rendered()["ClusterRole", "penstock-submitter"]["rules"] == [
-        {"apiGroups": ["penstock.dev"], "resources": ["tasks"], "verbs": ["create", "get", "list", "watch"]}
+        {"apiGroups": ["penstock.dev"], "resources": ["tasks"], "verbs": verbs},
+        {"apiGroups": ["penstock.dev"], "resources": ["taskbatches"], "verbs": [*verbs, "patch"]},
     ]
 
 

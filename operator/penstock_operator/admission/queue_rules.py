@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from penstock_operator.admission.decisions import Decision, Hold, Refuse, Surroundings
+from penstock_operator.admission.decisions import Decision, Hold, QueueRules, Refuse, Surroundings
 from penstock_operator.admission.view import TaskView
 
-__all__ = ["disallowed", "queueless"]
+__all__ = ["disallowed", "queueless", "unwelcome"]
 
 
 def disallowed(task: TaskView, around: Surroundings) -> Decision | None:
     """spec.allowedTasks: a queue whose workers mustn't be given just anything."""
-    allowed, name = around.queue.allowed, task.spec.task
-    if not allowed or any(fnmatchcase(name, pattern) for pattern in allowed):
+    unwanted = unwelcome(task.spec.task, task.queue, around.queue)
+    return Refuse(*unwanted) if unwanted else None
+
+
+def unwelcome(task: str, queue: str, rules: QueueRules) -> tuple[str, str] | None:
+    """Reason and message where a queue doesn't take tasks of that name."""
+    if not rules.allowed or any(fnmatchcase(task, pattern) for pattern in rules.allowed):
         return None
-    patterns = ", ".join(allowed)
-    return Refuse(
-        "TaskNotAllowed",
-        f"spec.task {name} isn't allowed in queue {task.queue}: its TaskQueue's spec.allowedTasks takes {patterns}",
-    )
+    patterns = ", ".join(rules.allowed)
+    said = f"spec.task {task} isn't allowed in queue {queue}: its TaskQueue's spec.allowedTasks takes {patterns}"
+    return "TaskNotAllowed", said
 
 
 def queueless(task: TaskView, around: Surroundings) -> Decision | None:

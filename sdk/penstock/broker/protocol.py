@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from penstock.broker.batch import BatchItems, BatchTerms
 from penstock.broker.messages import (
     Cancellation,
     Claimed,
@@ -32,7 +33,7 @@ from penstock.broker.messages import (
 from penstock.envelope import Envelope
 from penstock.outcome import Outcome
 
-__all__ = ["Broker", "Linking", "Steering", "Submitting", "Working"]
+__all__ = ["Batching", "Broker", "Linking", "Steering", "Submitting", "Working"]
 
 
 class Submitting(Protocol):
@@ -139,6 +140,35 @@ class Linking(Protocol):
         """The ids of some tasks that wait for others since then or longer."""
 
 
+class Batching(Protocol):
+    """What batches need. Their items are ordinary tasks; the broker counts their ends and, where not all may run at
+    once, lets the next one start as soon as one has ended. A batch that fails too often is stopped by that very end."""
+
+    async def tend(self, terms: BatchTerms, *, create: bool) -> BatchItems | None:
+        """Tell a batch its terms and see how it stands. None if it is unknown and not to be created."""
+
+    async def look(self, batch: str) -> BatchItems | None:
+        """How a batch stands; None if it is unknown."""
+
+    async def send_items(self, messages: Sequence[Envelope]) -> int | None:
+        """Send items of one batch, each once by its index. How many from the first on are seen to: fewer than were
+        given if the queue has no room for more. None if the batch is unknown."""
+
+    async def recall_items(self, batch: str, indexes: Sequence[int]) -> int:
+        """Hold items back that wait on their queue. What runs goes on. How many there were. Not for more than 500."""
+
+    async def cancel_items(self, outcomes: Sequence[Outcome], *, reason: str, life: float) -> int:
+        """Cancel the items of one batch that the outcomes name: how many waited, and were cancelled so. What runs is
+        stopped by its worker. Not for more than 500."""
+
+    async def retry_items(self, batch: str, run: int, limit: int) -> bool:
+        """Take up again, for this run, some of the items that failed or were cancelled in the runs before, none twice.
+        Whether that was all."""
+
+    async def forget_batch(self, batch: str) -> None:
+        """Forget it. Its items that haven't ended aren't counted from now on."""
+
+
 class Steering(Protocol):
     """What the operator and the command line need."""
 
@@ -181,7 +211,7 @@ class Steering(Protocol):
         """Forget dead letters. How many there were."""
 
 
-class Broker(Submitting, Working, Linking, Steering, Protocol):
+class Broker(Submitting, Working, Linking, Batching, Steering, Protocol):
     """A queue server."""
 
     async def check(self) -> None:

@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from penstock import tasklog, tracing
+from penstock.batch import BatchHandle
+from penstock.cli.batches import batch_lines, batch_status, result_lines, using
 from penstock.cli.queues import described, letters, opened
 from penstock.cli.tasks import Request, submit_task
 from penstock.environment import names
@@ -199,6 +201,59 @@ def replay_letters(queue: QueueName, ids: Ids = None, namespace: Namespace = "")
 def purge_letters(queue: QueueName, ids: Ids = None, namespace: Namespace = "") -> None:
     """Forget dead letters."""
     print(asyncio.run(_on(queue, namespace, partial(Queue.purge, ids=ids or None))), "forgotten")
+
+
+batches_program = typer.Typer(
+    no_args_is_help=True, help="TaskBatches, on the cluster of KUBECONFIG and the broker of PENSTOCK_URL."
+)
+program.add_typer(batches_program, name="batch")
+
+BatchName = Annotated[str, typer.Argument(help="the TaskBatch's name")]
+
+
+@batches_program.command("list")
+def list_batches(namespace: Namespace = "") -> None:
+    """All batches: name, phase, how many of how many succeeded, how many failed."""
+    for line in asyncio.run(batch_lines(namespace)):
+        print(line)
+
+
+@batches_program.command("get")
+def get_batch(name: BatchName, namespace: Namespace = "") -> None:
+    """How a batch stands."""
+    print(asyncio.run(batch_status(name, namespace)))
+
+
+@batches_program.command("results")
+def batch_results(
+    name: BatchName,
+    namespace: Namespace = "",
+    failures: Annotated[bool, typer.Option("--failures", help="only of items that failed")] = False,
+) -> None:
+    """How its items have ended: index, and the result as JSON or the error."""
+
+    async def shown() -> None:
+        async for line in result_lines(name, namespace, failures=failures):
+            print(line)
+
+    asyncio.run(shown())
+
+
+@batches_program.command("cancel")
+def cancel_batch(name: BatchName, namespace: Namespace = "") -> None:
+    """Cancel all items that haven't ended."""
+    print("cancelled" if asyncio.run(_on_batch(name, namespace, BatchHandle.cancel)) else "it had ended before")
+
+
+@batches_program.command("retry")
+def retry_batch(name: BatchName, namespace: Namespace = "") -> None:
+    """Run again the items of a finished batch that didn't succeed."""
+    print("run", asyncio.run(_on_batch(name, namespace, BatchHandle.retry)))
+
+
+async def _on_batch(name: str, namespace: str, act: Callable[[BatchHandle[Any]], Awaitable[R]]) -> R:
+    async with using(namespace) as app:
+        return await act(app.batch_handle(name))
 
 
 async def _on(queue: str, namespace: str, act: Callable[[Queue], Awaitable[R]]) -> R:

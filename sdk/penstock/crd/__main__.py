@@ -14,12 +14,13 @@ from pydantic.json_schema import JsonSchemaValue
 
 from penstock.crd.definition import definition
 from penstock.crd.reference import page
+from penstock.resources.batch import TaskBatch
 from penstock.resources.meta import Resource
 from penstock.resources.pool import WorkerPool
 from penstock.resources.queue import TaskQueue
 from penstock.resources.task import Task
 
-RESOURCES: tuple[type[Resource], ...] = (Task, TaskQueue, WorkerPool)
+RESOURCES: tuple[type[Resource], ...] = (Task, TaskQueue, WorkerPool, TaskBatch)
 
 HEADER = "# Generated from penstock.resources by `python -m penstock.crd`: do not edit.\n"
 

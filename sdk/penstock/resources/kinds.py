@@ -102,4 +102,23 @@ WORKER_POOL = Kind(
     scale=Scale(),
 )
 
-KINDS = (TASK, TASK_QUEUE, WORKER_POOL)
+TASK_BATCH = Kind(
+    kind="TaskBatch",
+    plural="taskbatches",
+    short_name="pbatch",
+    columns=(
+        Column("Phase", "string", ".status.phase"),
+        Column("Task", "string", ".spec.task"),
+        Column("Total", "integer", ".status.total"),
+        Column("Active", "integer", ".status.active"),
+        Column("Succeeded", "integer", ".status.succeeded"),
+        Column("Failed", "integer", ".status.failed"),
+        AGE,
+        Column("Waiting", "integer", ".status.waiting", wide=True),
+        Column("Cancelled", "integer", ".status.cancelled", wide=True),
+        Column("FailedIndexes", "string", ".status.failedIndexes", wide=True),
+    ),
+    selectable=(".spec.queue", ".spec.task", ".status.phase"),
+)
+
+KINDS = (TASK, TASK_QUEUE, WORKER_POOL, TASK_BATCH)

@@ -1,4 +1,4 @@
-"""How large the parts of a Task may get: bounds of the schema, and of what is written into it. Plain data."""
+"""How large the parts of a resource may get: bounds of the schema, and of what is written into it. Plain data."""
 
 ARGUMENT_BYTES = 128 * 1024
 """Bound of args + kwargs as JSON. CEL can't measure untyped values, so admission refuses what is larger."""
@@ -8,3 +8,7 @@ MESSAGE_LENGTH = 4096
 TRACEBACK_LENGTH = 16384
 DEFAULT_TTL_SECONDS = 86400
 """Life of a finished Task where neither it nor its TaskQueue says otherwise."""
+MAX_ITEMS = 10_000_000
+"""Of a batch; the broker keeps a byte for each."""
+MAX_INLINE_ITEMS = 10_000
+FAILED_INDEXES_LENGTH = 1024

@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import ConfigurationError
-from penstock.keys import PRIORITIES, QueueKeys, checked_queue, queue_of, task_id
+from penstock.keys import (
+    PRIORITIES,
+    QueueKeys,
+    batch_id,
+    batch_uid,
+    checked_queue,
+    item_id,
+    item_of,
+    queue_of,
+    task_id,
+)
 from penstock.resources.task import Priority
 
 KEYS = QueueKeys("shop", "emails")
@@ -34,6 +44,21 @@ def test_no_key_is_shared_between_queues_or_namespaces(n1: str, q1: str, n2: str
 def test_all_keys_of_a_queue_share_one_slot() -> None:
     every = [*KEYS.fixed, KEYS.control, KEYS.done, KEYS.task("emails/1")]
     assert all(key.startswith("penstock:{shop/emails}:") for key in every)
+
+
+@given(names, st.uuids(), st.integers(0, 10**7))
+def test_an_item_leads_back_to_its_batch(queue: str, uid: object, index: int) -> None:
+    batch = batch_id(queue, str(uid))
+    assert (queue_of(batch), batch_uid(batch)) == (queue, str(uid))
+    assert item_of(item_id(batch, index)) == (batch, index)
+    keys = QueueKeys("shop", queue).batch(batch)
+    assert keys[1:] == (f"{keys[0]}:items", f"{keys[0]}:waiting", f"{keys[0]}:messages")
+    assert keys[0] == f"penstock:{{shop/{queue}}}:batch:{uid}"
+
+
+@pytest.mark.parametrize("id", ["emails/1", "emails/ab.3", "emails/b.u", "emails/b.u.x", "a.b/0f.1"])
+def test_other_ids_are_no_items(id: str) -> None:
+    assert item_of(id) is None
 
 
 def test_the_fixed_keys_are_distinct() -> None:

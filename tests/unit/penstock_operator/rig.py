@@ -25,6 +25,7 @@ from penstock_operator.api import EVENTS
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
 from penstock_operator.settings import Settings
+from penstock_operator.sweep import Known
 from penstock_operator.tasks import Tasks
 from tests.unit.fake_kube import FakeKube
 
@@ -197,6 +198,11 @@ class TaskRig:
     async def limit(self, depth: int, *, waits: bool = False) -> None:
         """No more than so many tasks may wait in the queue."""
         await self.broker.configure("mail", QueueConfig(limits=Limits(depth=depth), wait_for_room=waits))
+
+
+def known(rig: TaskRig) -> Known:
+    """What a sweep compares with."""
+    return Known(rig.tasks, rig.tasks.knows, rig.tasks.queues)
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ from penstock.report import TASKS
 from penstock.status import Phase, may_follow
 from penstock.status_writer import StatusWriter
 from penstock_operator.sweep import REPORT_GRACE_SECONDS, Sweep
-from tests.unit.penstock_operator.rig import WORKER, TaskRig
+from tests.unit.penstock_operator.rig import WORKER, TaskRig, known
 
 R = TypeVar("R")
 NAMES = ["a", "b", "c"]
@@ -197,7 +197,7 @@ class Life(RuleBasedStateMachine):
         self.wait(self._sweep())
 
     async def _sweep(self) -> None:
-        sweep = Sweep(self.rig.kube, self.rig.brokers, self.rig.tasks, 1.0, self.rig.clock)
+        sweep = Sweep(self.rig.kube, self.rig.brokers, known(self.rig), 1.0, self.rig.clock)
         await sweep.look(1)
         await self.rig.idle()
 

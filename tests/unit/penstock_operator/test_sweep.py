@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
+from penstock.broker.batch import BatchTerms
+from penstock.envelope import Envelope
 from penstock.errors import ApiRefused
+from penstock.keys import batch_id, item_id
 from penstock.report import TASKS
 from penstock_operator import sweep as module
 from penstock_operator.sweep import REPORT_GRACE_SECONDS, Sweep
-from tests.unit.penstock_operator.rig import NAMESPACE, TaskRig, task_rig
+from tests.unit.penstock_operator.rig import NAMESPACE, WORKER, TaskRig, known, task_rig
 from tests.waiting import wait_for
 
 INTERVAL = 0.005
@@ -24,7 +28,7 @@ async def rig() -> AsyncIterator[TaskRig]:
 
 @asynccontextmanager
 async def sweeping(rig: TaskRig) -> AsyncIterator[None]:
-    sweep = asyncio.create_task(Sweep(rig.kube, rig.brokers, rig.tasks, INTERVAL, rig.clock).run())
+    sweep = asyncio.create_task(Sweep(rig.kube, rig.brokers, known(rig), INTERVAL, rig.clock).run())
     try:
         yield
     finally:
@@ -198,3 +202,22 @@ class TestUnseenDeletions:
         async with sweeping(rig):
             await swept(rig)
         assert (await rig.depth()).ready == 2
+
+    async def test_of_a_batch_nothing_more_starts(self, rig: TaskRig) -> None:
+        await rig.apply("other")
+        await rig.queued()
+        uid = str(uuid.uuid4())
+        terms = BatchTerms(id=batch_id("mail", uid), parallelism=1, life=60.0)
+        await rig.broker.tend(terms, create=True)
+        items = [
+            Envelope(id=item_id(terms.id, index), task="mail.send", queue="mail", created_at=rig.clock())
+            for index in range(3)
+        ]
+        await rig.broker.send_items(items)
+        async with sweeping(rig):
+
+            async def gone() -> bool:
+                return await rig.broker.look(terms.id) is None and (await rig.depth()).ready == 0
+
+            await soon(gone, "the batch to be found")
+        assert (await rig.broker.claim("mail", WORKER, 10)).begun == []

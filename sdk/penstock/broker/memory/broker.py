@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from penstock.broker.memory.batching import MemoryBatching
 from penstock.broker.memory.linking import MemoryLinking
 from penstock.broker.memory.sending import MemorySubmitting
 from penstock.broker.memory.state import Memory
@@ -17,7 +18,7 @@ from penstock.broker.memory.working import MemoryWorking
 __all__ = ["MemoryBroker"]
 
 
-class MemoryBroker(MemorySubmitting, MemoryWorking, MemoryLinking, MemorySteering):
+class MemoryBroker(MemorySubmitting, MemoryWorking, MemoryLinking, MemoryBatching, MemorySteering):
     """One namespace's queues in memory. See Broker for what each method promises."""
 
     def __init__(self, namespace: str, *, clock: Callable[[], float] = time.time) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from penstock import envelope as envelopes
+from penstock.broker.memory.lot import end_item, lot_of, unlimited
 from penstock.broker.memory.settling import finish, free_unique, keep_end
 from penstock.broker.memory.state import Memory, QueueState, State
 from penstock.broker.messages import Cancellation, Receipt, Revision, Sent, Snapshot
@@ -44,8 +45,13 @@ class MemorySubmitting:
         if due > now:
             queue.delayed[id] = due
         else:
-            memory.push(id, state, state.priority, free=_free(message, queue))
+            memory.push(id, state, state.priority, free=self._free(message))
         return Receipt(Sent.QUEUED, id)
+
+    def _free(self, message: Envelope) -> bool:
+        """Whether nothing limits its start but what is decided here and now."""
+        own = message.key is None and message.unique is None and message.links is None
+        return own and unlimited(self._memory, message.queue)
 
     def _block(self, message: Envelope, links: Links, queue: QueueState) -> Receipt:
         """Lay it aside until what it waits for has come. It doesn't count against the depth before."""
@@ -112,6 +118,9 @@ class MemorySubmitting:
         memory.unhold(id, state)
         memory.drop(id, state)
         finish(memory, outcome, state, life)
+        lot, index = lot_of(memory, id)
+        if lot is not None:
+            end_item(memory, lot, index, outcome.phase, state.message)
         return Cancellation.CANCELLED, state.attempts
 
     async def revise(self, id: str, *, due: float | None = None, message: Envelope | None = None) -> Revision:
@@ -151,10 +160,3 @@ class MemorySubmitting:
         free_unique(memory, id, state)
         state.ended.ring()
         return Cancellation.CANCELLED
-
-
-def _free(message: Envelope, queue: QueueState) -> bool:
-    """Whether nothing limits its start but what is decided here and now."""
-    limits = queue.config.limits
-    limited = queue.paused or limits.concurrency is not None or limits.rate is not None
-    return not limited and message.key is None and message.unique is None and message.links is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from penstock.broker.memory.gate import free_key
+from penstock.broker.memory.lot import end_item, lot_of
 from penstock.broker.memory.state import SUSPECT, Memory, State
 from penstock.broker.messages import Ended, Settlement, Verb
 from penstock.keys import queue_of
@@ -21,12 +22,15 @@ def settle(memory: Memory, settlement: Settlement) -> bool:
     state.nonce = ""
     memory.drop(id, state)
     if settlement.verb is Verb.END and settlement.outcome is not None:
-        if settlement.phase is Phase.DEAD_LETTERED:
+        lot, index = lot_of(memory, id)
+        if settlement.phase is Phase.DEAD_LETTERED and lot is None:  # a batch keeps what failed of it itself
             queue = memory.queues[queue_of(id)]
             queue.dead[id] = (memory.clock(), state.message)
             trim_dead(memory, queue_of(id))
         keep_end(memory, settlement.outcome, state, settled=True)
         finish(memory, settlement.outcome, state, settlement.life)
+        if lot is not None:
+            end_item(memory, lot, index, settlement.phase, state.message)
     else:
         _put_back(memory, id, state, settlement)
     free_key(memory, id, state)

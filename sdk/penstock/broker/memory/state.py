@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from penstock.broker.memory.bell import Bell
 from penstock.broker.messages import Delivery, Ended, QueueConfig, Signal
@@ -14,6 +15,9 @@ from penstock.envelope import Unique
 from penstock.keys import queue_of
 from penstock.links import Links
 from penstock.outcome import Outcome
+
+if TYPE_CHECKING:
+    from penstock.broker.memory.lot import Lot
 
 __all__ = ["PLACES", "RELEASED", "SUSPECT", "Claim", "Listener", "Memory", "QueueState", "State"]
 
@@ -99,6 +103,7 @@ class Memory:
         self.queues: defaultdict[str, QueueState] = defaultdict(QueueState)
         self.tasks: dict[str, State] = {}
         self.listeners: set[Listener] = set()
+        self.lots: dict[str, Lot] = {}  # batches by their ids
         self._outcomes: dict[str, tuple[Outcome, float]] = {}
         self._numbers = itertools.count(1)
 
@@ -126,6 +131,14 @@ class Memory:
     def forget(self, id: str) -> None:
         """Keep it no longer."""
         self._outcomes.pop(id, None)
+
+    def lot(self, batch: str) -> Lot | None:
+        """A batch, unless it is unknown or has expired."""
+        lot = self.lots.get(batch)
+        if lot is not None and lot.until <= self.clock():
+            del self.lots[batch]
+            return None
+        return lot
 
     def push(self, id: str, state: State, place: int, *, free: bool = False) -> None:
         """Make a message claimable; a free one may be started as soon as it is read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.broker.streams.batching import StreamsBatching
 from penstock.broker.streams.linking import StreamsLinking
 from penstock.broker.streams.steering import StreamsSteering
 from penstock.broker.streams.submitting import StreamsSubmitting
@@ -10,7 +11,7 @@ from penstock.broker.streams.working import StreamsWorking
 __all__ = ["StreamsBroker"]
 
 
-class StreamsBroker(StreamsSubmitting, StreamsWorking, StreamsLinking, StreamsSteering):
+class StreamsBroker(StreamsSubmitting, StreamsWorking, StreamsLinking, StreamsBatching, StreamsSteering):
     """One namespace's queues on one Redis."""
 
     async def check(self) -> None:

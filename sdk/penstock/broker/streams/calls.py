@@ -12,7 +12,13 @@ from penstock.keys import QueueKeys
 __all__ = ["Calls"]
 
 # What only a leader may do, once there is one; see `lua/lead.lua`.
-_LED = frozenset({"send", "cancel", "withdraw", "clear", "configure", "begin_epoch"})
+_LED = frozenset(
+    {
+        *("send", "cancel", "withdraw", "clear", "configure", "begin_epoch"),
+        *("tend", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),
+    }
+)
+_SENDING = ("send", "send_items")
 
 
 class Calls:
@@ -43,5 +49,5 @@ class Calls:
         if self._epoch is not None and function in _LED:
             lease, epoch = self._epoch
             args = [f"epoch:{lease}", epoch, function, *args]
-            function = "led_send" if function == "send" else "led"
+            function = "led_send" if function in _SENDING else "led"
         return await self._redis.call(function, names, args)

@@ -13,15 +13,16 @@ from importlib.resources import files
 
 __all__ = ["FUNCTIONS", "Command", "fcall", "function_name", "library_source", "missing_group", "missing_library"]
 
-_PARTS = ("shared", "gate", "send", "claim", "settle", "steer", "link", "lead")
+_PARTS = ("shared", "gate", "send", "claim", "item", "settle", "steer", "link", "batch", "lead")
 FUNCTIONS = (
     *("send", "broadcast", "claim", "unclaim", "reclaim", "renew", "note", "settle"),
     *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
     *("supply", "expect", "adopt", "take_ended", "revise"),
+    *("tend", "look", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),
     *("led", "led_send"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
-_REFUSED_WHEN_FULL = {"send", "broadcast", "led_send"}
+_REFUSED_WHEN_FULL = {"send", "broadcast", "send_items", "led_send"}
 
 Command = tuple[str | bytes | int | float, ...]
 

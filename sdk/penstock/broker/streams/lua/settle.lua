@@ -81,8 +81,15 @@ end
 
 -- Ends one attempt for good. What is dropped with it, `batch` collects: it costs one command for each kind.
 local function end_one(keys, batch, group, record, id, state, outcome)
-  local message = (state.linked or group.phase == 'DeadLettered') and message_of(keys, id, state) or ''
-  if group.phase == 'DeadLettered' then bury(keys, id, message, batch.now) end
+  local failed = group.phase ~= 'Succeeded'
+  local lot, index = lot_of(keys, batch.lots, id)
+  local kept = state.linked or (lot and failed) or group.phase == 'DeadLettered'
+  local message = kept and message_of(keys, id, state) or ''
+  if lot then
+    end_item(lot, index, group.phase, message) -- its batch keeps what failed, not the dead letters
+  elseif group.phase == 'DeadLettered' then
+    bury(keys, id, message, batch.now)
+  end
   keep_end(keys, batch.control, id, state, outcome, message, true)
   local entries = batch.entries[state.stream]
   entries[#entries + 1] = state.entry
@@ -120,7 +127,8 @@ end
 local function settle(keys, args)
   local groups, ids = grouped(args)
   local answers, states = {}, load_all(keys, ids)
-  local batch = { channel = args[1], control = args[2], now = now_ms(), ended = {}, entries = { {}, {}, {}, {}, {}, {} } }
+  local batch = { channel = args[1], control = args[2], now = now_ms(), ended = {}, lots = {},
+    entries = { {}, {}, {}, {}, {}, {} } }
   for _, group in ipairs(groups) do
     for at = group.from, group.upto, TASK_FIELDS do
       local number = #answers + 1
@@ -132,6 +140,7 @@ local function settle(keys, args)
     redis.call('HDEL', keys[TASKS], unpack(batch.ended))
     drop_all(keys, batch.entries)
   end
+  close_lots(keys, batch.lots)
   tell_room(keys, args[2])
   return answers
 end

@@ -48,10 +48,16 @@ local function cancel(keys, args)
     redis.call('PUBLISH', args[2], 'cancel ' .. id)
     return { 'requested', state.attempts or 0 }
   end
-  keep_end(keys, args[2], id, state, args[5], state.linked and message_of(keys, id, state))
+  local lot, index = lot_of(keys, {}, id)
+  local message = (state.linked or lot) and message_of(keys, id, state)
+  keep_end(keys, args[2], id, state, args[5], message)
   remove(keys, id, state)
   redis.call('HDEL', keys[TASKS], id)
   finish(keys, record, args[3], id, state, args[4], args[5], args[6], args[7])
+  if lot then
+    end_item(lot, index, args[4], message)
+    close_lot(keys, lot)
+  end
   return { 'cancelled', state.attempts or 0 }
 end
 

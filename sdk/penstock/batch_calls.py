@@ -1,0 +1,72 @@
+"""The calls of a batch: what they may ask for, and the TaskBatch that stands for them. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from penstock import telemetry
+from penstock.batch import BatchFields
+from penstock.errors import ConfigurationError
+from penstock.kube import Manifest
+from penstock.resource_client import generated_name
+from penstock.resources.batch import TaskBatch
+from penstock.resources.kinds import API_VERSION
+from penstock.submission import Signature
+
+__all__ = ["batch_manifest", "check_item"]
+
+# Each makes more of a task than a message that waits for a worker, and is nothing that a batch could count.
+_NOT_FOR_ITEMS = ("delay", "at", "deadline", "key", "concurrency_key", "resource", "child", "debounce", "expires")
+
+
+def check_item(call: Signature[Any], like: Signature[Any]) -> None:
+    """Raise ConfigurationError unless a call can be an item of the batch that began with another."""
+    if call.definition is not like.definition or call.queue != like.queue:
+        raise ConfigurationError(
+            f"batch(): {call.definition.name} in queue {call.queue!r} among calls of {like.definition.name} in queue "
+            f"{like.queue!r}; a batch is of one task and one queue"
+        )
+    if call is like or call.options is not like.options:
+        _check_options(call)
+
+
+def _check_options(call: Signature[Any]) -> None:
+    for name in _NOT_FOR_ITEMS:
+        if value := getattr(call.options, name):
+            raise ConfigurationError(f"batch(): {name}={value!r} isn't for items of a batch; leave it out")
+    if call.definition.options.broadcast:
+        raise ConfigurationError(f"batch(): {call.definition.name} is a broadcast, which nobody counts")
+
+
+def batch_manifest(first: Signature[Any], asked: BatchFields, traceparent: str | None) -> Manifest:
+    """The TaskBatch that begins with this call; its items are streamed. Raises ConfigurationError."""
+    check_item(first, first)
+    options, declared = first.options, first.definition.options
+    retry = first.retry() or declared.retry
+    policy = {"maxFailures": asked.get("max_failures"), "maxFailureRatio": asked.get("max_failure_ratio")}
+    if None not in policy.values():
+        raise ConfigurationError("batch(max_failures=…, max_failure_ratio=…): they exclude each other, keep one")
+    spec = {
+        "task": first.definition.name,
+        "queue": first.queue,
+        "priority": options.priority or declared.priority,
+        "timeoutSeconds": options.timeout or declared.timeout,
+        "retry": retry and retry.spec(),
+        "parallelism": asked.get("parallelism"),
+        "failurePolicy": _present(policy) or None,
+        "deadlineSeconds": asked.get("deadline"),
+        "ttlSecondsAfterFinished": asked.get("ttl"),
+    }
+    annotations = {telemetry.ANNOTATION: traceparent} if traceparent else {}
+    metadata = {"name": asked.get("name") or generated_name(first.definition.name), "annotations": annotations}
+    document = {"apiVersion": API_VERSION, "kind": "TaskBatch", "metadata": metadata, "spec": _present(spec)}
+    try:
+        return dict(TaskBatch.model_validate(document).manifest())
+    except ValidationError as error:
+        raise ConfigurationError(f"{first.definition.name} can't be a TaskBatch: {error}") from error
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
