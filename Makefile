@@ -6,6 +6,7 @@ SHELL := /bin/bash
 NAME ?= demo
 KUBECONFIG_DEMO := build/kubeconfig
 KUBECONFIG_TEST := build/test/kubeconfig
+KUBECONFIG_CHAOS := build/chaos/kubeconfig
 PYTHON := .venv/bin/python
 SOURCES := sdk operator worker-image local-cluster examples benchmarks tests $(PAGES)
 PAGES := docs/source_pages.py docs/index.md docs/tutorial docs/how-to
@@ -83,6 +84,15 @@ test: .venv/ready packages ## all tests, on a real cluster of their own; it is r
 	$(call TOOLS,$(KUBECONFIG_TEST)); \
 	export PENSTOCK_E2E_KUBECONFIG="$$KUBECONFIG" PENSTOCK_E2E_FILES="$$PWD/build/test/test"; \
 	$(PYTHON) -m pytest tests
+
+.PHONY: chaos-operator
+chaos-operator: .venv/ready packages ## faults around the operator in full: killed during 5,000 Tasks, the API server away for 75 s
+	@trap '$(LOCAL) local_cluster down --name chaos' EXIT; \
+	$(LOCAL) release up --name chaos --kubeconfig $(KUBECONFIG_CHAOS); \
+	$(call TOOLS,$(KUBECONFIG_CHAOS)); \
+	export PENSTOCK_E2E_KUBECONFIG="$$KUBECONFIG" PENSTOCK_E2E_FILES="$$PWD/build/chaos/chaos"; \
+	export PENSTOCK_FAULTS=full PENSTOCK_FAULTS_OUT=build/bench/operator-faults.json; \
+	$(PYTHON) -m pytest -s tests/e2e/test_operator_faults $(ARGS)
 
 # --- clusters ----------------------------------------------------------------------------------------------------
 

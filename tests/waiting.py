@@ -17,6 +17,12 @@ async def wait_for(condition: Callable[[], Awaitable[object]], what: str, *, pat
         await asyncio.sleep(0.02)
 
 
+def outlast(seconds: float, what: str) -> None:
+    """Let time pass because something goes on meanwhile, an outage say."""
+    until = time.monotonic() + seconds
+    wait_sync(lambda: time.monotonic() >= until, what, patience=seconds + PATIENCE)
+
+
 def wait_sync(condition: Callable[[], object], what: str, *, patience: float = PATIENCE) -> None:
     """Poll a condition until it is true."""
     until = time.monotonic() + patience

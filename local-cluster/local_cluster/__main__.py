@@ -3,16 +3,18 @@
 import argparse
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from signal import Signals
 
-from local_cluster import packages, progress, providers, wheelhouse
+from local_cluster import packages, process, programs, progress, providers, wheelhouse
 from local_cluster.base_images import BaseImages
 from local_cluster.binaries import PROGRAMS, Binaries
 from local_cluster.build import Build
 from local_cluster.errors import ClusterError
-from local_cluster.state import Cache
+from local_cluster.state import Cache, ClusterState
 
 _SYSTEM_PROGRAMS = ":/usr/local/sbin:/usr/sbin:/sbin"  # which a user's PATH often lacks
 
@@ -75,10 +77,36 @@ def _tools(options: argparse.Namespace) -> None:
     print(Binaries(Cache.of_this_user()).shelf(programs))
 
 
+def _signal(options: argparse.Namespace) -> None:
+    programs.send(_own_node(options.name), options.target, Signals[options.signal])
+
+
+def _stop(options: argparse.Namespace) -> None:
+    programs.stop(_own_node(options.name), options.program)
+
+
+def _start(options: argparse.Namespace) -> None:
+    programs.start(_own_node(options.name), options.program)
+
+
+def _inside(options: argparse.Namespace) -> int:
+    line = process.inside(_own_node(options.name), options.line)
+    return subprocess.run(line, check=False).returncode
+
+
+def _own_node(name: str) -> ClusterState:
+    """What is known of a cluster that we run ourselves."""
+    provider = providers.choose(name)
+    if not isinstance(provider, providers.OwnNode):
+        raise ClusterError(f"cluster {name} is {provider}: only a node of our own can be tampered with")
+    return provider.state
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local_cluster", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_cluster_commands(commands)
+    _add_fault_commands(commands)
     _add_image_commands(commands)
     tools = commands.add_parser("tools", help="build programs and print the folder they are in")
     tools.add_argument("--only", help="only these, with commas between them")
@@ -99,6 +127,27 @@ def _add_cluster_commands(commands: "argparse._SubParsersAction[argparse.Argumen
         command = commands.add_parser(name, help=told)
         command.add_argument("--name", required=True)
         command.set_defaults(run=run)
+
+
+def _add_fault_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """On a node of our own: what fails, and how."""
+    signal = commands.add_parser("signal", help="signal a program of the node, or a pod's processes")
+    signal.add_argument("--name", required=True)
+    signal.add_argument("target", metavar="PROGRAM | pod/UID")
+    signal.add_argument("signal", choices=[number.name for number in Signals], metavar="SIGNAL", help="SIGKILL, say")
+    signal.set_defaults(run=_signal)
+    for name, run, told in (
+        ("stop", _stop, "kill a program of the node; it stays down"),
+        ("start", _start, "start a program that was stopped"),
+    ):
+        command = commands.add_parser(name, help=told)
+        command.add_argument("--name", required=True)
+        command.add_argument("program", help="kube-apiserver, say")
+        command.set_defaults(run=run)
+    inside = commands.add_parser("inside", help="run a command in the node's network and among its processes")
+    inside.add_argument("--name", required=True)
+    inside.add_argument("line", nargs="+", metavar="-- COMMAND")
+    inside.set_defaults(run=_inside)
 
 
 def _add_image_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

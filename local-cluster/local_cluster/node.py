@@ -102,6 +102,8 @@ class Node:
             "volumePluginDir": "/var/lib/kubelet/volume-plugins",
             "maxPods": 110,
             "containerLogMaxSize": "100Mi",
+            # Tests kill containers again and again: they measure us, and not how patient the kubelet is.
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
         }
 
     def _proxy(self) -> dict[str, object]:

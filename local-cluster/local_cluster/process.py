@@ -43,6 +43,11 @@ def run_in_background(state: ClusterState, name: str, arguments: Sequence[str | 
     unfinished = state.programs / f"{name}.unfinished"
     unfinished.write_text(json.dumps([str(argument) for argument in arguments]))
     unfinished.rename(state.programs / f"{name}.json")
+    wake_supervisor(state)
+
+
+def wake_supervisor(state: ClusterState) -> None:
+    """Have it look at what it is told to run."""
     os.kill(first_process(state), signal.SIGUSR1)
 
 
@@ -90,8 +95,8 @@ def wait_for(what: str, is_so: Callable[[], bool], seconds: float) -> None:
 def _supervisors(state: ClusterState) -> Iterator[int]:
     """The node's first process and the `unshare` around it."""
     signature = [str(_SUPERVISOR.name), str(state.root)]
-    for process in _all():
-        arguments = _arguments(process)
+    for process in all_ids():
+        arguments = arguments_of(process)
         if len(arguments) > 2 and [Path(arguments[-2]).name, arguments[-1]] == signature:
             yield process
 
@@ -99,7 +104,7 @@ def _supervisors(state: ClusterState) -> Iterator[int]:
 def _questions(state: ClusterState) -> Iterator[int]:
     """Our own calls of kubectl, which outlive an `up` that was killed."""
     sign = f"--cache-dir={state.kubectl_cache}"
-    return (process for process in _all() if sign in _arguments(process))
+    return (process for process in all_ids() if sign in arguments_of(process))
 
 
 def _namespace_members(process: int) -> list[int]:
@@ -107,18 +112,21 @@ def _namespace_members(process: int) -> list[int]:
     network = _network(process)
     if network is None or network == _network(os.getpid()):
         return []
-    return [other for other in _all() if _network(other) == network]
+    return [other for other in all_ids() if _network(other) == network]
 
 
-def _all() -> Iterator[int]:
+def all_ids() -> Iterator[int]:
+    """Every process on the machine."""
     return (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
 
 
-def _arguments(process: int) -> list[str]:
+def arguments_of(process: int) -> list[str]:
+    """What a process was started with; nothing for one that is gone, or ended and not collected yet."""
     try:
-        return Path(f"/proc/{process}/cmdline").read_text().rstrip("\0").split("\0")
+        line = Path(f"/proc/{process}/cmdline").read_text().rstrip("\0")
     except (OSError, UnicodeDecodeError):
         return []
+    return line.split("\0") if line else []
 
 
 def _ids(process: int) -> list[str]:

@@ -6,10 +6,17 @@ import asyncio
 import os
 import signal
 import time
+from functools import cache
+from uuid import uuid4
+
+import redis.asyncio as redis
 
 from penstock import Penstock, Retry, TaskContext
 
 app = Penstock("e2e")
+NOTES = f"penstock:{{{os.environ.get('PENSTOCK_NAMESPACE')}/e2e}}:notes"
+NOTES_SECONDS = 3600
+PATIENCE_SECONDS = 60
 
 
 @app.task
@@ -93,6 +100,34 @@ async def whoami(seconds: float) -> int:
     """The worker process that ran it."""
     await asyncio.sleep(seconds)
     return os.getpid()
+
+
+@app.task
+async def noted(seconds: float = 0, context: TaskContext = TaskContext()) -> str:
+    """Notes in Redis that it runs, and returns the note: an outcome must be that of an execution that there was."""
+    note = f"{context.id} {uuid4().hex}"
+    await _note(note)
+    await asyncio.sleep(seconds)
+    return note
+
+
+async def _note(note: str) -> None:
+    """Redis may be away meanwhile."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                async with _redis().pipeline() as pipeline:
+                    pipeline.rpush(NOTES, note)
+                    pipeline.expire(NOTES, NOTES_SECONDS)
+                    await pipeline.execute()
+                return
+            except redis.RedisError:
+                await asyncio.sleep(0.1)
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(os.environ["PENSTOCK_URL"], socket_timeout=5)
 
 
 @app.task(run_in="process")

@@ -9,7 +9,7 @@ from local_cluster.providers.existing import ExistingContext
 from local_cluster.providers.kind import Kind
 from local_cluster.providers.own_node import OwnNode
 
-__all__ = ["Images", "Provider", "choose"]
+__all__ = ["Images", "OwnNode", "Provider", "choose"]
 
 
 def choose(name: str, install: bool = False) -> Provider:
