@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +17,7 @@ from benchmarks.capacity.stuck import Stuck
 from benchmarks.peers.table import aligned
 
 from penstock.errors import PenstockError
+from penstock.process import run
 
 Stage = Callable[[Cluster], Awaitable[Found]]
 
@@ -60,17 +60,23 @@ def main() -> int:
     """Exit code 1 where there is nothing to measure on."""
     options = Options.parse()
     try:
-        run = asyncio.run(measure(options))
+        found = run(measure(options))
     except (Stuck, PenstockError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
+    _report(found)
+    return 0
+
+
+def _report(run: Run) -> None:
     print()
     for text in table.tables(run.stages, run.figures):
         print(text)
     print(aligned([(bar.verdict, bar.wanted, bar.measured) for bar in run.bars], left=3))
-    path = plot.FILE if options.is_full else record.OUT.parent / "plots" / plot.FILE.name
+    path = plot.FILE if run.options.is_full else record.OUT.parent / "plots" / plot.FILE.name
     print("\nwritten:", *map(str, [record.write(run), *plot.write(run.figures, path)]))
-    return 0
 
 
 if __name__ == "__main__":

@@ -72,7 +72,11 @@ async def quiet(cluster: Cluster) -> None:
 async def _is_quiet(cluster: Cluster) -> bool:
     before = await processes(cluster)
     await asyncio.sleep(QUIET_SECONDS)
-    return bool(before) and sum(spent(before, await processes(cluster)).values()) < QUIET_CORES * QUIET_SECONDS
+    try:
+        used = spent(before, await processes(cluster))
+    except Stuck:
+        return False  # one has just begun
+    return bool(before) and sum(used.values()) < QUIET_CORES * QUIET_SECONDS
 
 
 async def _deployment(cluster: Cluster) -> Manifest:
