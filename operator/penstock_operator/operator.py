@@ -51,16 +51,19 @@ class Operator:
         lease = (settings.system_namespace, settings.lease)
         self.leader = Leader(election, lease, f"{settings.pod or uuid.uuid4().hex}_{uuid.uuid4().hex[:8]}")
         kube.guard = self.leader.check
-        self._brokers = Brokers(settings.broker_url, settings.lease)
+        clock = kube.clock  # that of creationTimestamps, from which delays and deadlines count
+        self._brokers = Brokers(settings.broker_url, settings.lease, clock)
         events = Events(kube, socket.gethostname())
         namespaces = Namespaces(kube, settings)
-        self.queues = Queues(kube, self._brokers, namespaces, self._rules_changed, required=settings.require_queues)
-        self.pools = Pools(kube, namespaces, events, settings)
-        self.tasks = Tasks(kube, self._brokers, events, self.queues.rules)
-        self.batches = Batches(kube, self._brokers, events, self.queues.rules)
+        self.queues = Queues(
+            kube, self._brokers, namespaces, self._rules_changed, required=settings.require_queues, clock=clock
+        )
+        self.pools = Pools(kube, namespaces, events, settings, clock)
+        self.tasks = Tasks(kube, self._brokers, events, self.queues.rules, clock)
+        self.batches = Batches(kube, self._brokers, events, self.queues.rules, clock)
         self._signals = Signals(self._brokers, self._wanted, self._depths)
         known = Known(self.tasks, self._knows, self._used)
-        self._sweep = Sweep(kube, self._brokers, known, settings.compare_seconds)
+        self._sweep = Sweep(kube, self._brokers, known, settings.compare_seconds, clock)
         self._informers = [self._informer(namespace) for namespace in settings.watch_namespaces or (None,)]
         self._batch_informers = [
             Informer(kube, self._source(TASK_BATCHES, BatchBody.parse, namespace), self.batches)

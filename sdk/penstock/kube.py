@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import msgspec
 
+from penstock.clock import ServerClock
 from penstock.errors import ApiRefused, ConfigurationError, NotConnected
 from penstock.kube_session import session
 from penstock.namespace import pod_namespace
@@ -28,6 +30,7 @@ APPLY_PATCH = "application/apply-patch+yaml"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 TRIES = 5  # of a request that the server was too busy for
 BUSY = (429, 503)
+HEAR_SECONDS = 0.1
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -43,12 +46,15 @@ class Resource(msgspec.Struct, frozen=True):
 
 
 class Kube:
-    """A connection to one API server. Calls raise ApiRefused or NotConnected. `guard` may refuse writes."""
+    """A connection to one API server. Calls raise ApiRefused or NotConnected. `guard` may refuse writes; `clock` is the
+    server's."""
 
     def __init__(self, api_client: Any) -> None:  # kubernetes_asyncio has no types
         self._client = api_client
         self._session = session(api_client.configuration)
         self._throttle = Throttle()
+        self._asked = float("-inf")
+        self.clock = ServerClock()
         self.host: str = api_client.configuration.host
         self.guard: Callable[[], None] = lambda: None
 
@@ -110,17 +116,24 @@ class Kube:
         self, method: str, path: str, query: Mapping[str, str] | None, data: bytes | None, headers: dict[str, str]
     ) -> bytes:
         await self._client.update_params_for_auth(headers, [], ["BearerToken"])
-        limit = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        limit, sent = aiohttp.ClientTimeout(total=REQUEST_SECONDS), self.clock.own()
         try:
             async with self._session.request(
                 method, self.host + path, params=query, data=data, headers=headers, timeout=limit
             ) as response:
+                self._hear(response.headers.get("Date"), sent)
                 answer = await response.read()
                 if response.status >= 400:
                     raise _refused(response.status, answer, response.headers.get("Retry-After"))
                 return answer
         except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise NotConnected(f"can't reach the API server at {self.host}: {error!r}") from error
+
+    def _hear(self, date: str | None, sent: float) -> None:
+        """What time it is at the server; asked so seldom that it costs nothing."""
+        if date is not None and abs(sent - self._asked) > HEAR_SECONDS:
+            self._asked = sent
+            self.clock.heard(parsedate_to_datetime(date).timestamp(), sent=sent, resolution=1.0)
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest | None:
         """An object, or None if there is none."""

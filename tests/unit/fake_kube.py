@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from pydantic import ValidationError
 
+from penstock.clock import ServerClock
 from penstock.errors import ApiRefused, NotConnected, PenstockError
 from penstock.kube import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Kube, Manifest, Resource
 from penstock.report import moment
@@ -39,6 +40,7 @@ class FakeKube(Kube):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.host = "https://fake"
         self.guard = lambda: None
+        self.clock = ServerClock(clock)
         self.requests: list[tuple[str, str]] = []
         self.refuse: Callable[[str, str], PenstockError | None] = lambda _method, _path: None
         self.closed = False
@@ -293,8 +295,8 @@ def _check_status(old: Manifest | None, new: Manifest) -> None:
     if after.get("run", 1) < before.get("run", 1):
         raise ApiRefused(422, "Invalid", "status.run may only grow")
     final = Phase(before["phase"]).terminal and after.get("run", 1) == before.get("run", 1)
-    if final and after["phase"] != before["phase"]:
-        raise ApiRefused(422, "Invalid", "status.phase is final for this run")
+    if final and any(after.get(field) != before.get(field) for field in ("phase", "finishedAt")):
+        raise ApiRefused(422, "Invalid", "status.phase and status.finishedAt are final for this run")
 
 
 def _check_version(old: Manifest, new: Manifest) -> None:

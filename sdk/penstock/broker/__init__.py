@@ -18,13 +18,13 @@ REDIS = (
 
 
 def connect(url: str, namespace: str, clock: Callable[[], float] = time.time) -> Broker:
-    """The broker at `url`, for one namespace; memory:// goes by `clock`. Nothing is sent yet. Raises
-    ConfigurationError."""
+    """The broker at `url`, for one namespace. `clock` is the one that messages' times are meant by; memory:// goes by
+    it altogether. Nothing is sent yet. Raises ConfigurationError."""
     scheme = url.partition("://")[0]
     if scheme in REDIS:
         from penstock.broker.streams import StreamsBroker
 
-        return StreamsBroker(url, namespace)
+        return StreamsBroker(url, namespace, clock=clock)
     if scheme == "memory":
         from penstock.broker.memory import MemoryBroker
 

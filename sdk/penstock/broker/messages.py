@@ -114,11 +114,12 @@ class Delivery(Struct, frozen=True):
 
 class Claimed(Struct, frozen=True):
     """What a claim brought. `wait`: the queue's limits let nothing start for so many seconds (or until a signal).
-    `suspects`: how many tasks wait to be run alone."""
+    `suspects`: how many tasks wait to be run alone. `now`: the broker's time."""
 
     begun: list[Begun]
     wait: float = 0.0
     suspects: int = 0
+    now: float = 0.0
 
 
 class Reclaimed(Struct, frozen=True):

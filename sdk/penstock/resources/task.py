@@ -140,9 +140,9 @@ class TaskStatus(Model):
     # A status without `run` speaks of run 1.
     rules = (
         Rule(
-            f"!(oldSelf.phase in [{_final_phases()}]) || self.phase == oldSelf.phase"
-            " || self.?run.orValue(1) > oldSelf.?run.orValue(1)",
-            "status.phase is final for this run: raise spec.run to run the Task again",
+            f"!(oldSelf.phase in [{_final_phases()}]) || self.?run.orValue(1) > oldSelf.?run.orValue(1)"
+            " || (self.phase == oldSelf.phase && self.?finishedAt == oldSelf.?finishedAt)",
+            "status.phase and status.finishedAt are final for this run: raise spec.run to run the Task again",
         ),
         Rule(
             "self.?run.orValue(1) >= oldSelf.?run.orValue(1)",

@@ -24,6 +24,7 @@ PROBATION_SECONDS = 10.0  # a suspect that has run alone for so long was only a 
 LONG_CLAIM_SECONDS = 0.003  # Redis is far away, or busy with many workers: better to ask it less often, for more
 CONGESTED_SECONDS = 0.01  # between two looks whether finished spans have gone out
 BATCH = 500
+RESOLUTION_SECONDS = 0.001  # of the broker's clock
 
 
 @dataclass(eq=False)
@@ -117,7 +118,7 @@ class Intake:
         claimed, clock = Claimed([]), asyncio.get_running_loop().time
         began = clock()
         try:
-            claimed = await self.broker.claim(self.queue, self.claimer, most, alone=alone)
+            claimed = await self._claimed(most, alone=alone)
         finally:
             self._long = clock() - began > LONG_CLAIM_SECONDS
             if not (alone and _suspect(claimed.begun)):
@@ -130,6 +131,14 @@ class Intake:
             await self._quarantine(claimed.begun[0], budget - 1)
         return claimed
 
+    async def _claimed(self, most: int, *, alone: bool = False, read: Sequence[Delivery] = ()) -> Claimed:
+        """A claim's answer, which tells the broker's time besides."""
+        clock = self.runner.clock
+        sent = clock.own()
+        claimed = await self.broker.claim(self.queue, self.claimer, most, alone=alone, read=read)
+        clock.heard(claimed.now, sent=sent, resolution=RESOLUTION_SECONDS)
+        return claimed
+
     async def _claim_read(self, budget: int, most: int, read: Sequence[Delivery]) -> Claimed:
         """Claim what was read and what came after it. Fresh tasks start while the claim is under way: an idle worker
         owes them no round trip."""
@@ -137,7 +146,7 @@ class Intake:
             return Claimed([])
         early, begun = self.runner.start_early(read), list[Begun]()
         try:
-            claimed = await self.broker.claim(self.queue, self.claimer, max(0, most - len(read)), read=read)
+            claimed = await self._claimed(max(0, most - len(read)), read=read)
             begun = self.runner.confirm(early, claimed.begun)
         except PenstockError:
             self.runner.confirm(early, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +16,7 @@ import msgspec
 from penstock import codec, telemetry
 from penstock.broker import Broker
 from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Verb, Verdict
+from penstock.clock import ServerClock
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
 from penstock.extensions import Extensions
@@ -63,7 +63,7 @@ class Runner:
     extensions: Extensions = field(default_factory=Extensions)
     tally: Tally = field(default_factory=Tally)
     delayed: Callable[[str], None] = lambda _: None  # hears of queues with a task that waits for its next attempt
-    clock: Callable[[], float] = time.time
+    clock: ServerClock = field(default_factory=ServerClock)
     random: Callable[[], float] = random.random
     attempts: dict[str, Attempt] = field(default_factory=dict)
     done: int = 0

@@ -15,6 +15,7 @@ from functools import partial
 
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer, Signal
+from penstock.clock import ServerClock
 from penstock.definition import Definition
 from penstock.errors import PenstockError, SubmissionError
 from penstock.extensions import Extensions
@@ -102,7 +103,7 @@ class Worker:
             self._policies,
             extensions,
             self.tally,
-            clock=extensions.clock,
+            clock=ServerClock(extensions.clock),
         )
         self._intakes = {
             queue: Intake(broker, queue, order, settings.claimer, self.slots, self._runner)

@@ -12,7 +12,7 @@ from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from tests.unit.fake_kube import FakeKube
 
-REF = ResourceRef("shop", "welcome", "uid-1")
+REF = ResourceRef("shop", "welcome", "00000000-0000-0000-0000-000000000001")
 
 
 @pytest.fixture
@@ -64,7 +64,11 @@ async def test_a_terminal_phase_is_never_overwritten(kube: FakeKube) -> None:
 
 
 @pytest.mark.parametrize(
-    "ref", [ResourceRef("shop", "welcome", "uid-0"), ResourceRef("shop", "welcome", "uid-1", run=2)]
+    "ref",
+    [
+        ResourceRef("shop", "welcome", "uid-0"),
+        ResourceRef("shop", "welcome", "00000000-0000-0000-0000-000000000001", run=2),
+    ],
 )
 async def test_neither_a_namesake_nor_another_run_is_written_to(kube: FakeKube, ref: ResourceRef) -> None:
     before = status(kube)

@@ -44,7 +44,7 @@ class MemoryWorking:
         taken = self._take(queue, claimer, int(min(budget, gate.room)), alone)
         begun += [one for delivery in taken if (one := self._begin(gate, claimer, delivery))]
         gate.close(len(begun))
-        return Claimed(begun, gate.wait, len(self._memory.queues[queue].ready[SUSPECT]))
+        return Claimed(begun, gate.wait, len(self._memory.queues[queue].ready[SUSPECT]), self._memory.clock())
 
     def _take(self, queue: str, claimer: Claimer, budget: int, alone: bool) -> list[Delivery]:
         """Claim: a suspect alone, else what was released, then each priority's share, then the most urgent."""

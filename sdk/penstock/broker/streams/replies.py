@@ -123,7 +123,7 @@ def claimed(queue: str, nonce: str, reply: Reply) -> Claimed:
         entry, id, message = plain[at : at + 3]
         lease = Lease(queue, id.decode(), nonce)
         begun.append(Begun(lease, Verdict.RUN, message, 1, 0, int(entry.partition(b"-")[0]) / 1000, started))
-    return Claimed(begun, wait / 1000, suspects)
+    return Claimed(begun, wait / 1000, suspects, started)
 
 
 def _begun(queue: str, started: float, task: list[Reply]) -> Begun:

@@ -1,0 +1,37 @@
+"""Wall time as a server has it: processes that go by the same server's agree, however wrong their own clocks are."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+__all__ = ["ServerClock"]
+
+
+class ServerClock:
+    """Call it for seconds since the epoch.
+
+    Each answer of the server bounds by how much the own clock differs: it read its clock after the request was sent and
+    before the answer came (Cristian, "Probabilistic clock synchronization", 1989). The bounds of all answers together
+    narrow the difference down; a clock that is right within them is left alone.
+    """
+
+    def __init__(self, own: Callable[[], float] = time.time) -> None:
+        self.own = own
+        self._least, self._most = -math.inf, math.inf
+        self._offset = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since the epoch, as the server would tell them."""
+        return self.own() + self._offset
+
+    def heard(self, told: float, *, sent: float, resolution: float) -> None:
+        """The server said that it is `told`, or up to `resolution` seconds later, in the answer to what was `sent` when
+        the own clock said so, and that is just there."""
+        least, most = told - self.own(), told + resolution - sent
+        if max(least, self._least) <= min(most, self._most):
+            least, most = max(least, self._least), min(most, self._most)
+        # Else one of the clocks was set, or has drifted away: what was known before doesn't count any more.
+        self._least, self._most = least, most
+        self._offset = min(max(0.0, least), most)
