@@ -6,6 +6,8 @@ PROGRAM is all that knows of the SDK's call. It runs in a worker's pod, which ha
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from benchmarks.capacity import pool
 from benchmarks.capacity.cluster import Cluster
@@ -41,14 +43,27 @@ async def installed(cluster: Cluster) -> bool:
     return await cluster.kube.get(DEFINITIONS, None, NAME) is not None
 
 
+@asynccontextmanager
+async def _allowed(cluster: Cluster) -> AsyncIterator[None]:
+    """Let the workers' account submit, as a service's own would be: by itself it may only report."""
+    binding = ("-n", cluster.namespace, "rolebinding", "penstock-bench")
+    account = f"--serviceaccount={cluster.namespace}:penstock-worker"
+    await cluster.kubectl("create", *binding, "--clusterrole=penstock-submitter", account)
+    try:
+        yield
+    finally:
+        await cluster.kubectl("delete", *binding)
+
+
 async def measure(cluster: Cluster, count: int) -> Found:
     """Items per second, from the first item to the end of the batch."""
     if not await installed(cluster):
         return Found(error=f"not installed: the cluster has no {NAME}")
     program = PROGRAM.replace("COUNT", str(count)).replace("PATIENCE", str(PATIENCE))
     pod = await pool.worker(cluster)
-    said = await cluster.kubectl(
-        "-n", cluster.namespace, "exec", "-i", pod, "--", "python", "-", stdin=program, seconds=PATIENCE
-    )
+    async with _allowed(cluster):
+        said = await cluster.kubectl(
+            "-n", cluster.namespace, "exec", "-i", pod, "--", "python", "-", stdin=program, seconds=PATIENCE
+        )
     facts = json.loads(said.splitlines()[-1])
     return Found({"batch": count / facts["seconds"]}, facts | {"items": count})
