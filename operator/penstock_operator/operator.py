@@ -47,6 +47,7 @@ class Operator:
     def __init__(self, kube: Kube, election: Kube, settings: Settings) -> None:
         """`election`: a connection for the Lease alone."""
         self._kube, self._election = kube, election
+        election.clock = kube.clock  # its steady renewals tell what time it is, too
         self._settings = settings
         lease = (settings.system_namespace, settings.lease)
         self.leader = Leader(election, lease, f"{settings.pod or uuid.uuid4().hex}_{uuid.uuid4().hex[:8]}")

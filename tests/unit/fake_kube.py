@@ -18,7 +18,7 @@ from penstock.clock import ServerClock
 from penstock.errors import ApiRefused, NotConnected, PenstockError
 from penstock.kube import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Kube, Manifest, Resource
 from penstock.report import moment
-from penstock.resources.task import TaskStatus
+from penstock.resources.task import FINAL, TaskStatus
 from penstock.status import Phase
 
 PAGE = 2  # small, so that every list of a test has pages
@@ -295,8 +295,8 @@ def _check_status(old: Manifest | None, new: Manifest) -> None:
     if after.get("run", 1) < before.get("run", 1):
         raise ApiRefused(422, "Invalid", "status.run may only grow")
     final = Phase(before["phase"]).terminal and after.get("run", 1) == before.get("run", 1)
-    if final and any(after.get(field) != before.get(field) for field in ("phase", "finishedAt")):
-        raise ApiRefused(422, "Invalid", "status.phase and status.finishedAt are final for this run")
+    if final and any(after.get(field) != before.get(field) for field in FINAL):
+        raise ApiRefused(422, "Invalid", f"status.{FINAL} are final for this run")
 
 
 def _check_version(old: Manifest, new: Manifest) -> None:

@@ -133,6 +133,11 @@ def _final_phases() -> str:
     return ", ".join(f"'{phase}'" for phase in Phase if phase in TERMINAL)
 
 
+# What tells one end from another. (CEL can't compare results, which have no type; and reckons the comparison of
+# optional strings as dearer than its budget.)
+FINAL = ("phase", "finishedAt", "attempts", "worker")
+
+
 class TaskStatus(Model):
     """Where the Task is; written by the operator and the worker that runs it."""
 
@@ -141,8 +146,11 @@ class TaskStatus(Model):
     rules = (
         Rule(
             f"!(oldSelf.phase in [{_final_phases()}]) || self.?run.orValue(1) > oldSelf.?run.orValue(1)"
-            " || (self.phase == oldSelf.phase && self.?finishedAt == oldSelf.?finishedAt)",
-            "status.phase and status.finishedAt are final for this run: raise spec.run to run the Task again",
+            " || (self.phase == oldSelf.phase && self.?finishedAt == oldSelf.?finishedAt"
+            " && self.?attempts.orValue(0) == oldSelf.?attempts.orValue(0)"
+            " && has(self.worker) == has(oldSelf.worker) && (!has(self.worker) || self.worker == oldSelf.worker))",
+            f"{', '.join(f'status.{field}' for field in FINAL)} are final for this run: raise spec.run to run the Task "
+            "again",
         ),
         Rule(
             "self.?run.orValue(1) >= oldSelf.?run.orValue(1)",
