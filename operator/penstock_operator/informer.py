@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -200,23 +200,23 @@ class Informer(Generic[T]):
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         async with aclosing(self._kube.lines(self._source.path, query | self._source.selectors)) as chunks:
-            while True:
-                try:
-                    async with asyncio.timeout(self._silence):
-                        lines = await anext(chunks)
-                except StopAsyncIteration:
-                    return version
-                except TimeoutError:
-                    raise _Broken(version, f"nothing was heard for {self._silence:g} s") from None
-                except NotConnected as error:
-                    raise _Broken(version, str(error)) from error
-                except ApiRefused as error:
-                    if error.status == GONE:
-                        raise _Forgotten from error
-                    raise _Broken(version, str(error)) from error
+            while lines := await self._next(chunks, version):
                 self._pause = FIRST_PAUSE_SECONDS
                 for line in lines:
                     version = self._heard(line) or version
+        return version
+
+    async def _next(self, chunks: AsyncGenerator[Sequence[bytes], None], version: str) -> Sequence[bytes]:
+        """The next lines, none at the end. Raises _Broken, or _Forgotten where `version` is too old."""
+        try:
+            async with asyncio.timeout(self._silence):
+                return await anext(chunks, ())
+        except TimeoutError:
+            raise _Broken(version, f"nothing was heard for {self._silence:g} s") from None
+        except (NotConnected, ApiRefused) as error:
+            if isinstance(error, ApiRefused) and error.status == GONE:
+                raise _Forgotten from error
+            raise _Broken(version, str(error)) from error
 
     def _heard(self, line: bytes) -> str:
         event = _events.decode(line)
