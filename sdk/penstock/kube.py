@@ -3,6 +3,7 @@ kubernetes_asyncio, which finds the cluster and its credentials; bodies go past 
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ __all__ = ["Kube", "Manifest", "Resource"]
 # An object of the API as JSON. Whoever needs its fields validates it by a model of `resources`.
 Manifest = dict[str, Any]
 
+KUBECONFIG = "~/.kube/config"
 REQUEST_SECONDS = 30.0
 PAGE = 500
 JSON_PATCH = "application/json-patch+json"
@@ -69,7 +71,9 @@ class Kube:
             if pod_namespace() is not None:
                 config.load_incluster_config(client_configuration=configuration)
             else:
-                await config.load_kube_config(client_configuration=configuration)
+                # The library reads the variable when it is imported, and never again.
+                file = os.environ.get("KUBECONFIG") or KUBECONFIG
+                await config.load_kube_config(config_file=file, client_configuration=configuration)
         except (ConfigException, OSError) as error:
             raise ConfigurationError(f"no cluster to talk to: {error}; set KUBECONFIG or run in a pod") from error
         return cls(client.ApiClient(configuration))

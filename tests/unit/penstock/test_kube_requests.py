@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from kubernetes_asyncio import client
 
 from penstock import kube as module
-from penstock.errors import ApiRefused, Deposed, NotConnected
+from penstock.errors import ApiRefused, ConfigurationError, Deposed, NotConnected
 from penstock.kube import Kube, Resource
 
 THINGS = Resource("/apis/example.com/v1", "things")
@@ -117,3 +118,24 @@ async def test_a_server_that_is_gone_is_not_connected(kube: Kube) -> None:
         await kube.get(THINGS, "shop", "a")
     with pytest.raises(NotConnected):
         [line async for line in kube.lines("/watch", {})]
+
+
+CLUSTER = """
+apiVersion: v1
+kind: Config
+current-context: it
+contexts: [{name: it, context: {cluster: it, user: me}}]
+clusters: [{name: it, cluster: {server: "http://it.example:1234"}}]
+users: [{name: me, user: {token: abc}}]
+"""
+
+
+async def test_the_kubeconfig_is_the_one_that_is_named_now(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(CLUSTER)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    kube = await Kube.connect()
+    assert kube.host == "http://it.example:1234"
+    await kube.close()
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(ConfigurationError, match="no cluster to talk to"):
+        await Kube.connect()
