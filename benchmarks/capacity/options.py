@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["STAGES", "Options", "Sizes"]
 
@@ -50,7 +50,8 @@ class Options:
     def parse(cls, words: Sequence[str] | None = None) -> Options:
         """From the command line; exits with its help where that can't be followed."""
         found = _parser().parse_args(words)
-        return cls(found.only, QUICK if found.quick else Sizes())
+        sizes = QUICK if found.quick else Sizes()
+        return cls(found.only, replace(sizes, levels=found.levels) if found.levels else sizes)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", type=_some, default=tuple(STAGES), help="stages or their letters, with commas")
     parser.add_argument("--quick", action="store_true", help="few of everything: whether it works, not how fast")
+    parser.add_argument("--levels", type=_numbers, help="how many live Tasks, with commas, instead of the usual")
     return parser
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The numbers between commas."""
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: use whole numbers with commas, such as 5000,20000") from None
 
 
 def _some(text: str) -> tuple[str, ...]:

@@ -30,3 +30,10 @@ def test_an_unknown_stage_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_stage_is_there() -> None:
     assert tuple(stages(Sizes())) == tuple(STAGES)
+
+
+def test_levels_may_be_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Options.parse(["--levels", "100,200"]).sizes.levels == (100, 200)
+    with pytest.raises(SystemExit):
+        Options.parse(["--levels", "many"])
+    assert "use whole numbers with commas" in capsys.readouterr().err
