@@ -103,11 +103,11 @@ class Kube:
     ) -> bytes:
         """One call's answer as it comes. A server that is too busy is asked again when it says so, and till then none
         of this connection's requests bothers it."""
-        if method != "GET":
-            self.guard()
         data = None if body is None else msgspec.json.encode(body)
         for left in reversed(range(TRIES)):
             await self._throttle.passed()
+            if method != "GET":
+                self.guard()  # only now: who waited may have been deposed meanwhile
             try:
                 return await self._once(method, path, query, data, {"Content-Type": content_type, "Accept": accept})
             except ApiRefused as error:
@@ -206,23 +206,22 @@ class Kube:
         self, resource: Resource, namespace: str | None = None, **selectors: str
     ) -> AsyncGenerator[Manifest, None]:
         """Every object, page by page. Selectors: fieldSelector, labelSelector."""
-        query = {"limit": str(PAGE)} | selectors
-        while True:
-            page = await self.request("GET", resource.path(namespace), query=query)
-            for item in page["items"]:
-                yield item
-            if not (token := page["metadata"].get("continue")):
-                return
-            query["continue"] = token
+        async for item in self._items(resource.path(namespace), selectors):
+            yield item
 
     async def uids(self, resource: Resource, namespace: str | None = None) -> AsyncGenerator[str, None]:
         """The uids of all objects there are, page by page and without their bodies."""
-        query = {"limit": str(PAGE)}
+        async for item in self._items(resource.path(namespace), {}, accept=METADATA_ONLY):
+            yield item["metadata"]["uid"]
+
+    async def _items(
+        self, path: str, selectors: Mapping[str, str], accept: str = "application/json"
+    ) -> AsyncGenerator[Manifest, None]:
+        query = {"limit": str(PAGE)} | dict(selectors)
         while True:
-            answer = await self.raw("GET", resource.path(namespace), query=query, accept=METADATA_ONLY)
-            page = msgspec.json.decode(answer, type=Manifest)
-            for item in page["items"] or ():  # null where there is none
-                yield item["metadata"]["uid"]
+            page = msgspec.json.decode(await self.raw("GET", path, query=query, accept=accept), type=Manifest)
+            for item in page["items"] or ():  # null is how Go spells an empty list that nobody made
+                yield item
             if not (token := page["metadata"].get("continue")):
                 return
             query["continue"] = token

@@ -139,3 +139,16 @@ async def test_the_kubeconfig_is_the_one_that_is_named_now(monkeypatch: pytest.M
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match="no cluster to talk to"):
         await Kube.connect()
+
+
+async def test_who_is_deposed_while_the_server_is_busy_writes_nothing_afterwards(server: Server, kube: Kube) -> None:
+    server.busy(1, headers={"Retry-After": "0"})
+
+    def guard() -> None:
+        if server.calls:
+            raise Deposed("meanwhile")
+
+    kube.guard = guard
+    with pytest.raises(Deposed):
+        await kube.delete(THINGS, "shop", "a")
+    assert server.calls == 1
