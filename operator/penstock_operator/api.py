@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.kube import Resource
-from penstock.report import TASKS
+from penstock.report import TASK_BATCHES, TASKS
 from penstock.resources.kinds import GROUP, VERSION
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 TASK_QUEUES = Resource(f"/apis/{GROUP}/{VERSION}", "taskqueues")
-TASK_BATCHES = Resource(f"/apis/{GROUP}/{VERSION}", "taskbatches")
 WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
 DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
 EVENTS = Resource("/apis/events.k8s.io/v1", "events")

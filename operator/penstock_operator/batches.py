@@ -19,8 +19,8 @@ from penstock.keys import item_id
 from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
 from penstock.report import guarded
-from penstock.resources.limits import DEFAULT_TTL_SECONDS
 from penstock.resources.phase import BatchPhase
+from penstock.retry import RetryPolicy
 from penstock.status import Phase
 from penstock.workqueue import WorkQueue
 from penstock_operator.admission.decisions import QueueRules
@@ -30,7 +30,6 @@ from penstock_operator.batch_status import batch_status
 from penstock_operator.batch_view import BatchBody, BatchView
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events, Subject
-from penstock_operator.queue_config import retry_policy
 
 __all__ = ["Batches"]
 
@@ -59,6 +58,7 @@ class Batches:
         self._rules = rules
         self._clock = clock
         self._views: dict[Key, BatchView] = {}
+        self._keys: dict[str, Key] = {}  # by uid
         self._orphans: dict[Key, BatchView] = {}  # deleted, and still known to the broker
         self._recalled: dict[Key, int] = {}  # generation in which a suspended one's items were taken off their queue
         self._wrote: dict[Key, float] = {}
@@ -77,14 +77,16 @@ class Batches:
             log.error("TaskBatch %s/%s isn't understood and stays as it is: %r", *key, error)
             return
         self._views[key] = view
+        self._keys[view.ref.uid] = key
         if before is not None and before.ref.uid != view.ref.uid:
+            self._keys.pop(before.ref.uid, None)
             self._orphans[key] = before
         if before is None or before.ref != view.ref:  # else only its status has changed, which is our own doing
             self.queue.add(key)
 
     def gone(self, uid: str) -> None:
         """A TaskBatch was deleted."""
-        for key in [key for key, view in self._views.items() if view.ref.uid == uid]:
+        if (key := self._keys.get(uid)) is not None:
             self._vanished(key)
 
     def uids(self, namespace: str | None = None) -> list[str]:
@@ -93,7 +95,7 @@ class Batches:
 
     def knows(self, uid: str) -> bool:
         """Whether it is kept."""
-        return any(view.ref.uid == uid for view in self._views.values())
+        return uid in self._keys
 
     def queues(self) -> set[Key]:
         """(namespace, queue) of all that are kept."""
@@ -109,6 +111,7 @@ class Batches:
         self._recalled.pop(key, None)
         self._wrote.pop(key, None)
         if (view := self._views.pop(key, None)) is not None:
+            self._keys.pop(view.ref.uid, None)
             self._orphans[key] = view
             self.queue.add(key)
 
@@ -231,10 +234,8 @@ class Batches:
 
     async def _expire(self, key: Key, view: BatchView) -> float | None:
         """It has ended: delete it when its time is over."""
-        default = self._rules(view.ref.namespace, view.spec.queue_name()).ttl
-        candidates = (view.spec.ttl_seconds_after_finished, default, DEFAULT_TTL_SECONDS)
-        now = self._clock()
-        at = (view.finished_at or now) + next(seconds for seconds in candidates if seconds is not None)
+        rules, now = self._rules(view.ref.namespace, view.spec.queue_name()), self._clock()
+        at = (view.finished_at or now) + rules.life(view.spec.ttl_seconds_after_finished)
         if at > now:
             return await self._observed(key, view, at - now)
         if not await self._kube.delete(TASK_BATCHES, *key, uid=view.ref.uid):
@@ -277,7 +278,7 @@ def _message(view: BatchView, index: int) -> Envelope:
         priority=spec.priority.value,
         created_at=view.created_at,
         timeout=spec.timeout_seconds,
-        retry=retry_policy(spec.retry),
+        retry=RetryPolicy.of(spec.retry) if spec.retry else None,
         result_ttl=spec.life,
         traceparent=view.traceparent,
     )

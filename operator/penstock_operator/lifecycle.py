@@ -12,6 +12,7 @@ from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Sent
 from penstock.kube import Kube
 from penstock.outcome import Failure, Outcome
+from penstock.pace import Pace
 from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
@@ -20,7 +21,6 @@ from penstock_operator.admission.view import TaskView
 from penstock_operator.api import TASKS
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events, Subject
-from penstock_operator.pace import Pace
 
 __all__ = ["Lifecycle"]
 

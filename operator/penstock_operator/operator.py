@@ -65,17 +65,15 @@ class Operator:
         self._signals = Signals(self._brokers, self._wanted, self._depths)
         known = Known(self.tasks, self._knows, self._used)
         self._sweep = Sweep(kube, self._brokers, known, settings.compare_seconds, clock)
-        self._informers = [self._informer(namespace) for namespace in settings.watch_namespaces or (None,)]
-        self._batch_informers = [
-            Informer(kube, self._source(TASK_BATCHES, BatchBody.parse, namespace), self.batches)
-            for namespace in settings.watch_namespaces or (None,)
-        ]
+        self._informers: list[Informer[TaskView] | Informer[BatchBody]] = []
+        for namespace in settings.watch_namespaces or (None,):
+            self._informers += [
+                Informer(kube, self._source(TASKS, TaskView.parse, namespace), self),
+                Informer(kube, self._source(TASK_BATCHES, BatchBody.parse, namespace), self.batches),
+            ]
         self._loops: list[asyncio.Task[None]] = []
         self.last_pulse = 0.0
         self.ready = False
-
-    def _informer(self, namespace: str | None) -> Informer[TaskView]:
-        return Informer(self._kube, self._source(TASKS, TaskView.parse, namespace), self)
 
     def _source(self, of: Resource, parse: Callable[[bytes], T], namespace: str | None) -> Source[T]:
         selectors = {"labelSelector": self._settings.task_selector} if self._settings.task_selector else {}
@@ -118,7 +116,7 @@ class Operator:
     async def start(self) -> None:
         """Begin to watch, and to stand for election."""
         self._loops = [
-            *(asyncio.create_task(informer.run(), name="penstock informer") for informer in self._all_informers()),
+            *(asyncio.create_task(informer.run(), name="penstock informer") for informer in self._informers),
             asyncio.create_task(self._pulse(), name="penstock pulse"),
             asyncio.create_task(self._become_ready(), name="penstock readiness"),
             asyncio.create_task(self.leader.run(self._lead), name="penstock leader"),
@@ -139,11 +137,8 @@ class Operator:
         self.ready = True
         await asyncio.Event().wait()
 
-    def _all_informers(self) -> list[Informer[TaskView] | Informer[BatchBody]]:
-        return [*self._informers, *self._batch_informers]
-
     async def _seen_all(self) -> None:
-        await asyncio.gather(*(informer.synced.wait() for informer in self._all_informers()))
+        await asyncio.gather(*(informer.synced.wait() for informer in self._informers))
 
     async def _lead(self, epoch: int) -> None:
         """1. know all there is, 2. let nobody else act any more, 3. look at everything, 4. go on until cancelled."""

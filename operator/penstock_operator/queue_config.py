@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from penstock.broker.messages import Limits, QueueConfig
 from penstock.resources.queue import Overflow, TaskQueueSpec
-from penstock.resources.retry import RetryPolicy as RetrySpec
 from penstock.retry import RetryPolicy
 
-__all__ = ["config_of", "retry_policy"]
+__all__ = ["config_of"]
 
 
 def config_of(spec: TaskQueueSpec) -> QueueConfig:
     """What is published to the broker."""
     return QueueConfig(
-        retry=retry_policy(spec.retry),
+        retry=RetryPolicy.of(spec.retry) if spec.retry else None,
         timeout=spec.timeout_seconds,
         result_ttl=spec.result_ttl_seconds,
         limits=_limits(spec),
@@ -22,14 +21,6 @@ def config_of(spec: TaskQueueSpec) -> QueueConfig:
         dead_letters=spec.dead_letter.max_length,
         dead_seconds=spec.dead_letter.retention_seconds,
     )
-
-
-def retry_policy(spec: RetrySpec | None) -> RetryPolicy | None:
-    """A resource's retry policy as workers read it."""
-    if spec is None:
-        return None
-    backoff = spec.backoff
-    return RetryPolicy(spec.max_attempts, backoff.initial_seconds, backoff.factor, backoff.max_seconds, backoff.jitter)
 
 
 def _limits(spec: TaskQueueSpec) -> Limits:

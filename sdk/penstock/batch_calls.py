@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from penstock import telemetry
 from penstock.batch import BatchFields
 from penstock.errors import ConfigurationError
 from penstock.kube import Manifest
-from penstock.resource_client import generated_name
+from penstock.resource_client import checked_manifest, generated_name
 from penstock.resources.batch import TaskBatch
-from penstock.resources.kinds import API_VERSION
 from penstock.submission import Signature
 
 __all__ = ["batch_manifest", "check_item"]
@@ -55,18 +52,10 @@ def batch_manifest(first: Signature[Any], asked: BatchFields, traceparent: str |
         "timeoutSeconds": options.timeout or declared.timeout,
         "retry": retry and retry.spec(),
         "parallelism": asked.get("parallelism"),
-        "failurePolicy": _present(policy) or None,
+        "failurePolicy": {name: value for name, value in policy.items() if value is not None} or None,
         "deadlineSeconds": asked.get("deadline"),
         "ttlSecondsAfterFinished": asked.get("ttl"),
     }
     annotations = {telemetry.ANNOTATION: traceparent} if traceparent else {}
     metadata = {"name": asked.get("name") or generated_name(first.definition.name), "annotations": annotations}
-    document = {"apiVersion": API_VERSION, "kind": "TaskBatch", "metadata": metadata, "spec": _present(spec)}
-    try:
-        return dict(TaskBatch.model_validate(document).manifest())
-    except ValidationError as error:
-        raise ConfigurationError(f"{first.definition.name} can't be a TaskBatch: {error}") from error
-
-
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    return checked_manifest(metadata, spec, TaskBatch)

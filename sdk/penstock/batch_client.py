@@ -17,20 +17,19 @@ from penstock.broker.batch import CANCELLED, FAILED, SUCCEEDED
 from penstock.errors import ApiRefused, ConfigurationError, PenstockError, ResultExpired, UnknownTask
 from penstock.handle import Source
 from penstock.keys import item_id
-from penstock.kube import Kube, Manifest, Resource
+from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
+from penstock.report import TASK_BATCHES
 from penstock.resources.batch import TaskBatchSpec
-from penstock.resources.kinds import GROUP, VERSION
 from penstock.resources.phase import BatchPhase
 from penstock.sealing import PayloadCodec
 from penstock.status import Phase
 from penstock.submission import Signature
 from penstock.telemetry import Step
 
-__all__ = ["TASK_BATCHES", "BatchClient"]
+__all__ = ["BatchClient"]
 
 R = TypeVar("R")
-TASK_BATCHES = Resource(f"/apis/{GROUP}/{VERSION}", "taskbatches")
 CONFLICT = 409
 
 

@@ -17,9 +17,10 @@ from penstock.resources.limits import MESSAGE_LENGTH, RESULT_BYTES
 from penstock.standing import Standing
 from penstock.status import Phase
 
-__all__ = ["TASKS", "ended", "guarded", "moment", "observed", "standing"]
+__all__ = ["TASKS", "TASK_BATCHES", "ended", "guarded", "moment", "observed", "standing"]
 
 TASKS = Resource(f"/apis/{GROUP}/{VERSION}", "tasks")
+TASK_BATCHES = Resource(f"/apis/{GROUP}/{VERSION}", "taskbatches")
 
 
 def moment(seconds: float) -> str:

@@ -19,6 +19,7 @@ from penstock.kube import Kube, Manifest
 from penstock.outcome import Failure, Outcome
 from penstock.portal import Portal
 from penstock.report import TASKS
+from penstock.resources.batch import TaskBatch
 from penstock.resources.kinds import API_VERSION
 from penstock.resources.task import Task
 from penstock.status import Phase
@@ -149,14 +150,15 @@ def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
     return checked_manifest({"name": name, "annotations": annotations}, spec)
 
 
-def checked_manifest(metadata: Manifest, spec: Manifest) -> Manifest:
-    """A Task from its parts, without the fields that are None. Raises ConfigurationError that names the field."""
+def checked_manifest(metadata: Manifest, spec: Manifest, model: type[Task] | type[TaskBatch] = Task) -> Manifest:
+    """A resource from its parts, without the fields that are None. Raises ConfigurationError that names the field."""
     present = {field: value for field, value in spec.items() if value is not None}
-    document = {"apiVersion": API_VERSION, "kind": "Task", "metadata": metadata, "spec": present}
+    document = {"apiVersion": API_VERSION, "kind": model.definition.kind, "metadata": metadata, "spec": present}
     try:
-        return dict(Task.model_validate(document).manifest())
+        return dict(model.model_validate(document).manifest())
     except ValidationError as error:
-        raise ConfigurationError(f"{spec['task']} can't be a Task resource: {error}") from error
+        kind = model.definition.kind
+        raise ConfigurationError(f"{spec['task']} can't be a {kind} resource: {error}") from error
 
 
 def generated_name(task: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from msgspec import Struct, structs
 
@@ -27,6 +28,28 @@ class Snooze(Exception):
             raise ValueError(f"Snooze({delay!r}): use 0 or more seconds")
         super().__init__(reason)
         self.delay = delay
+
+
+class Pause(Protocol):
+    """A resource's backoff, however it was read."""
+
+    @property
+    def initial_seconds(self) -> float: ...
+    @property
+    def factor(self) -> float: ...
+    @property
+    def max_seconds(self) -> float: ...
+    @property
+    def jitter(self) -> bool: ...
+
+
+class Specified(Protocol):
+    """A resource's retry policy, however it was read."""
+
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def backoff(self) -> Pause: ...
 
 
 class RetryPolicy(Struct, frozen=True, omit_defaults=True):
@@ -53,6 +76,12 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
         except OverflowError:  # a float ends at 1e308; the maximum was reached long before
             ceiling = self.maximum if self.initial else 0.0
         return ceiling * random() if self.jitter else ceiling
+
+    @classmethod
+    def of(cls, spec: Specified) -> RetryPolicy:
+        """What a resource's policy says; the inverse of `spec`."""
+        pause = spec.backoff
+        return cls(spec.max_attempts, pause.initial_seconds, pause.factor, pause.max_seconds, pause.jitter)
 
     def spec(self) -> dict[str, object]:
         """The same as a Task's spec.retry says it."""

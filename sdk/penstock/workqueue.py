@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from penstock.pace import Pace
 from penstock.stopping import stopped
 
 __all__ = ["WorkQueue"]
@@ -44,7 +45,7 @@ class WorkQueue(Generic[Key]):
         self._later: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}  # the earliest time asked for, of those in `_later`
         self._failures: dict[Key, int] = {}
-        self._next_retry = 0.0
+        self._retries = Pace(RETRIES_PER_SECOND)
         self._numbers = itertools.count()
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -140,10 +141,7 @@ class WorkQueue(Generic[Key]):
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures, 20))
         level = logging.WARNING if failures > 1 else logging.INFO
         log.log(level, "%s: %s failed %d times, again in %.1f s: %s", self.name, key, failures, pause, error)
-        now = asyncio.get_running_loop().time()
-        at = max(now + max(pause, getattr(error, "retry_after", None) or 0.0), self._next_retry)
-        self._next_retry = max(now, self._next_retry) + 1 / RETRIES_PER_SECOND
-        self.add_after(key, at - now)
+        self.add_after(key, max(pause, getattr(error, "retry_after", None) or 0.0, self._retries.reserve()))
 
     def _done(self, key: Key) -> None:
         self._active.discard(key)

@@ -10,6 +10,7 @@ from penstock import telemetry, tracing
 from penstock.batcher import Batcher
 from penstock.broker.messages import Receipt, Sent
 from penstock.envelope import Envelope
+from penstock.retry import RetryPolicy
 from penstock.telemetry import Step
 from penstock_operator.admission.view import TaskView
 from penstock_operator.brokers import Brokers
@@ -75,7 +76,7 @@ def envelope_of(task: TaskView, traceparent: str) -> Envelope:
         not_before=task.not_before,
         timeout=spec.timeout_seconds,
         deadline=task.deadline,
-        retry=spec.retry.policy() if spec.retry else None,
+        retry=RetryPolicy.of(spec.retry) if spec.retry else None,
         key=spec.concurrency_key,
         traceparent=traceparent,
         resource=task.ref,

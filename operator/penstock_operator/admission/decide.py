@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock.resources.limits import ARGUMENT_BYTES, DEFAULT_TTL_SECONDS
+from penstock.resources.limits import ARGUMENT_BYTES
 from penstock_operator.admission.decisions import Admit, Cancel, Decision, Expire, Hold, Refuse, Surroundings
 from penstock_operator.admission.dependencies import cyclic, dependent
 from penstock_operator.admission.queue_rules import disallowed, queueless
@@ -26,9 +26,7 @@ def decide(task: TaskView, around: Surroundings) -> Decision:
 def _expiry(task: TaskView, around: Surroundings) -> Expire:
     if around.awaited:
         return Expire(None)
-    candidates = (task.spec.ttl_seconds_after_finished, around.queue.ttl, DEFAULT_TTL_SECONDS)
-    ttl = next(seconds for seconds in candidates if seconds is not None)
-    return Expire((task.finished_at or around.now) + ttl)
+    return Expire((task.finished_at or around.now) + around.queue.life(task.spec.ttl_seconds_after_finished))
 
 
 def cancelled(task: TaskView, around: Surroundings) -> Decision | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from penstock.resources.limits import DEFAULT_TTL_SECONDS
 from penstock.resources.task import OnFailure
 from penstock.status import Phase
 
@@ -67,6 +68,10 @@ class QueueRules:
     allowed: tuple[str, ...] = ()
     exists: bool = True
     known: tuple[str, ...] = ()
+
+    def life(self, own: int | None) -> int:
+        """Seconds that what has ended stays; `own` is what its spec says."""
+        return next(seconds for seconds in (own, self.ttl, DEFAULT_TTL_SECONDS) if seconds is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from penstock.envelope import ResourceRef
 from penstock.keys import Priority, task_id
 from penstock.resources.limits import ARGUMENT_BYTES
 from penstock.resources.task import OnFailure
-from penstock.retry import RetryPolicy
 from penstock.status import Phase
 from penstock.telemetry import ANNOTATION
 
@@ -48,11 +47,6 @@ class Retry(Struct, frozen=True, gc=False, rename="camel"):
 
     max_attempts: int = 3
     backoff: Backoff = Backoff()
-
-    def policy(self) -> RetryPolicy:
-        """As the envelope carries it."""
-        pause = self.backoff
-        return RetryPolicy(self.max_attempts, pause.initial_seconds, pause.factor, pause.max_seconds, pause.jitter)
 
 
 class Spec(Struct, frozen=True, gc=False, rename="camel"):

@@ -23,13 +23,14 @@ from penstock import (
     batch,
     batch_stream,
 )
-from penstock.batch_client import TASK_BATCHES, BatchClient
+from penstock.batch_client import BatchClient
 from penstock.broker.messages import Begun, Claimer, Limits, QueueConfig, Settlement, Verb
 from penstock.envelope import decode
 from penstock.errors import ApiRefused
 from penstock.kube import Manifest
 from penstock.middleware import Send
 from penstock.outcome import Failure, Outcome
+from penstock.report import TASK_BATCHES
 from penstock.resources.batch import TaskBatch
 from penstock.status import Phase
 from tests.unit.fake_kube import FakeKube

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock_operator.pace import Pace
+from penstock.pace import Pace
 
 
 def test_as_many_as_the_burst_may_go_at_once() -> None:

@@ -6,7 +6,7 @@ from penstock.broker.messages import Limits, QueueConfig
 from penstock.resources.queue import TaskQueueSpec
 from penstock.resources.retry import RetryPolicy as RetrySpec
 from penstock.retry import RetryPolicy
-from penstock_operator.queue_config import config_of, retry_policy
+from penstock_operator.queue_config import config_of
 
 
 def test_the_spec_becomes_the_workers_settings() -> None:
@@ -55,5 +55,5 @@ def test_the_defaults_of_resource_and_broker_are_the_same() -> None:
 
 
 def test_the_defaults_of_retries_are_the_same_in_resource_and_message() -> None:
-    assert retry_policy(RetrySpec()) == RetryPolicy()
-    assert retry_policy(None) is None
+    assert RetryPolicy.of(RetrySpec()) == RetryPolicy()
+    assert config_of(TaskQueueSpec()).retry is None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection, Reply
+from penstock.broker.streams.library import REFUSED_WHEN_FULL
 from penstock.keys import QueueKeys
 
 __all__ = ["Calls"]
@@ -18,7 +19,6 @@ _LED = frozenset(
         *("tend", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),
     }
 )
-_SENDING = ("send", "send_items")
 
 
 class Calls:
@@ -49,5 +49,5 @@ class Calls:
         if self._epoch is not None and function in _LED:
             lease, epoch = self._epoch
             args = [f"epoch:{lease}", epoch, function, *args]
-            function = "led_send" if function in _SENDING else "led"
+            function = "led_send" if function in REFUSED_WHEN_FULL else "led"
         return await self._redis.call(function, names, args)

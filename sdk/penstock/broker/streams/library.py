@@ -22,7 +22,7 @@ FUNCTIONS = (
     *("led", "led_send"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
-_REFUSED_WHEN_FULL = {"send", "broadcast", "send_items", "led_send"}
+REFUSED_WHEN_FULL = {"send", "broadcast", "send_items", "led_send"}
 
 Command = tuple[str | bytes | int | float, ...]
 
@@ -45,7 +45,7 @@ def function_name(function: str) -> str:
 
 
 def _registration(function: str) -> str:
-    flags = "" if function in _REFUSED_WHEN_FULL else ", flags = {'allow-oom'}"
+    flags = "" if function in REFUSED_WHEN_FULL else ", flags = {'allow-oom'}"
     return f"redis.register_function{{function_name = '{function_name(function)}', callback = {function}{flags}}}"
 
 

@@ -114,4 +114,4 @@ def test_without_a_policy_the_worker_decides() -> None:
 
 
 def test_the_defaults_of_resource_and_message_are_the_same() -> None:
-    assert Retry().policy() == RetryPolicy()
+    assert RetryPolicy.of(Retry()) == RetryPolicy()
