@@ -55,7 +55,7 @@ def pool(namespace: Kubectl) -> Kubectl:
     return namespace
 
 
-def make_pool(namespace: Kubectl, **autoscaling: object) -> None:
+def make_pool(namespace: Kubectl, processes: int = 1, **autoscaling: object) -> None:
     """The pool `e2e`, from a ConfigMap."""
     namespace("create", "configmap", "e2e", f"--from-file=tasks.py={TASKS}")
     # The pause container is the pods' first process, so that a worker can be killed as any other process.
@@ -76,6 +76,7 @@ def make_pool(namespace: Kubectl, **autoscaling: object) -> None:
                 "app": "tasks:app",
                 "queues": ["e2e"],
                 "concurrency": 8,
+                "processes": processes,
                 "drainSeconds": 5,
                 "source": {"configMap": "e2e"},
                 "template": template,

@@ -19,8 +19,7 @@ PROCESSES = 2
 @pytest.fixture(scope="module")
 def pods(namespace: Kubectl) -> Kubectl:
     """A pool whose pods run two worker processes each."""
-    make_pool(namespace, maxReplicas=1)
-    patch(namespace, "ppool/e2e", processes=PROCESSES)
+    make_pool(namespace, processes=PROCESSES, maxReplicas=1)
     namespace("wait", "ppool/e2e", "--for=condition=Ready", "--timeout=60s")
     wait_sync(lambda: namespace.value("ppool/e2e", "{.status.readyReplicas}") == "1", "the first pod")
     namespace("rollout", "status", "deploy/e2e-workers", "--timeout=60s")
