@@ -12,6 +12,7 @@ from penstock.retry import RetryPolicy
 from penstock.status import Phase
 
 __all__ = [
+    "Attendance",
     "Begun",
     "Cancellation",
     "Claimed",
@@ -206,10 +207,29 @@ class Snapshot(Struct, frozen=True):
     progress: bytes | None = None
 
 
+class Attendance(Struct, frozen=True):
+    """A worker process as it last said of itself, `seen` seconds ago. `busy`: tasks that it runs. `resting`: it was
+    cordoned, claims nothing any more, and has nothing left to do."""
+
+    consumer: str
+    worker: str
+    busy: int = 0
+    resting: bool = False
+    seen: float = 0.0
+
+
 class Depth(Struct, frozen=True):
     """What a queue holds. `due` are delayed tasks whose time has come, `gated` those that wait for their concurrency
     key, `blocked` for other tasks; `ended` those of whose end others haven't been told; `oldest` is the longest wait,
-    seconds; `consumers` are those that hold something."""
+    seconds; `holding` says how many tasks each consumer holds that holds any.
+
+    `by_priority`: what of `ready` was never claimed, most urgent first. `arrived` tasks have become ready, `settled`
+    attempts have ended and took `ran` seconds, since the queue was made: only differences mean anything, and a value
+    that has fallen means that Redis has lost what it knew.
+
+    `places`: how many more may start beside those in flight (None: no limit). `burst` may start at once as far as the
+    rate goes, and `rate` a second after that (None: no limit). `workers` attend the queue as the first of theirs.
+    """
 
     ready: int = 0
     delayed: int = 0
@@ -221,8 +241,21 @@ class Depth(Struct, frozen=True):
     blocked: int = 0
     ended: int = 0
     oldest: float = 0.0
-    consumers: frozenset[str] = frozenset()
+    holding: dict[str, int] = {}
     paused: bool = False
+    by_priority: tuple[int, int, int, int] = (0, 0, 0, 0)
+    arrived: int = 0
+    settled: int = 0
+    ran: float = 0.0
+    places: int | None = None
+    burst: int | None = None
+    rate: float | None = None
+    workers: tuple[Attendance, ...] = ()
+
+    @property
+    def consumers(self) -> frozenset[str]:
+        """Those that hold something."""
+        return frozenset(self.holding)
 
     @property
     def backlog(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 from penstock.broker.memory.state import Memory, State
@@ -49,7 +50,7 @@ class MemorySteering:
             len(queue.blocked),
             len(queue.ended),
             max(0.0, now - min(queued)) if queued else 0.0,
-            frozenset(claim.consumer for claim in queue.claimed.values()),
+            dict(Counter(claim.consumer for claim in queue.claimed.values())),
             queue.paused,
         )
 

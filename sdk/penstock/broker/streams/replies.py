@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
@@ -192,7 +193,7 @@ def depth(replies: Sequence[Reply], now: float) -> Depth:
         blocked=elsewhere["blocked"],
         ended=elsewhere["ended"],
         oldest=max(0.0, *oldest, 0.0) if ready else 0.0,
-        consumers=frozenset(consumer for held in pending for consumer in held),
+        holding=dict(sum(map(Counter, pending), Counter[str]())),
         paused=bool(paused),
     )
 

@@ -53,7 +53,7 @@ def shown(queue: str = "mail") -> dict[str, object]:
 def test_what_a_queue_holds_is_json(broker: MemoryBroker) -> None:
     bury(broker)
     found = shown()
-    assert (found["ready"], found["dead"], found["paused"], found["consumers"]) == (0, 1, False, [])
+    assert (found["ready"], found["dead"], found["paused"], found["holding"]) == (0, 1, False, {})
 
 
 def test_a_queue_is_paused_and_goes_on(broker: MemoryBroker) -> None:

@@ -128,8 +128,8 @@ def test_the_inputs_are_shown() -> None:
 
 def test_the_load_is_the_sum_over_queues_and_each_worker_counts_once() -> None:
     depths = [
-        Depth(1, 9, 2, in_flight=3, consumers=frozenset({"a", "b"})),
-        Depth(10, 9, 20, in_flight=30, consumers=frozenset({"b"})),
+        Depth(1, 9, 2, in_flight=3, holding={"a": 1, "b": 2}),
+        Depth(10, 9, 20, in_flight=30, holding={"b": 30}),
     ]
     assert Load.of(depths, 7.0) == Load(11, 22, 33, 2, 7.0)
     assert Load.of([], 7.0).backlog == 0
