@@ -19,7 +19,7 @@ __all__ = ["Announcement", "Announcements", "Board"]
 log = logging.getLogger("penstock.operator")
 PAUSE_SECONDS = 10.0
 LOOK_SECONDS = 0.5
-WORRYING = frozenset({"BrokerUnreachable", "Fallback"})
+WORRYING = frozenset({"BrokerUnreachable", "Fallback", "PodsCannotStart"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,17 @@ def _work(work: signals.Work | None) -> Work | None:
         oldest_seconds=work.oldest,
         arrival_rate=work.arrival_rate,
         service_seconds=work.service_seconds,
+        most=work.most,
     )
 
 
 def _fleet(fleet: signals.Fleet) -> Fleet:
-    return Fleet(fleet.wanted, fleet.ready, fleet.busy, fleet.start_seconds, fleet.rolling_out, fleet.trouble)
+    return Fleet(
+        wanted=fleet.wanted,
+        ready=fleet.ready,
+        busy=fleet.busy,
+        start_seconds=fleet.start_seconds,
+        rolling_out=fleet.rolling_out,
+        trouble=fleet.trouble,
+        broken=fleet.broken,
+    )

@@ -35,7 +35,7 @@ class Choice(_Shape, frozen=True):
 
 class Work(_Shape, frozen=True):
     """What the queues ask of the pool. `backlog` is what waits or is in flight, `barred` waits for a pause or a limit,
-    and `service_seconds` is what one attempt takes."""
+    `most` may run at once (null: no such limit), and `service_seconds` is what one attempt takes (null: not known)."""
 
     backlog: float
     waiting: float
@@ -45,10 +45,11 @@ class Work(_Shape, frozen=True):
     oldest_seconds: float
     arrival_rate: float
     service_seconds: float | None = None
+    most: float | None = None
 
 
 class Fleet(_Shape, frozen=True):
-    """The pool's workers. `trouble`: what keeps their pods from starting."""
+    """The pool's workers. `trouble`: what keeps their pods from starting; `broken`: something of their own."""
 
     wanted: int
     ready: int
@@ -56,6 +57,7 @@ class Fleet(_Shape, frozen=True):
     start_seconds: float
     rolling_out: bool = False
     trouble: str = ""
+    broken: bool = False
 
 
 class Sample(_Shape, frozen=True):
