@@ -8,6 +8,7 @@ from dataclasses import dataclass
 __all__ = ["ASCII", "BLOCKS", "Ink", "columns", "drawn"]
 
 EIGHTHS = 8
+SCALE = 5  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ def drawn(
         "".join(_cell(value, mark, row, top / height, ink) for value, mark in zip(values, lines, strict=True))
         for row in reversed(range(height))
     ]
-    label = f"{top:.3g}" if top < 1000 else f"{top:.0f}"
+    label = f"{top:.3g}" if top < 1000 else f"{top / 1000:.3g}k"
     scale = [label, *[""] * (height - 2), "0"]
-    framed = [f"{said:>{len(label)}} {ink.side}{row}" for said, row in zip(scale, rows, strict=True)]
+    framed = [f"{said:>{SCALE}} {ink.side}{row}" for said, row in zip(scale, rows, strict=True)]
     gap = " " * max(1, len(values) - len(left) - len(right))
-    margin = " " * (len(label) + 1)
+    margin = " " * (SCALE + 1)
     return [*framed, f"{margin}{ink.side}{ink.floor * len(values)}", f"{margin} {left}{gap}{right}"]
 
 

@@ -41,7 +41,8 @@ def explained(found: Found, page: Page) -> list[str]:
 
 
 def _row(name: str, said: str) -> str:
-    return f"{name:<{NAME}} {said}"
+    """One line, whatever others have written: no line breaks, nothing that would command the terminal."""
+    return f"{name:<{NAME}} {''.join(c if c.isprintable() else ' ' for c in said)}"
 
 
 # --- what the resource says -------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ def explain_pool(
         print(found.json())
         return
     width = shutil.get_terminal_size().columns
-    ink = BLOCKS if (sys.stdout.encoding or "").lower().startswith("utf") else ASCII
+    encoding = sys.stdout.encoding or "ascii"
+    ink = BLOCKS if encoding.lower().startswith("utf") else ASCII
     for line in explained(found, Page(width, minutes, ink, time.time())):
-        print(line)
+        print(line.encode(encoding, "replace").decode(encoding))
