@@ -115,7 +115,7 @@ def _remedy(refusal: ApiRefused, operator: Operator) -> str:
     if refusal.status == FORBIDDEN:
         return (
             f"you may not read {where}: ask for its Role, kubectl -n {operator.namespace} create rolebinding "
-            "pool-readers --role=penstock-signals-reader --user=YOU"
+            f"pool-readers --role={operator.service.removesuffix('-operator')}-signals-reader --user=YOU"
         )
     if refusal.status == NOT_FOUND and refusal.reason == "NotFound":
         return f"{where} isn't there: --system-namespace and --service name another"
