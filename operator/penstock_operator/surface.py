@@ -99,4 +99,5 @@ def _answer(of: object) -> web.Response:
 
 
 def _refusal(kind: type[web.HTTPError], reason: str, message: str) -> web.HTTPError:
-    return kind(body=msgspec.json.encode({"reason": reason, "message": message}), content_type="application/json")
+    said = msgspec.json.encode({"reason": reason, "message": message})
+    return kind(text=said.decode(), content_type="application/json")
