@@ -51,12 +51,20 @@ def drawn(
         "".join(_cell(value, mark, row, top / height, ink) for value, mark in zip(values, lines, strict=True))
         for row in reversed(range(height))
     ]
-    label = f"{top:.3g}" if top < 1000 else f"{top / 1000:.3g}k"
-    scale = [label, *[""] * (height - 2), "0"]
+    scale = [_short(top), *[""] * (height - 2), "0"]
     framed = [f"{said:>{SCALE}} {ink.side}{row}" for said, row in zip(scale, rows, strict=True)]
     gap = " " * max(1, len(values) - len(left) - len(right))
     margin = " " * (SCALE + 1)
     return [*framed, f"{margin}{ink.side}{ink.floor * len(values)}", f"{margin} {left}{gap}{right}"]
+
+
+def _short(figure: float) -> str:
+    """In three digits: 12.5, 999, 1.25k."""
+    for suffix in ("", "k", "M"):
+        if round(figure) < 1000:
+            return f"{figure:.3g}{suffix}"
+        figure /= 1000
+    return f"{figure:.3g}G"
 
 
 def _cell(value: float | None, mark: float | None, row: int, unit: float, ink: Ink) -> str:
