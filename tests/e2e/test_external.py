@@ -107,7 +107,7 @@ def test_another_scalers_step_down_takes_the_idle_worker(external: Kubectl) -> N
 
 
 def test_what_is_not_there_is_told(external: Kubectl) -> None:
-    with pytest.raises(Refused, match="NotFound|NoSuchPool|not find"):
+    with pytest.raises(Refused, match=r"NotFound|NoSuchPool|not find"):
         external("get", "--raw", f"{PROXY}{path(external.namespace, 'nobody')}/signals")
 
 
