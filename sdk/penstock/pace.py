@@ -23,3 +23,10 @@ class Pace:
         at = max(self._next, now - (self._burst - 1) * self._interval)
         self._next = at + self._interval
         return max(0.0, at - now)
+
+    def take(self) -> bool:
+        """Take a place that is free now; False, and nothing is taken, if there is none."""
+        free = self._next <= self._clock()
+        if free:
+            self.reserve()
+        return free
