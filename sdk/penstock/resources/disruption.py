@@ -38,6 +38,6 @@ class Disruption(Model):
     """What a drain, an autoscaler of nodes or an eviction may do to the workers."""
 
     protect_busy: bool = False
-    """true: while a worker has tasks in flight, it is marked so that Cluster Autoscaler and Karpenter leave its node alone."""
+    """true: Cluster Autoscaler and Karpenter leave the nodes of busy workers alone, which carry marks for that."""
     budget: Budget | None = None
     """A PodDisruptionBudget for the pool. Default: none."""

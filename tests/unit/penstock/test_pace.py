@@ -11,6 +11,14 @@ def test_as_many_as_the_burst_may_go_at_once() -> None:
     assert [pace.reserve() for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
 
 
+def test_who_wont_wait_takes_a_place_that_is_free_or_none() -> None:
+    now = 0.0
+    pace = Pace(2.0, burst=2, clock=lambda: now)
+    assert [pace.take() for _ in range(3)] == [True, True, False]
+    now = 0.5
+    assert [pace.take(), pace.take()] == [True, False]
+
+
 @given(st.lists(st.floats(0, 3), max_size=50), st.integers(1, 5))
 def test_no_more_go_than_rate_and_burst_allow(gaps: list[float], burst: int) -> None:
     now, starts = 0.0, list[float]()
