@@ -72,6 +72,11 @@ class Fleet:
             lambda: self.told and self.replicas == replicas, f"{replicas} replicas of {self.pool}", patience=patience
         )
 
+    def sleeps(self) -> None:
+        """Return when none are wanted, and none is there that could still take a task."""
+        self.reaches(0)
+        wait_sync(lambda: self._gone() == self.created().keys(), f"the workers of {self.pool} to be gone", patience=60)
+
     def ready(self, replicas: int, *, patience: float = 60.0) -> None:
         """Return when so many are wanted and ready, and no others are there."""
         wait_sync(lambda: self._settled(replicas), f"{replicas} ready workers of {self.pool}", patience=patience)
@@ -90,6 +95,10 @@ class Fleet:
     def deleted(self) -> dict[str, float]:
         """When each pod was told to go."""
         return self._first(lambda sighting: "deletionTimestamp" in sighting.body["metadata"])
+
+    def _gone(self) -> set[str]:
+        """The pods that have ended."""
+        return set(self._first(lambda sighting: sighting.type == "DELETED"))
 
     def standing(self) -> set[str]:
         """The pods that haven't been told to go."""

@@ -74,7 +74,7 @@ def test_a_task_straight_to_the_broker_wakes_a_pool(
     pool = fleet("direct")
     sent: list[tuple[float, float, str]] = []
     for _ in range(scale.wake_ups):
-        pool.reaches(0)
+        pool.sleeps()
         one = driver.send("direct", 0.0)
         sent.append((one.at, driver.wait(one)[0], one.ids[0]))
     began = {one.id: one.began for one in driver.executions()}
@@ -88,7 +88,7 @@ def test_a_task_resource_wakes_a_pool(
     made: list[tuple[float, str]] = []
     with Recording(tasks) as recording:
         for number in range(scale.wake_ups):
-            pool.reaches(0)
+            pool.sleeps()
             at, name = time.time(), f"wake-{number}"
             tasks.create(name, {"task": "e2e.clocked", "queue": "resource"})
             made.append((at, name))
