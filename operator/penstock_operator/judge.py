@@ -78,7 +78,7 @@ class Judge:
     def _fleet(self, state: PoolState) -> Fleet:
         pods, held = self._pods.of(state.key), holders(self._depths(state))
         deployment = state.deployment or DeploymentView()
-        return fleet_of(deployment, list(pods), held, self._pods.start_seconds(state.key))
+        return fleet_of(deployment, list(pods), held, self._pods.start_seconds(state.key, self._clock()))
 
     def _depths(self, state: PoolState) -> Iterable[Depth]:
         for queue in state.queues:

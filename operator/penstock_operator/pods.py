@@ -11,6 +11,7 @@ from penstock_operator.pod_view import PodView
 __all__ = ["Pods"]
 
 PRIOR_SECONDS = 5.0  # what a start takes, until one was seen
+MOST_SECONDS = 600.0
 WEIGHT = 0.3  # of the latest start in the mean
 
 
@@ -55,9 +56,12 @@ class Pods:
         """Those of a pool."""
         return self._by_pool[pool].values() if pool in self._by_pool else ()
 
-    def start_seconds(self, pool: Key) -> float:
-        """What it takes a pod of that pool to become ready, lately."""
-        return self._starts.get(pool, PRIOR_SECONDS)
+    def start_seconds(self, pool: Key, now: float) -> float:
+        """What it takes a pod of that pool to become ready, lately; at least as long as those that are starting have
+        taken already."""
+        starting = (pod.created for pod in self.of(pool) if pod.alive and not pod.ready and not pod.trouble)
+        known = self._starts.get(pool, PRIOR_SECONDS)
+        return max(known, min(MOST_SECONDS, now - min(starting, default=now)))
 
     def forget(self, pool: Key) -> None:
         """The pool is gone."""

@@ -153,7 +153,7 @@ class Pools:
 
     def _horizon(self, state: PoolState) -> float:
         prewarm = state.pool.spec.autoscaling.prewarm_seconds
-        return self.pods.start_seconds(state.key) if prewarm is None else prewarm
+        return self.pods.start_seconds(state.key, self._clock()) if prewarm is None else prewarm
 
     def asleep(self) -> list[Key]:
         """Queues for which nobody works."""

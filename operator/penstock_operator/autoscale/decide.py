@@ -4,7 +4,7 @@ The order, of which each step may overrule the one before:
 
     mode · pause · fallback     is it for us to decide, and is enough known?
     backlog | latency           what the work asks for: the recommendation
-    tolerance → stabilization → windows → speed → zero → stuck → bounds → rollout
+    tolerance → patience → stabilization → windows → speed → zero → stuck → bounds → rollout
 
 A window's floor is a plan and not a measurement: nothing to stabilize, or one with scaleUp's window would never open.
 """
@@ -22,6 +22,7 @@ from penstock_operator.autoscale.policies.bounds import bounded
 from penstock_operator.autoscale.policies.fallback import by_fallback
 from penstock_operator.autoscale.policies.latency import by_latency
 from penstock_operator.autoscale.policies.mode import by_mode
+from penstock_operator.autoscale.policies.patience import patient
 from penstock_operator.autoscale.policies.pause import by_pause
 from penstock_operator.autoscale.policies.rollout import settled
 from penstock_operator.autoscale.policies.speed import paced
@@ -34,7 +35,7 @@ from penstock_operator.autoscale.signals import Signals, Work
 
 __all__ = ["decide", "recommend"]
 
-CHAIN: tuple[Policy, ...] = (tolerated, stabilized, floored, paced, awake, unstuck, bounded, settled)
+CHAIN: tuple[Policy, ...] = (tolerated, patient, stabilized, floored, paced, awake, unstuck, bounded, settled)
 
 
 def decide(signals: Signals, spec: WorkerPoolSpec, history: History, now: float) -> Decision:

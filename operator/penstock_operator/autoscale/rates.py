@@ -1,42 +1,43 @@
 """How fast work comes to a queue and how long it takes, from the cumulative counters of its depth. Pure.
 
-Rates are exponentially weighted means over irregular intervals (weight of the past: e^(-dt/τ); see Eckner, "Algorithms
-for Unevenly Spaced Time Series", 2019). The service time S is the mean of what has ended lately, and at least what
-Little's law says of what hasn't: tasks that have been in flight for A task-seconds altogether, of which n have ended
-and k haven't, take A/(n + k) or longer. So a queue of hour-long tasks doesn't look like one of short ones for an hour.
-Only what must have run from one look to the next counts for A: looks come when tasks do, so that what they find in
-flight says nothing of the time between.
+The service time S is the mean over the last attempts, and at least what Little's law says of those that haven't ended:
+tasks that have been in flight for A task-seconds altogether, of which n have ended and k haven't, take A/(n + k) or
+longer. So a queue of hour-long tasks doesn't look like one of short ones for an hour. Only what must have run from one
+look to the next counts for A: looks come when tasks do, so that what they find in flight says nothing of the time
+between. What is remembered fades with each attempt, not with time: silence teaches nothing.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from penstock.broker.messages import Depth
+from penstock_operator.autoscale.arrivals import Arrivals
 
 __all__ = ["Rates"]
 
-ARRIVALS_SECONDS = 20.0  # τ of the arrival rate: long enough for Poisson noise, short enough for a flash crowd
-SERVICE_SECONDS = 300.0  # τ of the service time
-# S may double in so many seconds: contention with whatever tasks share must not feed itself by more workers at once.
-DOUBLING_SECONDS = 20.0
+ATTEMPTS = 100  # whose mean S is
+# Their mean may double in so many seconds: contention with whatever tasks share must not feed itself by more workers.
+DOUBLING_SECONDS = 10.0
 LEAST_SERVICE_SECONDS = 0.001  # the resolution of what the broker measures
-PRIOR_SECONDS = 1.0  # S, until any attempt has ended or was in flight for longer
-LEAST_ENDED = 1e-9  # of decayed attempts; their mean doesn't fade with them
+# What is supposed of S at first, and how many attempts it counts for: the first may be short by chance.
+PRIOR_SECONDS, PRIOR_ATTEMPTS = 1.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
     """One queue's, at a moment (seconds on any clock). `ended` attempts took `took` seconds together and `occupied`
-    task-seconds were spent in flight, all decayed. `service` is None until anything was in flight."""
+    task-seconds were spent in flight, all faded. `mean` is what an attempt takes as far as they have ended, `service`
+    that or more, None until anything was in flight."""
 
     at: float
     seen: Depth
-    arrival: float = 0.0
+    arrivals: Arrivals = field(default_factory=Arrivals)
     ended: float = 0.0
     took: float = 0.0
     occupied: float = 0.0
+    mean: float = PRIOR_SECONDS
     service: float | None = None
 
     def after(self, depth: Depth, now: float) -> Rates:
@@ -45,36 +46,30 @@ class Rates:
         if passed <= 0:
             return self
         if depth.arrived < self.seen.arrived or depth.settled < self.seen.settled:
-            return Rates(now, depth, self.arrival, service=self.service)  # Redis has lost what it counted
-        kept = math.exp(-passed / SERVICE_SECONDS)
+            return replace(self, at=now, seen=depth)  # Redis has lost what it counted
         settled = depth.settled - self.seen.settled
+        kept = math.exp(-settled / ATTEMPTS)
         ended = self.ended * kept + settled
         took = self.took * kept + depth.ran - self.seen.ran
         occupied = self.occupied * kept + passed * max(0, min(self.seen.in_flight - settled, depth.in_flight))
-        service = _service(ended, took, occupied, depth.in_flight)
+        mean = _mean(took, ended, self.mean * 2 ** (passed / DOUBLING_SECONDS))
         return Rates(
             now,
             depth,
-            self._arrival(depth, passed),
+            self.arrivals.after(depth.arrived - self.seen.arrived, passed),
             ended,
             took,
             occupied,
-            _clamped(service, self.service, passed),
+            mean,
+            _service(mean, ended, occupied, depth.in_flight),
         )
 
-    def _arrival(self, depth: Depth, passed: float) -> float:
-        kept = math.exp(-passed / ARRIVALS_SECONDS)
-        return self.arrival * kept + (1 - kept) * (depth.arrived - self.seen.arrived) / passed
+
+def _mean(took: float, ended: float, most: float) -> float:
+    return min(most, (took + PRIOR_SECONDS * PRIOR_ATTEMPTS) / (ended + PRIOR_ATTEMPTS))
 
 
-def _service(ended: float, took: float, occupied: float, in_flight: int) -> float | None:
-    if ended < LEAST_ENDED and not in_flight:
+def _service(mean: float, ended: float, occupied: float, in_flight: int) -> float | None:
+    if not ended and not in_flight:
         return None
-    known = max(LEAST_SERVICE_SECONDS, took / ended) if ended >= LEAST_ENDED else PRIOR_SECONDS
-    return max(known, occupied / (ended + in_flight))
-
-
-def _clamped(service: float | None, before: float | None, passed: float) -> float | None:
-    if service is None or before is None:
-        return before if service is None else service
-    return min(service, before * 2 ** (passed / DOUBLING_SECONDS))
+    return max(LEAST_SERVICE_SECONDS, mean, occupied / (ended + in_flight))

@@ -13,7 +13,8 @@ class Work:
 
     `waiting` tasks are ready, or will be (`due` of them) by the time that a new worker would be up. `barred` would be
     too, but for a pause or a limit: more workers wouldn't start them. No more than `most` may run at once (None: no
-    such limit). `oldest` has waited so long. `arrival_rate`, λ, counts what becomes ready, retries included;
+    such limit). `oldest` has waited so long. `arrival_rate`, λ, counts what becomes ready, retries included, and
+    `recent_rate` the same of the last seconds alone;
     `service_seconds`, S, is what one attempt takes (None: never measured).
     """
 
@@ -24,6 +25,7 @@ class Work:
     most: float | None = None
     oldest: float = 0.0
     arrival_rate: float = 0.0
+    recent_rate: float = 0.0
     service_seconds: float | None = None
 
     @property

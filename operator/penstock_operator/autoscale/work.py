@@ -20,7 +20,7 @@ def work(depth: Depth, rates: Rates) -> Work:
     wanted = depth.ready + depth.due
     allowed = _allowed(depth, rates.service or 0.0)
     may = min(wanted, allowed)
-    arrival = 0.0 if depth.paused else min(rates.arrival, depth.rate or math.inf)
+    most = 0.0 if depth.paused else depth.rate or math.inf
     return Work(
         waiting=may + depth.ended,  # word that is still to be passed on wants a worker, too
         due=min(depth.due, may),
@@ -28,7 +28,8 @@ def work(depth: Depth, rates: Rates) -> Work:
         in_flight=depth.in_flight,
         most=None if depth.places is None else depth.in_flight + depth.places,
         oldest=depth.oldest,
-        arrival_rate=arrival,
+        arrival_rate=min(most, rates.arrivals.steady),
+        recent_rate=min(most, rates.arrivals.quick),
         service_seconds=rates.service,
     )
 
@@ -57,6 +58,7 @@ def together(parts: Sequence[Work], within: float = 1.0) -> Work:
         most=None if None in most else sum(part or 0 for part in most),
         oldest=max((part.oldest for part in parts), default=0.0),
         arrival_rate=sum(part.arrival_rate for part in parts),
+        recent_rate=sum(part.recent_rate for part in parts),
         service_seconds=_mean_service(parts, within),
     )
 
@@ -81,4 +83,5 @@ def part(whole: Work, share: float, *, waiting: int, in_flight: float) -> Work:
         in_flight=in_flight,
         most=None if whole.most is None else whole.most * share,
         arrival_rate=whole.arrival_rate * share,
+        recent_rate=whole.recent_rate * share,
     )

@@ -14,7 +14,9 @@ from penstock_operator.autoscale.case import Case, Proposal
 __all__ = ["down_seconds", "stabilized"]
 
 STARTS = 2.0
-LEAST_SECONDS, MOST_SECONDS = 10.0, 120.0
+# A backlog goes up and down with every task; rates are means already.
+LEAST_SECONDS_BY_BACKLOG, LEAST_SECONDS_BY_LATENCY = 30.0, 10.0
+MOST_SECONDS = 300.0
 
 
 def stabilized(proposal: Proposal, case: Case) -> Proposal:
@@ -47,11 +49,13 @@ def _downwards(proposal: Proposal, case: Case, current: int) -> Proposal:
 
 
 def down_seconds(auto: Autoscaling, start_seconds: float) -> float:
-    """How far back scaling in looks. The default never outlasts idleSeconds, which the user may have set for zero."""
+    """How far back scaling in looks."""
     given = _given(auto)
     if given is not None:
         return given
-    return min(auto.idle_seconds, MOST_SECONDS, max(LEAST_SECONDS, STARTS * start_seconds))
+    by_backlog = auto.target.latency_seconds is None
+    least = LEAST_SECONDS_BY_BACKLOG if by_backlog else LEAST_SECONDS_BY_LATENCY
+    return min(MOST_SECONDS, max(least, STARTS * start_seconds))
 
 
 def _given(auto: Autoscaling) -> int | None:

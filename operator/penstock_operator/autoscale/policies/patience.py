@@ -1,0 +1,24 @@
+"""Hysteresis upwards: while whoever is there will begin all in time, noise is no reason for another worker."""
+
+from __future__ import annotations
+
+from penstock_operator.autoscale.case import Case, Proposal
+from penstock_operator.autoscale.policies.latency import objective, service
+
+__all__ = ["patient"]
+
+SHARE = 0.8  # of the objective that may be used up
+
+
+def patient(proposal: Proposal, case: Case) -> Proposal:
+    """With a latency objective. The wait to be expected by the time that another worker would be up is what waits then,
+    by the rate at which the present ones begin."""
+    current = case.history.replicas
+    if case.auto.target.latency_seconds is None or not 0 < current < proposal.replicas:
+        return proposal
+    rate = current * case.places / service(case)
+    later = case.work.waiting + max(0.0, case.work.recent_rate - rate) * case.fleet.start_seconds
+    wait = max(later / rate, case.work.oldest)
+    if wait > SHARE * objective(case):
+        return proposal
+    return proposal.but(current, "WithinObjective", f"{current} will begin them within {wait:.3g} s")
