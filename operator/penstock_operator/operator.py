@@ -150,7 +150,7 @@ class Operator:
             for part in parts:
                 part.resume()
                 part.queue.start()
-            await asyncio.gather(self._watch.run(), self._sweep.run())
+            await asyncio.gather(self._watch.run(), self._sweep.run(), self.pools.chronicle.run())
         finally:
             await stopped(label)
             for part in parts:

@@ -209,6 +209,14 @@ def test_in_some_namespaces_alone_it_has_no_rights_elsewhere() -> None:
     assert environment("watchNamespaces={a,b}")["PENSTOCK_WATCH_NAMESPACES"]["value"] == "a,b"
 
 
+@pytest.mark.parametrize(("kind", "values"), [("ClusterRole", ()), ("Role", ("watchNamespaces={a}",))])
+def test_it_may_see_to_the_disruption_budgets_of_pools_and_to_their_pods(kind: str, values: tuple[str, ...]) -> None:
+    rules = rendered(*values)[kind, "penstock-operator"]["rules"]
+    may = {(group, name): rule["verbs"] for rule in rules for group in rule["apiGroups"] for name in rule["resources"]}
+    assert may["policy", "poddisruptionbudgets"] == ["get", "create", "patch", "delete"]
+    assert may["", "pods"] == ["get", "list", "watch", "patch"]
+
+
 def test_a_shard_is_told_what_is_its() -> None:
     env = environment("operator.taskSelector=shard=a", "operator.onlyTasks=true", "operator.requireTaskQueues=true")
     assert env["PENSTOCK_TASK_SELECTOR"]["value"] == "shard=a"
