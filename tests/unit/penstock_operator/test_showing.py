@@ -14,7 +14,7 @@ from penstock.explanation import Explanation, path
 from penstock.report import TASKS
 from penstock_operator.api import EVENTS, WORKER_POOLS
 from tests.unit.penstock_operator import test_operator
-from tests.unit.penstock_operator.rig import NAMESPACE
+from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS
 from tests.unit.penstock_operator.test_operator import POOL, Whole
 from tests.waiting import wait_for
 
@@ -24,7 +24,7 @@ async def whole(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Whole, i
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    monkeypatch.setattr(test_operator, "SETTINGS", replace(test_operator.SETTINGS, api_port=port))
+    monkeypatch.setattr(test_operator, "SETTINGS", replace(SETTINGS, api_port=port))
     whole = Whole()
     surface = whole.operator.surface()
     await whole.operator.start()
