@@ -24,14 +24,16 @@ class Chronicle:
         self._clock = clock
 
     def judged(self, state: PoolState, before: Decision | None) -> None:
-        """A pool was decided on; `before` is the decision until then, None after a start."""
+        """A pool was decided on; `before` is the decision until then. After a start there is none: then it counts
+        whether its Deployment has another size."""
         now = state.decision
         if now is None:
             return
         self.timelines.add(state.key, self._clock(), now, state.signals)
-        if before is not None and (before.replicas, before.reason) != (now.replicas, now.reason):
+        was, reason = (before.replicas, before.reason) if before else (state.wanted, now.reason)
+        if (was, reason) != (now.replicas, now.reason):
             about = Subject("WorkerPool", *state.key, str(state.pool.metadata.uid))
-            self._announcements.changed(about, before.replicas, now)
+            self._announcements.changed(about, was, now)
 
     def gone(self, key: Key) -> None:
         """The pool was deleted."""

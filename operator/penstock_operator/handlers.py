@@ -6,9 +6,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 import kopf
+from opentelemetry import metrics
 
 from penstock.kube import Kube, Manifest
 from penstock.resources.kinds import GROUP, VERSION
+from penstock.telemetry import SCOPE
+from penstock_operator.figures import Glimpse, register
 from penstock_operator.health import Health
 from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.operator import Operator
@@ -52,10 +55,14 @@ class _Process:
         settings.scanning.disabled = bool(self._settings.watch_namespaces)  # it would need rights for the whole cluster
         self._operator = Operator(await Kube.connect(), await Kube.connect(), self._settings)
         self._health = Health(self._operator, self._settings.health_port)
+        self._surface = self._operator.surface()
+        register(metrics.get_meter(SCOPE), Glimpse(self._operator.figures))
         await self._operator.start()
         await self._health.start()
+        await self._surface.start()
 
     async def stop(self, **_: Any) -> None:
+        await self._surface.stop()
         await self._health.stop()
         await self._operator.stop()
 

@@ -21,6 +21,7 @@ from penstock_operator.batch_view import BatchBody
 from penstock_operator.batches import Batches
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
+from penstock_operator.figures import Figures
 from penstock_operator.informer import Informer, Item, Source
 from penstock_operator.leader import Leader
 from penstock_operator.leader_label import LeaderLabel
@@ -31,6 +32,7 @@ from penstock_operator.pool_statuses import PoolStatuses
 from penstock_operator.pools import Edges, Pools
 from penstock_operator.queues import Queues
 from penstock_operator.settings import Settings
+from penstock_operator.surface import Surface
 from penstock_operator.sweep import Known, Sweep
 from penstock_operator.tasks import Tasks
 
@@ -59,7 +61,7 @@ class Operator:
         kube.guard = self.leader.check
         clock = kube.clock  # that of creationTimestamps, from which delays and deadlines count
         self._brokers = Brokers(settings.broker_url, settings.lease, clock)
-        events = Events(kube, socket.gethostname())
+        self._events = events = Events(kube, socket.gethostname())
         namespaces = Namespaces(kube, settings)
         self.queues = Queues(
             kube, self._brokers, namespaces, self._rules_changed, required=settings.require_queues, clock=clock
@@ -106,6 +108,21 @@ class Operator:
 
     def _knows(self, uid: str) -> bool:
         return self.tasks.knows(uid) or self.batches.knows(uid)
+
+    # --- what others may see ----------------------------------------------------------------------------------------
+
+    def figures(self) -> Figures:
+        """For exporters; of pools and queues only while it leads."""
+        dropped = self._events.dropped
+        if not self.leader.valid:
+            return Figures(events_dropped=dropped)
+        views, decided = self.pools.views, self.pools.chronicle.timelines.decided()
+        return Figures(True, tuple(views.views()), views.looked_at(), tuple(decided), dropped)
+
+    def surface(self) -> Surface:
+        """What explains the pools over HTTP."""
+        timelines, port = self.pools.chronicle.timelines, self._settings.api_port
+        return Surface(self.pools.views, timelines, lambda: self.leader.valid, port)
 
     # --- its life ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from penstock_operator.autoscale.decision import Decision
 from penstock_operator.autoscale.survey import Reading
 from penstock_operator.autoscale.view import Watched
 from penstock_operator.chronicle import Chronicle
+from penstock_operator.deployment_view import DeploymentView
 from penstock_operator.events import Events
 from penstock_operator.pool_state import PoolState
 from penstock_operator.pool_views import PoolViews
@@ -19,7 +20,9 @@ from tests.unit.penstock_operator.views import DECISION, FAST
 KEY = ("shop", "fast")
 
 
-def state(**decided: Decision | None) -> PoolState:
+def state(
+    decision: Decision | None = None, would: Decision | None = None, deployment: DeploymentView | None = None
+) -> PoolState:
     body = {
         "apiVersion": "penstock.dev/v1alpha1",
         "kind": "WorkerPool",
@@ -31,7 +34,9 @@ def state(**decided: Decision | None) -> PoolState:
             "autoscaling": {"mode": "External", "minReplicas": 1, "maxReplicas": 4},
         },
     }
-    return PoolState(WorkerPool.stored(body), signals=FAST.signals, **decided)
+    return PoolState(
+        WorkerPool.stored(body), signals=FAST.signals, decision=decision, would=would, deployment=deployment
+    )
 
 
 def test_a_state_as_others_see_it() -> None:
@@ -52,7 +57,7 @@ async def test_decisions_are_remembered_and_their_changes_told() -> None:
     chronicle = Chronicle(Events(kube, "o", clock), clock)
     chronicle.judged(state(), None)
     assert chronicle.timelines.of(KEY) is None, "nothing was decided"
-    chronicle.judged(state(decision=DECISION), None)
+    chronicle.judged(state(deployment=DeploymentView(wanted=3), decision=DECISION), None)
     again = Decision(DECISION.replicas, DECISION.reason, "in other words")
     chronicle.judged(state(decision=again), DECISION)
     await told(chronicle)
@@ -65,6 +70,14 @@ async def test_decisions_are_remembered_and_their_changes_told() -> None:
     assert [(change.was, change.to) for change in timeline.changes] == [(3, 0)]
     chronicle.gone(KEY)
     assert chronicle.timelines.of(KEY) is None
+
+
+async def test_a_pool_that_has_another_size_at_the_start_is_told_of() -> None:
+    kube, clock = FakeKube(), Clock()
+    chronicle = Chronicle(Events(kube, "o", clock), clock)
+    chronicle.judged(state(deployment=DeploymentView(wanted=1), decision=DECISION), None)
+    await told(chronicle)
+    assert [event["reason"] for event in kube.stored(EVENTS)] == ["ScaledOut"]
 
 
 async def told(chronicle: Chronicle) -> None:
