@@ -91,8 +91,9 @@ class Crew:
 
     async def close(self) -> None:
         for process in self.processes.values():
-            process.kill()
-            process.wait(10)
+            process.terminate()  # it ends the others of its worker
+        for process in self.processes.values():
+            process.wait(20)
         await self.broker.close()
         await self.app.close()
 
