@@ -37,9 +37,12 @@ class Intake:
     claimer: Claimer
     slots: Slots
     runner: Runner
+    standing: bool = False  # paused, and nothing is under way
     _stopping: bool = False
     _long: bool = False  # the last claim took long
     _suspects: bool = True  # some may wait to be run alone; nobody knows before the first claim
+    _paused: bool = False
+    _resumed: asyncio.Event = field(default_factory=asyncio.Event)
     _opened: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,6 +51,22 @@ class Intake:
         self._stopping = True
         self._ending.set()
         self._opened.set()
+        self._resumed.set()
+
+    def pause(self) -> None:
+        """Claim nothing until `resume`. It is `standing` once the call under way has ended and what it brought has been
+        started."""
+        self._paused = True
+        self._opened.set()
+
+    def resume(self) -> None:
+        """Claim again."""
+        self._paused = False
+        self._resumed.set()
+
+    @property
+    def _halted(self) -> bool:
+        return self._stopping or self._paused
 
     def opened(self) -> None:
         """The queue's limits may let something start again."""
@@ -64,18 +83,27 @@ class Intake:
         """Claim until stopped. Outages are waited out."""
         while not self._stopping:
             try:
-                await self._round()
+                await (self._stand() if self._paused else self._round())
             except PenstockError as error:
                 log.warning("queue %s: couldn't claim, trying again: %s", self.queue, error)
                 self.runner.tally.failures["claim"] += 1
                 await asyncio.sleep(PAUSE_SECONDS)
 
+    async def _stand(self) -> None:
+        """Wait for the end of a pause."""
+        self._resumed.clear()
+        self.standing = True
+        try:
+            await self._resumed.wait()
+        finally:
+            self.standing = False
+
     async def _round(self) -> None:
         """Claim what is ready; if that was all, wait for the next."""
-        while congested() and not self._stopping:  # noqa: ASYNC110 — the exporter's thread tells nobody
+        while congested() and not self._halted:  # noqa: ASYNC110 — the exporter's thread tells nobody
             await asyncio.sleep(CONGESTED_SECONDS)
         budget = await self.slots.take(self.order)
-        if not budget or self._stopping:
+        if not budget or self._halted:
             return self.slots.give_back(budget)
         alone = self._alone(budget)
         self._opened.clear()
@@ -83,7 +111,7 @@ class Intake:
         claimed = await self._claim(budget, most, alone=alone)
         if alone and _suspect(claimed.begun):
             return None  # perhaps another waits
-        while not self._stopping and len(claimed.begun) < most:
+        while not self._halted and len(claimed.begun) < most:
             if claimed.wait:
                 return await self._closed(claimed.wait)
             read = await self.broker.listen(self.queue, self.claimer, WAIT_SECONDS)
@@ -108,7 +136,7 @@ class Intake:
 
     async def _room_for(self, read: Sequence[Delivery]) -> int:
         """Places for what was read and for what may have come after it. What finds none goes back."""
-        room = self.slots.take_now(self.slots.free)
+        room = 0 if self._halted else self.slots.take_now(self.slots.free)
         if len(read) > room:
             await self.broker.unclaim(read[room:])
         return room

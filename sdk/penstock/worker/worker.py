@@ -24,6 +24,7 @@ from penstock.worker.attempt import Attempt
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
 from penstock.worker.policy import Policies
+from penstock.worker.presence import Presence
 from penstock.worker.processes import Processes
 from penstock.worker.progress import report_progress
 from penstock.worker.recycling import Limits, due, resident_bytes
@@ -109,6 +110,8 @@ class Worker:
             queue: Intake(broker, queue, order, settings.claimer, self.slots, self._runner)
             for order, queue in enumerate(settings.queues)
         }
+        intakes = list(self._intakes.values())
+        self._presence = Presence(broker, settings.queues[0], settings.claimer, intakes, self._runner)
         self._upkeep = {queue: self._upkeep_of(queue) for queue in settings.queues}
         self._runner.delayed = lambda queue: self._upkeep[queue].delayed()
         self._reading: list[asyncio.Task[None]] = []
@@ -143,10 +146,12 @@ class Worker:
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
         observe(self)
+        self._presence.arrive()
         self._reading = [_kept(intake.run, f"intake {queue}") for queue, intake in self._intakes.items()]
         self._timers = [
             _kept(self._pulse, "pulse"),
             _kept(self._signals, "signals"),
+            _kept(self._presence.attend, "presence"),
             _kept(partial(self._policies.follow, self.settings.queues), "settings"),
             _kept(partial(report_progress, self._running, self._runner.publish), "progress"),
         ]
@@ -211,6 +216,8 @@ class Worker:
             return self._upkeep[signal.value].told()
         if signal.kind == "ended":
             return self._upkeep[signal.value].ended()
+        if signal.kind == "cordon":
+            return self._presence.told()
         if signal.kind == "settings":
             self._policies.changed()
         return self._intakes[signal.value].opened()

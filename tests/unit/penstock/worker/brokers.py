@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from penstock.broker.cordon import Cordon
 from penstock.broker.memory import MemoryBroker
 from penstock.broker.messages import (
     Begun,
@@ -105,6 +106,10 @@ class FlakyBroker(MemoryBroker):
     async def broadcasts(self, queue: str, after: str | None) -> tuple[str, list[bytes]]:
         self._reach("broadcasts")
         return await super().broadcasts(queue, after)
+
+    async def attend(self, queue: str, claimer: Claimer, busy: int, *, resting: Cordon | None = None) -> Cordon | None:
+        self._reach("attend")
+        return await super().attend(queue, claimer, busy, resting=resting)
 
     async def signals(self, queues: Sequence[str]) -> AsyncGenerator[Signal, None]:
         self.listening += 1
