@@ -5,6 +5,8 @@
 {"keep": 12, "queue": "q"}          from now on have so many in flight  → {}
 {"kept": "q"}                       have none any more, and wait        → {"ids": [...], "failed": [...]}
 {"runs": []}                        what was noted of all executions    → {"notes": [...]}
+
+What fails is answered with {"error": ...}.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from tests.e2e.tasks import app, clocked, runs
 
 SHORTEST, LONGEST = 0.2, 3.0
 LOOK_SECONDS = 0.05
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 90.0
 
 
 @dataclass
@@ -106,11 +108,19 @@ async def answer(asked: dict[str, Any]) -> dict[str, Any]:
     raise ValueError(f"not understood: {asked}")
 
 
+async def answered(asked: dict[str, Any]) -> dict[str, Any]:
+    """The same, failures included."""
+    try:
+        return await answer(asked)
+    except PenstockError as error:
+        return {"error": repr(error)}
+
+
 async def main() -> None:
     """Answer until the input ends."""
     async with app:
         while line := await asyncio.to_thread(sys.stdin.readline):
-            print(json.dumps(await answer(json.loads(line))), flush=True)
+            print(json.dumps(await answered(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ class Kubectl:
     def __call__(self, *arguments: str, stdin: str = "", timeout: float = 120) -> str:
         """Run one command. Raises Refused with what it said."""
         command = ["kubectl", f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+        )
         if done.returncode:
             raise Refused(f"{' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tests.e2e.kubectl import Kubectl
 E2E = Path(__file__).parents[1]
 CODE = "driver-code"
 FILES = ("tasks.py", "driving.py")
+ANSWER_SECONDS = 120.0  # its own patience ends earlier
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,12 @@ class Driver:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(what) + "\n")
         self.process.stdin.flush()
-        said = self.process.stdout.readline()
+        ready, _, _ = select.select([self.process.stdout], [], [], ANSWER_SECONDS)
+        said = self.process.stdout.readline() if ready else '{"error": "no answer"}'
         assert said, f"the driver has ended, asked for {what}"
-        return dict(json.loads(said))
+        answer = dict(json.loads(said))
+        assert "error" not in answer, f"{answer['error']}, asked for {what}"
+        return answer
 
 
 @contextmanager
