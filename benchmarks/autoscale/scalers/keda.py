@@ -1,4 +1,5 @@
-"""KEDA's ScaledObject with a `redis-streams` trigger, and the HPA that it makes (kedacore/keda: pkg/scaling, pkg/scalers).
+"""KEDA's ScaledObject with a `redis-streams` trigger, and the HPA that it makes (kedacore/keda, pkg/scaling and
+pkg/scalers).
 
 KEDA's own loop looks each `pollingInterval` and only moves between 0 and 1: to 1 where the metric is above its
 activation value (0), to 0 where it hasn't been for `cooldownPeriod`. Everything above is the HPA's, which asks KEDA's

@@ -20,7 +20,8 @@ EXIT_SECONDS = 0.3  # from a worker's last task to its container's end
 
 
 class Deployment:
-    """`changes`: each count that was wanted, with its moment. `sigterms`: pods that got theirs while they held tasks."""
+    """`changes`: each count that was wanted, with its moment. `sigterms`: how many pods got one while they held
+    tasks."""
 
     def __init__(self, agenda: Agenda, crew: Crew, places: int, drain: float, startup: Startup, dice: Random) -> None:
         self._agenda, self._crew, self._dice = agenda, crew, dice

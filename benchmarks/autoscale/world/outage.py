@@ -32,4 +32,6 @@ class Outage:
 
 def until(outages: Iterable[Outage], now: float, *kinds: Kind) -> float:
     """When the outage of one of these kinds that goes on now is over; `now` if there is none."""
-    return max((outage.end for outage in outages if outage.kind in kinds and outage.start <= now < outage.end), default=now)
+    return max(
+        (outage.end for outage in outages if outage.kind in kinds and outage.start <= now < outage.end), default=now
+    )

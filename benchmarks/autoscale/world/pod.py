@@ -10,8 +10,8 @@ __all__ = ["Pod"]
 
 class Pod:
     """`ready`: the moment of its first claim. `retiring`: chosen to go, so that it claims no more. `terminating`: it
-    has its SIGTERM. `gone`: the moment of its end. Moments are `inf` while they haven't come. `emptied` is called when it
-    has ended the last task that it ran."""
+    has its SIGTERM. `gone`: the moment of its end. Moments are `inf` while they haven't come. `emptied` is called when
+    it has ended the last task that it ran."""
 
     __slots__ = (
         "created",

@@ -1,4 +1,5 @@
-"""Which pods a ReplicaSet removes first: the order of Kubernetes' `ActivePodsWithRanks` (pkg/controller/controller_utils.go).
+"""Which pods a ReplicaSet removes first: the order of Kubernetes' `ActivePodsWithRanks`
+(pkg/controller/controller_utils.go).
 
 Not yet running, not ready, lower deletion cost, more of its kind on the same node, ready for a shorter time (compared
 by powers of two since LogarithmicScaleDown), and then an order that nobody can foretell (by UID). What a pod works on

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-__all__ = ["Images", "Startup"]
+__all__ = ["USUAL", "Images", "Startup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,9 @@ class Startup:
     def seconds(self, dice: Random) -> float:
         """Of one pod whose image is there."""
         return dice.lognormvariate(math.log(self.median), self.sigma)
+
+
+USUAL = Startup()
 
 
 class Images:

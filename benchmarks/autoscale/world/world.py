@@ -27,8 +27,8 @@ class Setting:
 
     seconds: float
     concurrency: int
-    drain_seconds: float = 30.0
-    startup: Startup = Startup()
+    drain_seconds: float
+    startup: Startup
     outages: tuple[Outage, ...] = ()
 
 
