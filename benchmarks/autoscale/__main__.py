@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
-from benchmarks.autoscale import record, table
+from benchmarks.autoscale import plots, record, table
 from benchmarks.autoscale.bars import Table, judge
 from benchmarks.autoscale.figures import Figures, spread
 from benchmarks.autoscale.options import Options
@@ -44,7 +44,8 @@ def _report(what: Record) -> None:
     for text in table.tables(what.table):
         print(text)
     print(aligned([(bar.verdict, bar.wanted, bar.measured) for bar in what.bars], left=3))
-    print("\nwritten:", *map(str, record.write(what)))
+    folder = plots.FOLDER if what.options.is_full else record.OUT.parent / "plots"
+    print("\nwritten:", *map(str, [*record.write(what), *plots.write(what.outcomes, folder)]))
 
 
 if __name__ == "__main__":
