@@ -10,7 +10,7 @@ from benchmarks.peers.canvas import WIDTH, document, plain, step, text
 
 __all__ = ["Line", "Panel", "draw"]
 
-LEFT, RIGHT, TOP, BOTTOM = 64, 20, 62, 40  # px around the panels
+LEFT, RIGHT, TOP, BOTTOM = 64, 20, 72, 40  # px around the panels
 HEIGHT, SPACE = 120, 34  # px: a panel, between panels
 # One colour a line, in the order of `Line.shade`: ours strong, the others apart from each other.
 LIGHT, DARK = (
