@@ -11,6 +11,7 @@ from penstock.errors import ConfigurationError
 from penstock.kube import Manifest
 from penstock.resources.kinds import API_VERSION, GROUP
 from penstock.resources.pool import WorkerPool, WorkerPoolSpec
+from penstock_operator.deletion_cost import DELETION_COST, USUAL_COST
 from penstock_operator.merge import merge
 from penstock_operator.settings import Settings
 
@@ -125,8 +126,8 @@ def _with_floor(template: Manifest, pool: WorkerPool, settings: Settings) -> Man
         },
         "containers": [worker | _forced_worker(pool, settings, worker.get("env") or []), *others],
     }
-    labels = {"metadata": {"labels": selector(str(pool.metadata.name))}}
-    return dict(merge(template, labels)) | {"spec": spec}
+    ours = {"labels": selector(str(pool.metadata.name)), "annotations": {DELETION_COST: str(USUAL_COST)}}
+    return dict(merge(template, {"metadata": ours})) | {"spec": spec}
 
 
 def _forced_worker(pool: WorkerPool, settings: Settings, env: list[Manifest]) -> Manifest:

@@ -7,25 +7,27 @@ import logging
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-from penstock.broker.messages import Depth
 from penstock.errors import PenstockError
 from penstock.kube import Kube, Resource
 from penstock.stopping import stopped
 from penstock_operator.admission.view import TaskView
-from penstock_operator.api import TASK_BATCHES, TASKS, Key
-from penstock_operator.autoscale.loop import Signals
+from penstock_operator.api import PODS, TASK_BATCHES, TASKS, Key
+from penstock_operator.autoscale.watch import Watch
 from penstock_operator.batch_view import BatchBody
 from penstock_operator.batches import Batches
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
 from penstock_operator.informer import Informer, Item, Source
 from penstock_operator.leader import Leader
+from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
-from penstock_operator.pools import Pools
+from penstock_operator.pod_view import PodView
+from penstock_operator.pool_statuses import PoolStatuses
+from penstock_operator.pools import Edges, Pools
 from penstock_operator.queues import Queues
 from penstock_operator.settings import Settings
 from penstock_operator.sweep import Known, Sweep
@@ -35,7 +37,8 @@ __all__ = ["Operator"]
 
 log = logging.getLogger("penstock.operator")
 T = TypeVar("T", bound=Item)
-Part = Queues | Pools | Tasks | Batches
+Part = Queues | Pools | PoolStatuses | Tasks | Batches
+AnyInformer = Informer[TaskView] | Informer[BatchBody] | Informer[PodView]
 PULSE_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 
@@ -59,54 +62,45 @@ class Operator:
         self.queues = Queues(
             kube, self._brokers, namespaces, self._rules_changed, required=settings.require_queues, clock=clock
         )
-        self.pools = Pools(kube, namespaces, events, settings, clock)
+        self._watch = Watch(self._brokers, self._horizons, self._asleep, self._looked)
+        edges = Edges(kube, self._brokers, namespaces, events, settings)
+        self.pools = Pools(edges, self._watch.readings, self._watch.nudge, clock)
         self.tasks = Tasks(kube, self._brokers, events, self.queues.rules, clock)
         self.batches = Batches(kube, self._brokers, events, self.queues.rules, clock)
-        self._signals = Signals(self._brokers, self._wanted, self._depths)
         known = Known(self.tasks, self._knows, self._used)
         self._sweep = Sweep(kube, self._brokers, known, settings.compare_seconds, clock)
-        self._informers: list[Informer[TaskView] | Informer[BatchBody]] = []
-        for namespace in settings.watch_namespaces or (None,):
-            self._informers += [
-                Informer(kube, self._source(TASKS, TaskView.parse, namespace), self),
-                Informer(kube, self._source(TASK_BATCHES, BatchBody.parse, namespace), self.batches),
-            ]
+        self._informers = [
+            informer for namespace in settings.watch_namespaces or (None,) for informer in self._informers_of(namespace)
+        ]
         self._loops: list[asyncio.Task[None]] = []
         self.last_pulse = 0.0
         self.ready = False
 
-    def _source(self, of: Resource, parse: Callable[[bytes], T], namespace: str | None) -> Source[T]:
-        selectors = {"labelSelector": self._settings.task_selector} if self._settings.task_selector else {}
-        return Source(of.path(namespace), parse, namespace, selectors)
+    def _informers_of(self, namespace: str | None) -> Iterator[AnyInformer]:
+        kube, share = self._kube, self._settings.task_selector
+        yield Informer(kube, _source(TASKS, TaskView.parse, namespace, share), self.tasks)
+        yield Informer(kube, _source(TASK_BATCHES, BatchBody.parse, namespace, share), self.batches)
+        if not self._settings.only_tasks:
+            yield Informer(kube, _source(PODS, PodView.parse, namespace, POOL_LABEL), self.pools.pods)
 
     # --- what the watches say ---------------------------------------------------------------------------------------
-
-    def seen(self, task: TaskView) -> None:
-        """A Task was added or changed."""
-        self.tasks.seen(task)
-        self._signals.nudge()
-
-    def gone(self, uid: str) -> None:
-        """A Task was deleted."""
-        self.tasks.gone(uid)
-
-    def uids(self, namespace: str | None) -> set[str]:
-        """Of the Tasks that were seen."""
-        return set(self.tasks.uids(namespace))
 
     def _rules_changed(self, namespace: str) -> None:
         self.tasks.rules_changed(namespace)
 
-    def _wanted(self) -> set[Key]:
-        return self.pools.queues() | self.queues.keys()
+    def _horizons(self) -> dict[Key, float]:
+        return dict.fromkeys(self.queues.keys(), 0.0) | self.pools.horizons()
 
-    def _depths(self, depths: dict[Key, Depth | None]) -> None:
-        self.pools.depths(depths)
-        self.queues.depths(depths)
+    def _asleep(self) -> list[Key]:
+        return self.pools.asleep()
+
+    def _looked(self, queues: Collection[Key]) -> None:
+        self.pools.looked(queues)
+        self.queues.depths({key: self._watch.readings[key].depth for key in queues})
         self.queues.used(self._used())
 
     def _used(self) -> set[Key]:
-        return self._wanted() | self.tasks.queues() | self.batches.queues()
+        return self.pools.queues() | self.queues.keys() | self.tasks.queues() | self.batches.queues()
 
     def _knows(self, uid: str) -> bool:
         return self.tasks.knows(uid) or self.batches.knows(uid)
@@ -144,7 +138,7 @@ class Operator:
         """1. know all there is, 2. let nobody else act any more, 3. look at everything, 4. go on until cancelled."""
         parts: list[Part] = [self.tasks, self.batches]
         if not self._settings.only_tasks:
-            parts = [self.queues, self.pools, *parts]
+            parts = [self.queues, self.pools, self.pools.statuses, *parts]
         await self._load_queues()
         await self._seen_all()
         await self._brokers.lead(epoch, self._used())
@@ -152,7 +146,7 @@ class Operator:
             for part in parts:
                 part.resume()
                 part.queue.start()
-            await asyncio.gather(self._signals.run(), self._sweep.run())
+            await asyncio.gather(self._watch.run(), self._sweep.run())
         finally:
             for part in parts:
                 await part.queue.stop()
@@ -174,3 +168,7 @@ class Operator:
     def stuck(self) -> bool:
         """Whether one of the loops has died, which nothing should be able to cause."""
         return any(loop.done() for loop in self._loops)
+
+
+def _source(of: Resource, parse: Callable[[bytes], T], namespace: str | None, labels: str) -> Source[T]:
+    return Source(of.path(namespace), parse, namespace, {"labelSelector": labels} if labels else {})

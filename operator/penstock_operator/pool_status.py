@@ -2,71 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from penstock.kube import Manifest
 from penstock.report import moment
-from penstock.resources.pool import WorkerPool
-from penstock_operator.autoscale.policy import Decision
-from penstock_operator.conditions import Row, conditions, unsupported
+from penstock_operator.autoscale.decision import Decision
+from penstock_operator.autoscale.policies.windows import misspelt
+from penstock_operator.autoscale.signals import Fleet
+from penstock_operator.conditions import Row, conditions
+from penstock_operator.deployment_view import DeploymentView
 from penstock_operator.manifests import selector
+from penstock_operator.pool_state import PoolState
 
-__all__ = ["Workers", "pool_status"]
+__all__ = ["pool_status", "said"]
 
-# Fields of the contract that this version stores and doesn't act on yet; the resource says so.
-NOT_ENFORCED = ("scale_up", "scale_down", "prewarm_seconds", "windows")
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """A pool's Deployment as last seen, at that resourceVersion. `trouble` is what keeps its pods from starting, in
-    Kubernetes' words."""
-
-    wanted: int = 0
-    replicas: int = 0
-    ready: int = 0
-    trouble: str = ""
-    version: str = ""
-
-    @classmethod
-    def of(cls, body: Manifest) -> Workers:
-        """From the API's JSON."""
-        status = body.get("status") or {}
-        return cls(
-            body["spec"].get("replicas", 1),
-            status.get("replicas", 0),
-            status.get("readyReplicas", 0),
-            _trouble(status),
-            body["metadata"].get("resourceVersion", ""),
-        )
+STARTING = Decision(0, "Starting", "the queues are about to be read")
+UNREADABLE = ("BrokerUnreachable", "Fallback")
 
 
-def _trouble(status: Manifest) -> str:
-    """A quota, a policy or an image may forbid pods: Deployment conditions tell."""
-    for condition in status.get("conditions", ()):
-        failing = condition["type"] == "ReplicaFailure" and condition["status"] == "True"
-        stuck = condition["type"] == "Progressing" and condition["status"] == "False"
-        if failing or stuck:
-            return str(condition.get("message", condition["type"]))
-    return ""
-
-
-def pool_status(
-    pool: WorkerPool, workers: Workers, decision: Decision, refused: str, *, old: Manifest, now: float
-) -> Manifest:
-    """The whole status. `refused` is the API server's complaint about the Deployment; `old` keeps transition times."""
-    labels = ",".join(f"{key}={value}" for key, value in selector(str(pool.metadata.name)).items())
-    generation = pool.metadata.generation or 1
+def pool_status(state: PoolState, *, old: Manifest, now: float) -> Manifest:
+    """The whole status; `old` keeps transition times."""
+    deployment, decision = state.deployment or DeploymentView(), state.decision or STARTING
+    labels = ",".join(f"{key}={value}" for key, value in selector(state.key[1]).items())
+    generation = state.pool.metadata.generation or 1
     return {
         "observedGeneration": generation,
-        "replicas": workers.replicas,
-        "readyReplicas": workers.ready,
-        "busyReplicas": int(decision.inputs.get("busy", 0)),
-        "desiredReplicas": decision.replicas,
+        "replicas": deployment.replicas,
+        "readyReplicas": deployment.ready,
+        "busyReplicas": state.signals.fleet.busy,
+        "desiredReplicas": decision.replicas if state.decision else deployment.wanted,
         "selector": labels,
         "decision": _decision(decision, old, now),
-        "conditions": conditions(_told(pool, workers, decision, refused), generation, old=old, now=now),
+        "conditions": conditions(_told(state, deployment, decision), generation, old=old, now=now),
     }
+
+
+def said(status: Manifest) -> Manifest:
+    """A status without the figures that change all the time."""
+    decision = status.get("decision") or {}
+    return status | {
+        "busyReplicas": 0,
+        "decision": {key: decision.get(key) for key in ("replicas", "reason")},
+        "conditions": [_unworded(condition) for condition in status.get("conditions", ())],
+    }
+
+
+def _unworded(condition: Manifest) -> Manifest:
+    """Scaling words its message anew with each figure."""
+    return condition | {"message": ""} if condition["type"] in ("Progressing", "ScalingLimited") else condition
 
 
 def _decision(decision: Decision, old: Manifest, now: float) -> Manifest:
@@ -81,24 +62,44 @@ def _decision(decision: Decision, old: Manifest, now: float) -> Manifest:
     }
 
 
-def _told(pool: WorkerPool, workers: Workers, decision: Decision, refused: str) -> list[Row]:
-    ready = not refused and workers.ready >= decision.replicas
-    settled = workers.replicas == workers.ready == decision.replicas
-    limited = bool(workers.trouble) or decision.reason == "AtMaxReplicas"
-    reachable = decision.reason not in ("BrokerUnreachable", "Fallback")
-    auto = pool.spec.autoscaling
+def _told(state: PoolState, deployment: DeploymentView, decision: Decision) -> list[Row]:
+    fleet, refused = state.signals.fleet, state.refused
+    ready = not refused and deployment.ready >= decision.replicas
+    settled = deployment.replicas == deployment.ready == decision.replicas
+    reachable = decision.reason not in UNREADABLE
     return [
-        ("Ready", ready, _ready_reason(workers, decision, refused), refused or workers.trouble),
-        ("Progressing", not settled, "Settled" if settled else "Scaling", decision.message),
-        ("ScalingLimited", limited, decision.reason if not workers.trouble else "PodsCannotStart", workers.trouble),
+        ("Ready", ready, _ready_reason(deployment, decision, refused), refused or fleet.trouble),
+        ("Progressing", not settled, _progress(state, settled), decision.message),
+        _limited(fleet, decision),
         ("BrokerReachable", reachable, "Answered" if reachable else "Unreachable", ""),
-        unsupported([f"autoscaling.{field}" for field in NOT_ENFORCED if getattr(auto, field)]),
+        _understood(state),
     ]
 
 
-def _ready_reason(workers: Workers, decision: Decision, refused: str) -> str:
+def _progress(state: PoolState, settled: bool) -> str:
+    if state.chosen:
+        return "WorkersLeaving"
+    return "Settled" if settled else "Scaling"
+
+
+def _limited(fleet: Fleet, decision: Decision) -> Row:
+    """What keeps the count, or the pods, from what the work asks for."""
+    if fleet.trouble:
+        return ("ScalingLimited", True, "PodsCannotStart", fleet.trouble)
+    if decision.reason == "AtMaxReplicas":
+        return ("ScalingLimited", True, decision.reason, decision.message)
+    return ("ScalingLimited", False, "WithinBounds", "")
+
+
+def _understood(state: PoolState) -> Row:
+    """Whether all that the spec asks for is acted on; silence about it would be worse than the lack."""
+    wrong = misspelt(state.pool.spec.autoscaling.windows)
+    return ("Enforced", not wrong, "NotUnderstood" if wrong else "AllFields", "; ".join(wrong))
+
+
+def _ready_reason(deployment: DeploymentView, decision: Decision, refused: str) -> str:
     if refused:
         return "DeploymentRefused"
     if decision.replicas == 0:
         return "ScaledToZero"
-    return "WorkersReady" if workers.ready >= decision.replicas else "WorkersStarting"
+    return "WorkersReady" if deployment.ready >= decision.replicas else "WorkersStarting"

@@ -1,73 +1,77 @@
-"""WorkerPools: gives each its Deployment, as many replicas as the policy says, and a status that tells why."""
+"""WorkerPools: gives each its Deployment and as many replicas as the policy says.
+
+looked (each second, and when a queue wakes) → judge → _reconcile: one step towards what was decided
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from penstock.broker.messages import Depth
 from penstock.errors import ApiRefused, ConfigurationError
 from penstock.kube import Kube, Manifest
 from penstock.resources.pool import WorkerPool
 from penstock.workqueue import WorkQueue
-from penstock_operator.api import DEPLOYMENTS, WORKER_POOLS, Key
-from penstock_operator.autoscale.policy import Decision, Load, decide
+from penstock_operator.api import Key
+from penstock_operator.autoscale.departure import Step, lowered, plan, strays
+from penstock_operator.autoscale.survey import Reading
+from penstock_operator.brokers import Brokers
+from penstock_operator.deployment_view import DeploymentView
+from penstock_operator.deployments import Deployments
 from penstock_operator.events import Events, Subject
-from penstock_operator.manifests import POOL_LABEL, deployment, fingerprint, pool_queues
+from penstock_operator.farewells import Farewells
+from penstock_operator.judge import Judge
+from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
-from penstock_operator.pool_status import Workers, pool_status
+from penstock_operator.pods import Pods
+from penstock_operator.pool_state import PoolState
+from penstock_operator.pool_statuses import PoolStatuses
 from penstock_operator.settings import Settings
 
-__all__ = ["Pools"]
+__all__ = ["Edges", "Pools"]
 
 log = logging.getLogger("penstock.operator")
 WORKERS = 8
 REFUSED_AGAIN_SECONDS = 30.0
-STATUS_SECONDS = 5.0  # how soon a status follows what changes all the time
-OWNER = "penstock-operator"
-NOT_FOUND, CONFLICT = 404, 409
+STEP_SECONDS = 0.2  # between two steps of workers that are leaving
 
 
-@dataclass
-class _State:
-    """One pool: what it should be, what was done, what was seen."""
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What pools act by."""
 
-    pool: WorkerPool
-    workers: Workers | None = None  # None until the Deployment was looked at
-    decision: Decision | None = None
-    busy_at: float = field(default_factory=time.monotonic)
-    applied: str = ""
-    stored: Manifest = field(default_factory=dict)  # the status as last seen
-    written: Manifest = field(default_factory=dict)
-    refused: str = ""
-
-    @property
-    def key(self) -> Key:
-        """(namespace, name)."""
-        return str(self.pool.metadata.namespace), str(self.pool.metadata.name)
+    kube: Kube
+    brokers: Brokers
+    namespaces: Namespaces
+    events: Events
+    settings: Settings
 
 
 class Pools:
-    """All WorkerPools."""
+    """All WorkerPools. `readings` are the latest of all queues; `look(queue)` has one looked at now."""
 
     def __init__(
         self,
-        kube: Kube,
-        namespaces: Namespaces,
-        events: Events,
-        settings: Settings,
+        edges: Edges,
+        readings: Mapping[Key, Reading],
+        look: Callable[[Key], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._kube = kube
-        self._namespaces = namespaces
-        self._events = events
-        self._settings = settings
+        self._edges = edges
+        self._look = look
         self._clock = clock
-        self._states: dict[Key, _State] = {}
+        self._deployments = Deployments(edges.kube, edges.settings)
+        self._farewells = Farewells(edges.kube, edges.brokers)
+        self._states: dict[Key, PoolState] = {}
+        self._servers: defaultdict[Key, dict[Key, PoolState]] = defaultdict(dict)  # by queue
+        self.pods = Pods(self._concerned)
+        self._judge = Judge(self.pods, readings, clock)
+        self.statuses = PoolStatuses(edges.kube, self._states, clock)
         self.queue: WorkQueue[Key] = WorkQueue("pools", self._reconcile, workers=WORKERS)
 
     # --- what the watches say ---------------------------------------------------------------------------------------
@@ -79,76 +83,87 @@ class Pools:
         except ValidationError as error:
             log.error("WorkerPool %s isn't understood and stays as it is: %s", body["metadata"]["name"], error)
             return
-        key = (str(pool.metadata.namespace), str(pool.metadata.name))
         status = dict(body.get("status") or {})
-        if key in self._states:
-            self._states[key].pool, self._states[key].stored = pool, status
-        else:
-            self._states[key] = _State(pool, stored=status, written=status)
-        self.queue.add(key)
+        new = PoolState(pool, status)
+        state = self._states.setdefault(new.key, new)
+        self._unlink(state)
+        state.pool, state.stored = pool, status
+        for queue in state.queues:
+            self._servers[state.key[0], queue][state.key] = state
+        self._concerned(state.key)
 
     def gone(self, body: Manifest) -> None:
         """A pool was deleted; Kubernetes' garbage collection takes its Deployment."""
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
-        self._states.pop(key, None)
+        state = self._states.pop(key, None)
+        if state is not None:
+            self._unlink(state)
+        self._deployments.forget(key)
+        self.pods.forget(key)
         self.queue.forget(key)
+        self.statuses.forget(key)
+
+    def _unlink(self, state: PoolState) -> None:
+        for queue in state.queues:
+            servers = self._servers[state.key[0], queue]
+            servers.pop(state.key, None)
+            if not servers:
+                del self._servers[state.key[0], queue]
 
     def deployment_seen(self, body: Manifest) -> None:
-        """A pool's Deployment changed (or is gone, and then comes again)."""
+        """A pool's Deployment changed."""
         key = (body["metadata"]["namespace"], body["metadata"]["labels"][POOL_LABEL])
         if (state := self._states.get(key)) is not None:
-            state.workers = Workers.of(body)
-            self.queue.add(key)
+            state.deployment = DeploymentView.of(body)
+            self._concerned(key)
 
     def deployment_gone(self, body: Manifest) -> None:
-        """Somebody deleted a pool's Deployment."""
+        """Somebody deleted a pool's Deployment: it comes again."""
         key = (body["metadata"]["namespace"], body["metadata"]["labels"][POOL_LABEL])
         if (state := self._states.get(key)) is not None:
-            state.workers, state.applied = Workers(), ""
+            state.deployment = DeploymentView()
+            self._deployments.forget(key)
+            self._concerned(key)
+
+    def _concerned(self, key: Key) -> None:
+        if key in self._states:
             self.queue.add(key)
+            self.statuses.changed(key)
 
-    def queues(self) -> set[tuple[str, str]]:
+    # --- what the queues say ----------------------------------------------------------------------------------------
+
+    def queues(self) -> set[Key]:
         """(namespace, queue) that pools serve."""
-        return {
-            (namespace, queue)
-            for (namespace, _), state in self._states.items()
-            for queue in pool_queues(state.pool.spec)
-        }
+        return set(self._servers)
 
-    def depths(self, depths: Mapping[tuple[str, str], Depth | None]) -> None:
-        """The queues were looked at: decide, and act where that changes something."""
-        for key, state in self._states.items():
-            if state.workers is None:
-                continue
-            decision = decide(self._load(state, depths), state.pool.spec, self._current(state))
-            before, state.decision = state.decision, decision
-            if before is None or (before.replicas, before.reason) != (decision.replicas, decision.reason):
+    def horizons(self) -> dict[Key, float]:
+        """How many seconds ahead tasks count that will be due: by then a worker that is started now is up."""
+        return {queue: max(map(self._horizon, servers.values())) for queue, servers in self._servers.items()}
+
+    def _horizon(self, state: PoolState) -> float:
+        prewarm = state.pool.spec.autoscaling.prewarm_seconds
+        return self.pods.start_seconds(state.key) if prewarm is None else prewarm
+
+    def asleep(self) -> list[Key]:
+        """Queues for which nobody works."""
+        return [queue for queue, servers in self._servers.items() if all(one.asleep for one in servers.values())]
+
+    def looked(self, queues: Iterable[Key]) -> None:
+        """These were just looked at: decide, and act where that changes something."""
+        for key in {key for queue in queues for key in self._servers.get(queue, ())}:
+            state = self._states[key]
+            if self._judge.judge(state, self._rivals(state)) or state.chosen:
                 self.queue.add(key)
-            elif before.inputs.get("busy") != decision.inputs.get("busy"):
-                self.queue.add_after(key, STATUS_SECONDS)
+            self.statuses.changed(key)
 
-    def _load(self, state: _State, depths: Mapping[tuple[str, str], Depth | None]) -> Load | None:
-        namespace = state.key[0]
-        found = [depths.get((namespace, queue)) for queue in pool_queues(state.pool.spec)]
-        known = [depth for depth in found if depth is not None]
-        if len(known) < len(found):
-            return None
-        if any(depth.backlog for depth in known):
-            state.busy_at = time.monotonic()
-        return Load.of(known, time.monotonic() - state.busy_at)
-
-    @staticmethod
-    def _current(state: _State) -> int:
-        """What was decided last; after a restart, what the Deployment says."""
-        if state.decision is not None:
-            return state.decision.replicas
-        return state.workers.wanted if state.workers else 0
+    def _rivals(self, state: PoolState) -> dict[str, Collection[PoolState]]:
+        return {queue: self._servers[state.key[0], queue].values() for queue in state.queues}
 
     def resume(self) -> None:
         """Look at all of them again: somebody else may have acted meanwhile."""
         for key, state in self._states.items():
-            state.workers, state.decision, state.applied, state.written = None, None, "", state.stored
-            state.busy_at = time.monotonic()  # as far as is known here
+            state.forget()
+            self._deployments.forget(key)
             self.queue.add(key)
 
     # --- acting -----------------------------------------------------------------------------------------------------
@@ -157,81 +172,65 @@ class Pools:
         state = self._states.get(key)
         if state is None:
             return None
-        namespace, name = key
-        await self._namespaces.ensure(namespace)
-        if state.workers is None:
-            found = await self._kube.get(DEPLOYMENTS, namespace, f"{name}-workers")
-            state.workers = Workers.of(found) if found else Workers()
-        decision = state.decision or Decision(self._current(state), "Starting", "the queues are about to be read")
-        await self._bring_about(state, decision)
-        await self._write_status(state, decision)
+        await self._edges.namespaces.ensure(key[0])
+        if state.deployment is None:
+            state.deployment = await self._deployments.look(key)
+            self._judge.judge(state, self._rivals(state))
+        step = self._step(state)
+        await self._bring_about(state, step)
+        self.statuses.changed(key)
+        if step.under_way:
+            self._look(state.home)
+            return STEP_SECONDS
         return REFUSED_AGAIN_SECONDS if state.refused else None
 
-    async def _bring_about(self, state: _State, decision: Decision) -> None:
-        workers = state.workers or Workers()
+    def _step(self, state: PoolState) -> Step:
+        """The next one towards what was decided; no step down before anything was."""
+        crew = self._judge.crew(state)
+        for name in strays(state.names, crew, state.chosen):
+            log.warning("pool %s/%s: %s went, though others had been chosen", *state.key, name)
+        state.names = frozenset(worker.name for worker in crew.workers)
+        desired = state.decision.replicas if state.decision else state.wanted
+        return plan(crew, state.chosen, desired, self._clock())
+
+    async def _bring_about(self, state: PoolState, step: Step) -> None:
+        """1. the count goes up, 2. whoever is to go or to stay learns of it, 3. the count goes down: so a broker that
+        is away keeps nobody from coming, and all from going."""
+        down, now = step.replicas < state.wanted, self._clock()
+        if not down:
+            await self._bring(state, step.replicas)
+        state.chosen = await self._farewells.take(step, state.home, now)
+        if down:
+            await self._bring(state, step.replicas)
+            state.chosen = lowered(state.chosen, step.leaving, now)
+
+    async def _bring(self, state: PoolState, replicas: int) -> None:
+        before = state.wanted
         try:
-            await self._apply(state, decision.replicas, workers)
+            seen = state.deployment or DeploymentView()
+            state.deployment = await self._deployments.bring(state.pool, replicas, seen)
         except ConfigurationError as error:
             state.refused = str(error)
         except ApiRefused as error:
-            if error.status == NOT_FOUND:  # deleted unseen: the next try makes it anew
-                state.applied = ""
-            if error.status in (NOT_FOUND, CONFLICT):  # it isn't as it was last seen: the next try looks first
-                state.workers = None
-            if error.passing or error.status in (NOT_FOUND, CONFLICT):
-                raise
-            state.refused = error.message
+            self._refused(state, error)
         else:
             state.refused = ""
-            if workers.wanted != decision.replicas:
-                await self._tell(state, workers.wanted, decision)
+            if before != replicas:
+                await self._tell(state, before, replicas)
 
-    async def _apply(self, state: _State, replicas: int, before: Workers) -> None:
-        """1. the Deployment as the spec asks for it, 2. else only its scale. On what was last seen of it alone: whoever
-        leads no more, and doesn't know it yet, has seen an older one."""
-        namespace, name = state.key
-        seen = {"resourceVersion": before.version} if before.version else {}
-        manifest = deployment(state.pool, replicas, self._settings)
-        wanted = fingerprint(manifest | {"spec": manifest["spec"] | {"replicas": 0}})
-        if wanted != state.applied:
-            manifest = manifest | {"metadata": manifest["metadata"] | seen}
-            state.workers = Workers.of(await self._kube.apply(DEPLOYMENTS, namespace, manifest, owner=OWNER))
-            state.applied = wanted
-        elif before.wanted != replicas:
-            change = {"metadata": seen, "spec": {"replicas": replicas}}
-            state.workers = Workers.of(
-                await self._kube.merge(DEPLOYMENTS, namespace, f"{name}-workers", change, owner=OWNER)
-            )
+    def _refused(self, state: PoolState, error: ApiRefused) -> None:
+        outdated = self._deployments.outdated(state.key, error)
+        if outdated:
+            state.deployment = None
+        if error.passing or outdated:
+            raise error
+        state.refused = error.message
 
-    async def _tell(self, state: _State, before: int, decision: Decision) -> None:
-        meta = state.pool.metadata
-        about = Subject("WorkerPool", *state.key, str(meta.uid))
-        reason = "ScaledOut" if decision.replicas > before else "ScaledIn"
-        note = f"{before} → {decision.replicas} replicas: {decision.reason}: {decision.message}"
+    async def _tell(self, state: PoolState, before: int, after: int) -> None:
+        about = Subject("WorkerPool", *state.key, str(state.pool.metadata.uid))
+        why = f"{state.decision.reason}: {state.decision.message}" if state.decision else "it is new"
+        note = f"{before} → {after} replicas: {why}"
         log.info("pool %s/%s: %s", *state.key, note)
-        await self._events.write(about, "Normal", reason, note, at=self._clock())
-
-    async def _write_status(self, state: _State, decision: Decision) -> None:
-        namespace, name = state.key
-        status = pool_status(
-            state.pool,
-            state.workers or Workers(),
-            decision,
-            state.refused,
-            old=state.written,
-            now=self._clock(),
+        await self._edges.events.write(
+            about, "Normal", "ScaledOut" if after > before else "ScaledIn", note, at=self._clock()
         )
-        if _said(status) == _said(state.written):
-            return
-        try:
-            await self._kube.replace_status(WORKER_POOLS, namespace, name, status)
-        except ApiRefused as error:
-            if error.status != NOT_FOUND:
-                raise
-        state.written = status
-
-
-def _said(status: Manifest) -> Manifest:
-    """A status without what changes all the time."""
-    decision = status.get("decision") or {}
-    return status | {"decision": {key: decision.get(key) for key in ("replicas", "reason")}}

@@ -37,10 +37,11 @@ CHAIN: tuple[Policy, ...] = (tolerated, floored, stabilized, paced, awake, bound
 
 def decide(signals: Signals, spec: WorkerPoolSpec, history: History, now: float) -> Decision:
     """The decision on a pool; `now` is in seconds since the epoch."""
-    proposal = by_mode(spec)
-    if proposal is None:
+    told = by_mode(spec)
+    if told is None:
         return recommend(signals, spec, history, now)
-    return _decision(proposal, signals, proposal.replicas)
+    case = Case(signals.work or Work(), signals.fleet, spec, history, now)
+    return _decision(settled(told, case), signals, told.replicas)
 
 
 def recommend(signals: Signals, spec: WorkerPoolSpec, history: History, now: float) -> Decision:

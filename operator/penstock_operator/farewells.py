@@ -1,0 +1,58 @@
+"""Carries out the steps by which workers leave: see `autoscale.departure`, which decides them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from penstock.errors import ApiRefused
+from penstock.kube import Kube
+from penstock_operator.api import PODS, Key
+from penstock_operator.autoscale.departure import CORDON_SECONDS, Chosen, Step
+from penstock_operator.brokers import Brokers
+from penstock_operator.deletion_cost import CHOSEN_COST, DELETION_COST, USUAL_COST
+
+__all__ = ["Farewells"]
+
+log = logging.getLogger("penstock.operator")
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Farewells:
+    """Speaks to workers by the queue where they attend, and to Kubernetes by their pods."""
+
+    kube: Kube
+    brokers: Brokers
+
+    async def take(self, step: Step, home: Key, now: float) -> dict[str, Chosen]:
+        """1. give back who is needed again, 2. stop the intake of who is to go, 3. tell Kubernetes who that is.
+        Returns the chosen with what was learnt of them."""
+        namespace, queue = home
+        if step.lift:
+            await self.brokers.of(namespace).cordon(queue, sorted(step.lift), 0)
+        chosen = await self._cordon(step, home, now)
+        for name in sorted(step.unmark):
+            await self._price(namespace, name, USUAL_COST)
+        for name in sorted(step.mark):
+            await self._price(namespace, name, CHOSEN_COST)
+        return chosen
+
+    async def _cordon(self, step: Step, home: Key, now: float) -> dict[str, Chosen]:
+        chosen = dict(step.chosen)
+        if step.cordon:
+            namespace, queue = home
+            attend = await self.brokers.of(namespace).cordon(queue, sorted(step.cordon), CORDON_SECONDS)
+            chosen |= {name: _cordoned(chosen[name], name in attend, now) for name in step.cordon}
+        return chosen
+
+    async def _price(self, namespace: str, pod: str, cost: int) -> None:
+        try:
+            await self.kube.merge(PODS, namespace, pod, {"metadata": {"annotations": {DELETION_COST: str(cost)}}})
+        except ApiRefused as error:
+            if error.status != NOT_FOUND:  # it is gone already
+                raise
+
+
+def _cordoned(one: Chosen, attended: bool, now: float) -> Chosen:
+    return replace(one, cordoned_at=now, attended=attended)
