@@ -1,13 +1,11 @@
 """Penstock's own policy: the operator's pure functions, fed from the simulated broker and Deployment.
 
-The operator looks once a second; what is queued while there is no worker at all wakes it.
+The operator looks once a second, and more often while workers are leaving; what is queued while there is none wakes it.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
-from benchmarks.autoscale.scalers.retreat import Retreat
+from benchmarks.autoscale.scalers.departures import Departures
 from benchmarks.autoscale.world.broker import Reading
 from benchmarks.autoscale.world.pod import Pod
 from benchmarks.autoscale.world.world import World
@@ -19,13 +17,15 @@ from penstock_operator.autoscale.decision import Decision
 from penstock_operator.autoscale.history import History
 from penstock_operator.autoscale.rates import Rates
 from penstock_operator.autoscale.signals import Fleet, Signals
+from penstock_operator.autoscale.watch import INTERVAL_SECONDS, SHORTEST_SECONDS
 from penstock_operator.autoscale.work import work
+from penstock_operator.pod_view import PodView
+from penstock_operator.pods import Pods
+from penstock_operator.pools import STEP_SECONDS
 
 __all__ = ["Penstock"]
 
-PERIOD_SECONDS = 1.0
-NUDGE_SECONDS = 0.05
-STARTS = 5  # the last so many starts tell how long one takes
+POOL = ("default", "shop")
 
 
 class Penstock:
@@ -35,37 +35,41 @@ class Penstock:
         self._spec = spec
         self._rates: Rates | None = None
         self._history = History.begin(0, 0.0)
-        self._starts: deque[float] = deque(maxlen=STARTS)
-        self._started: set[int] = set()
-        self._woken = False
+        self._pods = Pods()
+        self._seen: dict[int, bool] = {}  # whether each pod was ready
+        self._coming: float | None = None  # the next look besides those at intervals
         self.decisions: list[tuple[float, Decision]] = []
 
     def begin(self, world: World) -> None:
         """The loop, and what wakes it."""
-        self._world, self._retreat = world, Retreat(world)
-        world.agenda.every(PERIOD_SECONDS, world.dice.uniform(0.0, PERIOD_SECONDS), self._look)
+        self._world, self._departures = world, Departures(world)
+        world.agenda.every(INTERVAL_SECONDS, world.dice.uniform(0.0, INTERVAL_SECONDS), self._look)
         world.queued = self._nudge
 
     def _nudge(self) -> None:
+        if not self._world.deployment.wanted:
+            self._look_in(SHORTEST_SECONDS)
+
+    def _look_in(self, seconds: float) -> None:
         agenda = self._world.agenda
-        if not self._world.deployment.wanted and not self._woken:
-            self._woken = True
-            agenda.at(agenda.now + NUDGE_SECONDS, self._look)
+        if self._coming is None:
+            self._coming = agenda.now + seconds
+            agenda.at(self._coming, self._look_besides)
+
+    def _look_besides(self) -> None:
+        self._coming = None
+        self._look()
 
     def _look(self) -> None:
-        self._woken = False
         now = self._world.agenda.now
         signals = self._signals(now)
         decision = decide(signals, self._spec, self._history, now)
         self._history = self._history.after(decision, signals, now)
         if not self.decisions or _told(self.decisions[-1][1]) != _told(decision):
             self.decisions.append((now, decision))
-        self._apply(decision.replicas)
-
-    def _apply(self, replicas: int) -> None:
-        self._retreat.aim(replicas)
-        if replicas > self._world.deployment.wanted:
-            self._world.deployment.scale(replicas)
+        departing = self._departures.under_way or decision.replicas != self._world.deployment.wanted
+        if departing and self._departures.step(decision.replicas):
+            self._look_in(STEP_SECONDS)
 
     def _signals(self, now: float) -> Signals:
         reading = self._world.broker.read(now)
@@ -76,20 +80,18 @@ class Penstock:
         return Signals(work(depth, self._rates), self._fleet())
 
     def _fleet(self) -> Fleet:
-        """As its Deployment and the broker's attendance show it."""
+        """As its Deployment, its pods and the broker's attendance show it."""
         active = self._world.deployment.active
         for pod in active:
-            self._note(pod)
+            self._watch(pod)
         ready, busy = sum(pod.is_ready for pod in active), sum(bool(pod.running) for pod in active)
-        wanted = self._world.deployment.wanted
-        if not self._starts:
-            return Fleet(wanted, ready, busy)
-        return Fleet(wanted, ready, busy, start_seconds=sum(self._starts) / len(self._starts))
+        return Fleet(self._world.deployment.wanted, ready, busy, self._pods.start_seconds(POOL))
 
-    def _note(self, pod: Pod) -> None:
-        if pod.is_ready and pod.number not in self._started:
-            self._started.add(pod.number)
-            self._starts.append(pod.ready - pod.created)
+    def _watch(self, pod: Pod) -> None:
+        """The operator measures how long a start takes."""
+        if self._seen.get(pod.number) is not pod.is_ready:
+            self._seen[pod.number] = pod.is_ready
+            self._pods.seen(_view(pod))
 
 
 def _depth(reading: Reading) -> Depth:
@@ -102,6 +104,13 @@ def _depth(reading: Reading) -> Depth:
         settled=reading.finished,
         ran=reading.served,
     )
+
+
+def _view(pod: Pod) -> PodView:
+    """What the API server would say."""
+    ready = pod.ready if pod.is_ready else None
+    name = str(pod.number)
+    return PodView(*POOL[:1], name, name, POOL[1], pod.created, "Running", True, ready, False, {})
 
 
 def _told(decision: Decision) -> tuple[int, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from functools import partial
 from random import Random
 
@@ -47,13 +46,6 @@ class Deployment:
         if len(active) > replicas:
             for pod in ranked(active, self._agenda.now, self._dice)[: len(active) - replicas]:
                 self._terminate(pod)
-
-    def remove(self, pods: Iterable[Pod]) -> None:
-        """These, and as many fewer: what deletion costs and a lower count do together."""
-        chosen = [pod for pod in pods if pod.is_active]
-        self._want(self.wanted - len(chosen))
-        for pod in chosen:
-            self._terminate(pod)
 
     def _want(self, replicas: int) -> None:
         if replicas != self.wanted:

@@ -9,11 +9,12 @@ __all__ = ["Pod"]
 
 
 class Pod:
-    """`ready`: the moment of its first claim. `retiring`: chosen to go, so that it claims no more. `terminating`: it
-    has its SIGTERM. `gone`: the moment of its end. Moments are `inf` while they haven't come. `emptied` is called when
-    it has ended the last task that it ran."""
+    """`ready`: the moment of its first claim. `resting`: told to claim no more. `terminating`: it has its SIGTERM.
+    `gone`: the moment of its end. Moments are `inf` while they haven't come. `cost`: of its deletion. `emptied` is
+    called when it has ended the last task that it ran."""
 
     __slots__ = (
+        "cost",
         "created",
         "emptied",
         "gone",
@@ -23,7 +24,7 @@ class Pod:
         "number",
         "places",
         "ready",
-        "retiring",
+        "resting",
         "running",
         "terminating",
     )
@@ -35,7 +36,8 @@ class Pod:
         self.created = created
         self.image = image
         self.ready = math.inf
-        self.retiring = False
+        self.resting = False
+        self.cost = 1
         self.terminating = math.inf
         self.gone = math.inf
         self.running: set[int] = set()
@@ -55,4 +57,4 @@ class Pod:
     @property
     def may_claim(self) -> bool:
         """Whether it takes a task now, if there is one."""
-        return self.ready < math.inf and not self.retiring and self.is_active and len(self.running) < self.places
+        return self.ready < math.inf and not self.resting and self.is_active and len(self.running) < self.places

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from random import Random
 
 from benchmarks.autoscale.world.pod import Pod
@@ -20,15 +20,14 @@ __all__ = ["ranked"]
 Key = tuple[bool, bool, int, int, int, float]
 
 
-def ranked(pods: Iterable[Pod], now: float, dice: Random, costs: Mapping[int, int] | None = None) -> list[Pod]:
-    """The active ones, those first that go first. `costs`: deletion costs by the pods' numbers, 0 where absent."""
+def ranked(pods: Iterable[Pod], now: float, dice: Random) -> list[Pod]:
+    """The active ones, those first that go first."""
     active = [pod for pod in pods if pod.is_active]
     crowd = Counter(pod.node for pod in active)
-    cost = costs or {}
 
     def key(pod: Pod) -> Key:
         age = _logarithm(now - pod.ready) if pod.is_ready else 0
-        return (pod.image <= now, pod.is_ready, cost.get(pod.number, 0), -crowd[pod.node], age, dice.random())
+        return (pod.image <= now, pod.is_ready, pod.cost, -crowd[pod.node], age, dice.random())
 
     return sorted(active, key=key)
 

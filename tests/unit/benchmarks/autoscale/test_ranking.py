@@ -4,14 +4,15 @@ from benchmarks.autoscale.world.pod import Pod
 from benchmarks.autoscale.world.ranking import ranked
 
 
-def pod(number: int, *, node: int = 0, image: float = 0.0, ready: float = float("inf")) -> Pod:
+def pod(number: int, *, node: int = 0, image: float = 0.0, ready: float = float("inf"), cost: int = 1) -> Pod:
     one = Pod(number, node, 4, 0.0, image)
     one.ready = ready
+    one.cost = cost
     return one
 
 
-def order(*pods: Pod, costs: dict[int, int] | None = None) -> list[int]:
-    return [one.number for one in ranked(pods, 1000.0, Random(1), costs)]
+def order(*pods: Pod) -> list[int]:
+    return [one.number for one in ranked(pods, 1000.0, Random(1))]
 
 
 def test_pulling_then_unready_then_the_newest_goes_first() -> None:
@@ -29,8 +30,8 @@ def test_where_more_of_its_kind_are_goes_first() -> None:
 
 
 def test_deletion_costs_count_before_that_but_not_before_readiness() -> None:
-    ready, cheap, unready = pod(0, ready=10), pod(1, ready=990), pod(2)
-    assert order(ready, cheap, unready, costs={1: 5, 2: 9}) == [2, 0, 1]
+    ready, dear, unready = pod(0, ready=10), pod(1, ready=990, cost=5), pod(2, cost=9)
+    assert order(ready, dear, unready) == [2, 0, 1]
 
 
 def test_work_plays_no_part() -> None:
