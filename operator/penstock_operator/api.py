@@ -12,6 +12,7 @@ __all__ = [
     "LEASES",
     "NAMESPACES",
     "PODS",
+    "POD_DISRUPTION_BUDGETS",
     "ROLE_BINDINGS",
     "SECRETS",
     "SERVICE_ACCOUNTS",
@@ -29,6 +30,7 @@ EVENTS = Resource("/apis/events.k8s.io/v1", "events")
 LEASES = Resource("/apis/coordination.k8s.io/v1", "leases")
 NAMESPACES = Resource("/api/v1", "namespaces")
 PODS = Resource("/api/v1", "pods")
+POD_DISRUPTION_BUDGETS = Resource("/apis/policy/v1", "poddisruptionbudgets")
 SECRETS = Resource("/api/v1", "secrets")
 SERVICE_ACCOUNTS = Resource("/api/v1", "serviceaccounts")
 ROLE_BINDINGS = Resource("/apis/rbac.authorization.k8s.io/v1", "rolebindings")

@@ -1,4 +1,4 @@
-"""One broker connection a namespace, made when it is first needed."""
+"""The brokers of all namespaces, on one connection that is made when it is first needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("penstock.operator")
 
 
 class Brokers:
-    """The brokers of all namespaces, on one Redis."""
+    """One Redis, as each namespace sees it."""
 
     def __init__(self, url: str, lease: str = "penstock", clock: Callable[[], float] = time.time) -> None:
         """`lease`: whose holder acts by these."""
@@ -44,7 +44,8 @@ class Brokers:
                 log.warning("couldn't tell queue %s/%s who leads: %s", namespace, queue, error)
 
     def _connected(self, namespace: str) -> Broker:
-        broker = connect(self.url, namespace, self._clock)
+        first = next(iter(self._brokers.values()), None)
+        broker = connect(self.url, namespace, self._clock) if first is None else first.within(namespace)
         if self._epoch is not None:
             broker.lead(self._lease, self._epoch)
         return broker

@@ -210,7 +210,7 @@ class Informer(Generic[T]):
         """The next lines, none at the end. Raises _Broken, or _Forgotten where `version` is too old."""
         try:
             async with asyncio.timeout(self._silence):
-                return await anext(chunks, ())
+                return await anext(chunks, None) or ()  # a tuple as anext's default makes CPython 3.11 fail
         except TimeoutError:
             raise _Broken(version, f"nothing was heard for {self._silence:g} s") from None
         except (NotConnected, ApiRefused) as error:

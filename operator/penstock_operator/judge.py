@@ -63,6 +63,14 @@ class Judge:
         workers = roster(self._pods.of(state.key), home.depth if home else None, holders(self._depths(state)))
         return Crew(workers, deployment.wanted, deployment.replicas)
 
+    def annotations(self, state: PoolState) -> dict[str, dict[str, str]]:
+        """Those of its pods that aren't being deleted, by their names."""
+        return {pod.name: pod.annotations for pod in self._pods.of(state.key) if pod.alive}
+
+    def busy(self, state: PoolState) -> frozenset[str] | None:
+        """The names of those who hold tasks; None while its queues can't be read."""
+        return None if state.signals.work is None else frozenset(holders(self._depths(state)))
+
     def _serving(self, state: PoolState, fleet: Fleet) -> Serving:
         names = frozenset(pod.name for pod in self._pods.of(state.key))
         return Serving(state.key, state.pool.spec, state.queues, fleet, names)

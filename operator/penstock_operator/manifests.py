@@ -20,7 +20,9 @@ __all__ = [
     "POOL_LABEL",
     "SERVICE_ACCOUNT",
     "deployment",
+    "fingerprint",
     "namespace_objects",
+    "owner",
     "pool_queues",
     "selector",
 ]
@@ -46,6 +48,18 @@ def selector(pool: str) -> dict[str, str]:
     return MANAGED | {POOL_LABEL: pool}
 
 
+def owner(pool: WorkerPool) -> Manifest:
+    """The reference by which what is a pool's goes with it."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "WorkerPool",
+        "name": str(pool.metadata.name),
+        "uid": pool.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
 def deployment(pool: WorkerPool, replicas: int, settings: Settings) -> Manifest:
     """The Deployment of a pool: the user's template merged into ours, and the floor under both.
 
@@ -58,16 +72,7 @@ def deployment(pool: WorkerPool, replicas: int, settings: Settings) -> Manifest:
         "metadata": {
             "name": f"{name}-workers",
             "labels": labels,
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": "WorkerPool",
-                    "name": name,
-                    "uid": pool.metadata.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
+            "ownerReferences": [owner(pool)],
         },
         "spec": {
             "replicas": replicas,

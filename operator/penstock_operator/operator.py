@@ -23,6 +23,7 @@ from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
 from penstock_operator.informer import Informer, Item, Source
 from penstock_operator.leader import Leader
+from penstock_operator.leader_label import LeaderLabel
 from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.pod_view import PodView
@@ -48,12 +49,13 @@ class Operator:
     the leader acts."""
 
     def __init__(self, kube: Kube, election: Kube, settings: Settings) -> None:
-        """`election`: a connection for the Lease alone."""
+        """`election`: a connection for the Lease, and for what tells that it is held."""
         self._kube, self._election = kube, election
         election.clock = kube.clock  # its steady renewals tell what time it is, too
         self._settings = settings
         lease = (settings.system_namespace, settings.lease)
         self.leader = Leader(election, lease, f"{settings.pod or uuid.uuid4().hex}_{uuid.uuid4().hex[:8]}")
+        self._label = LeaderLabel(election, (settings.system_namespace, settings.pod), settings.lease)
         kube.guard = self.leader.check
         clock = kube.clock  # that of creationTimestamps, from which delays and deadlines count
         self._brokers = Brokers(settings.broker_url, settings.lease, clock)
@@ -109,6 +111,7 @@ class Operator:
 
     async def start(self) -> None:
         """Begin to watch, and to stand for election."""
+        await self._label.take_off()  # a process that was killed in this pod may have led
         self._loops = [
             *(asyncio.create_task(informer.run(), name="penstock informer") for informer in self._informers),
             asyncio.create_task(self._pulse(), name="penstock pulse"),
@@ -142,12 +145,14 @@ class Operator:
         await self._load_queues()
         await self._seen_all()
         await self._brokers.lead(epoch, self._used())
+        label = asyncio.create_task(self._label.worn(), name="penstock leader's label")
         try:
             for part in parts:
                 part.resume()
                 part.queue.start()
-            await asyncio.gather(self._watch.run(), self._sweep.run())
+            await asyncio.gather(self._watch.run(), self._sweep.run(), self.pools.chronicle.run())
         finally:
+            await stopped(label)
             for part in parts:
                 await part.queue.stop()
 

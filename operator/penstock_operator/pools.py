@@ -21,9 +21,12 @@ from penstock_operator.api import Key
 from penstock_operator.autoscale.departure import Step, lowered, plan, strays
 from penstock_operator.autoscale.survey import Reading
 from penstock_operator.brokers import Brokers
+from penstock_operator.budgets import Budgets
+from penstock_operator.chronicle import Chronicle
 from penstock_operator.deployment_view import DeploymentView
 from penstock_operator.deployments import Deployments
-from penstock_operator.events import Events, Subject
+from penstock_operator.disruption import MARKS
+from penstock_operator.events import Events
 from penstock_operator.farewells import Farewells
 from penstock_operator.judge import Judge
 from penstock_operator.manifests import POOL_LABEL
@@ -31,6 +34,8 @@ from penstock_operator.namespaces import Namespaces
 from penstock_operator.pods import Pods
 from penstock_operator.pool_state import PoolState
 from penstock_operator.pool_statuses import PoolStatuses
+from penstock_operator.pool_views import PoolViews
+from penstock_operator.protection import Protection
 from penstock_operator.settings import Settings
 
 __all__ = ["Edges", "Pools"]
@@ -67,10 +72,14 @@ class Pools:
         self._clock = clock
         self._deployments = Deployments(edges.kube, edges.settings)
         self._farewells = Farewells(edges.kube, edges.brokers)
+        self._budgets = Budgets(edges.kube)
+        self._protection = Protection(edges.kube)
+        self.chronicle = Chronicle(edges.events, clock)
         self._states: dict[Key, PoolState] = {}
         self._servers: defaultdict[Key, dict[Key, PoolState]] = defaultdict(dict)  # by queue
         self.pods = Pods(self._concerned)
         self._judge = Judge(self.pods, readings, clock)
+        self.views = PoolViews(self._states, readings)
         self.statuses = PoolStatuses(edges.kube, self._states, clock)
         self.queue: WorkQueue[Key] = WorkQueue("pools", self._reconcile, workers=WORKERS)
 
@@ -99,6 +108,8 @@ class Pools:
         if state is not None:
             self._unlink(state)
         self._deployments.forget(key)
+        for part in (self._budgets, self._protection, self.chronicle):
+            part.gone(key)
         self.pods.forget(key)
         self.queue.forget(key)
         self.statuses.forget(key)
@@ -152,15 +163,29 @@ class Pools:
         """These were just looked at: decide, and act where that changes something."""
         for key in {key for queue in queues for key in self._servers.get(queue, ())}:
             state = self._states[key]
-            if self._judge.judge(state, self._rivals(state)) or state.chosen:
+            if self._judged(state) or state.chosen or self._protects(state):
                 self.queue.add(key)
             self.statuses.changed(key)
+
+    def _judged(self, state: PoolState) -> bool:
+        """Decide. Whether anything is to be done about it."""
+        before = state.decision
+        acts = self._judge.judge(state, self._rivals(state))
+        self.chronicle.judged(state, before)
+        return acts
+
+    def _protects(self, state: PoolState) -> bool:
+        """Whether its busy pods are marked, or were."""
+        marked = any(not MARKS.keys().isdisjoint(pod.annotations) for pod in self.pods.of(state.key))
+        return marked or state.pool.spec.disruption.protect_busy
 
     def _rivals(self, state: PoolState) -> dict[str, Collection[PoolState]]:
         return {queue: self._servers[state.key[0], queue].values() for queue in state.queues}
 
     def resume(self) -> None:
         """Look at all of them again: somebody else may have acted meanwhile."""
+        for part in (self._budgets, self._protection):
+            part.resume()
         for key, state in self._states.items():
             state.forget()
             self._deployments.forget(key)
@@ -175,9 +200,10 @@ class Pools:
         await self._edges.namespaces.ensure(key[0])
         if state.deployment is None:
             state.deployment = await self._deployments.look(key)
-            self._judge.judge(state, self._rivals(state))
+            self._judged(state)
         step = self._step(state)
         await self._bring_about(state, step)
+        await self._protection.ensure(state.pool, self._judge.annotations(state), self._judge.busy(state))
         self.statuses.changed(key)
         if step.under_way:
             self._look(state.home)
@@ -205,18 +231,16 @@ class Pools:
             state.chosen = lowered(state.chosen, step.leaving, now)
 
     async def _bring(self, state: PoolState, replicas: int) -> None:
-        before = state.wanted
         try:
             seen = state.deployment or DeploymentView()
             state.deployment = await self._deployments.bring(state.pool, replicas, seen)
+            await self._budgets.ensure(state.pool)
         except ConfigurationError as error:
             state.refused = str(error)
         except ApiRefused as error:
             self._refused(state, error)
         else:
             state.refused = ""
-            if before != replicas:
-                await self._tell(state, before, replicas)
 
     def _refused(self, state: PoolState, error: ApiRefused) -> None:
         outdated = self._deployments.outdated(state.key, error)
@@ -225,12 +249,3 @@ class Pools:
         if error.passing or outdated:
             raise error
         state.refused = error.message
-
-    async def _tell(self, state: PoolState, before: int, after: int) -> None:
-        about = Subject("WorkerPool", *state.key, str(state.pool.metadata.uid))
-        why = f"{state.decision.reason}: {state.decision.message}" if state.decision else "it is new"
-        note = f"{before} → {after} replicas: {why}"
-        log.info("pool %s/%s: %s", *state.key, note)
-        await self._edges.events.write(
-            about, "Normal", "ScaledOut" if after > before else "ScaledIn", note, at=self._clock()
-        )

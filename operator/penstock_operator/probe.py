@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Awaitable, Sequence
 from itertools import product
 
@@ -17,6 +18,8 @@ from penstock_operator.api import TASK_QUEUES, TASKS, WORKER_POOLS
 from penstock_operator.settings import Settings
 
 PROBE_SECONDS = 20.0
+LEADING_SECONDS = 15.0
+AGAIN_SECONDS = 0.5
 
 
 async def main() -> int:
@@ -59,9 +62,18 @@ async def _kinds(namespaces: Sequence[str | None]) -> None:
 
 
 async def _operator() -> None:
+    """Its Service leads to it a moment after it has begun to lead."""
     url = os.environ.get("PENSTOCK_OPERATOR_URL", "http://localhost:8080")
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as response:
-        response.raise_for_status()
+    until = time.monotonic() + LEADING_SECONDS
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+        while True:
+            try:
+                async with session.get(f"{url}/readyz"):
+                    return
+            except aiohttp.ClientError:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 if __name__ == "__main__":

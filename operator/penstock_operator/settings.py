@@ -19,7 +19,7 @@ class Settings:
     `watch_namespaces`: none means all. `task_selector`: a label selector; this operator leaves other Tasks alone.
     `lease` is the name of the Lease whose holder leads, one for each such share. `require_queues`: Tasks wait until
     their TaskQueue exists. `only_tasks`: pools and queues are another operator's. `pod`: where it
-    runs, if in a pod.
+    runs, if in a pod. `api_port`: for the HTTP surface.
     """
 
     broker_url: str
@@ -37,6 +37,7 @@ class Settings:
     require_queues: bool = False
     only_tasks: bool = False
     pod: str = ""
+    api_port: int = 8082
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -60,4 +61,5 @@ class Settings:
             environment.get("PENSTOCK_REQUIRE_QUEUES", "") == "true",
             environment.get("PENSTOCK_ONLY_TASKS", "") == "true",
             environment.get("POD_NAME", ""),
+            int(number(environment, "PENSTOCK_API_PORT", 8082, least=1)),
         )

@@ -12,7 +12,8 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:dead              zset    dead letters: id → since when, ms
     penstock:{NS/QUEUE}:held              hash    id → envelope of what is delayed, gated, parked or dead
     penstock:{NS/QUEUE}:outbox            hash    id → outcome not yet written to its resource
-    penstock:{NS/QUEUE}:settings          hash    the TaskQueue's settings, written by the operator, and `paused`
+    penstock:{NS/QUEUE}:settings          hash    the TaskQueue's settings, written by the operator; `paused`, leaders'
+                                                  epochs, and `dozing`: the channel on which the next task wakes
     penstock:{NS/QUEUE}:running           hash    concurrency key → how many run
     penstock:{NS/QUEUE}:rate              zset    concurrency key ('' for all) → theoretical arrival time, ms
     penstock:{NS/QUEUE}:unique            hash    idempotency key → id of the task that holds it
@@ -20,6 +21,9 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:broadcast         stream  messages for every live worker, kept for an hour
     penstock:{NS/QUEUE}:blocked           zset    tasks that wait for others: id → since when, ms
     penstock:{NS/QUEUE}:ended             hash    id → how a task ended, until those whom that concerns have been told
+    penstock:{NS/QUEUE}:load              hash    how many attempts were settled, and the ms that they ran, summed
+    penstock:{NS/QUEUE}:workers           hash    consumer → worker and last word of processes whose first queue it is
+    penstock:{NS/QUEUE}:cordoned          hash    worker → until when it claims nothing, ms
     penstock:{NS/QUEUE}:task:UNIQUE       string  the outcome of a finished task; with a TTL
     penstock:{NS/QUEUE}:inputs:UNIQUE     hash    what a blocked task was given: number → JSON; with a TTL
     penstock:{NS/QUEUE}:batch:UID         hash    a batch's terms and counts; as the next three, with a TTL
@@ -28,6 +32,7 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:batch:UID:waiting   zset    indexes of the items that are held back
     penstock:{NS/QUEUE}:batch:UID:messages  hash    index → envelope of items that are held back, failed or cancelled
     penstock:{NS/QUEUE}:control, :done    channels: signals to workers; outcomes that somebody waits for
+    penstock:{NS/QUEUE}:wake              channel: a task has come to a queue that had none
 
 An item of a batch is a task whose id is QUEUE/b.UID.INDEX.
 """
@@ -44,6 +49,7 @@ from penstock.errors import ConfigurationError
 __all__ = [
     "GROUP",
     "PRIORITIES",
+    "WAKES",
     "Priority",
     "QueueKeys",
     "batch_id",
@@ -54,6 +60,7 @@ __all__ = [
     "queue_of",
     "resource_uid",
     "task_id",
+    "woken",
 ]
 
 Priority = Literal["critical", "high", "normal", "low"]
@@ -62,8 +69,11 @@ GROUP = "workers"
 _FIXED = (
     *("tasks", "delayed", "held", "gated", "parked", "dead", "outbox"),
     *("settings", "running", "rate", "unique", "expiring", "broadcast", "blocked", "ended"),
+    *("load", "workers", "cordoned"),
 )
-_CHANNELS = ("control", "done")
+_CHANNELS = ("control", "done", "wake")
+WAKES = "penstock:{*}:wake"  # the pattern of all such channels
+_WAKE = re.compile(r"penstock:\{([^/]+)/([^}]+)\}:wake")
 _BATCH = "b."  # how the unique part of an item's id begins
 _OF_RESOURCE = re.compile(r"(?:b\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[-.]\d+")  # UID-RUN, b.UID.INDEX
 _QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
@@ -95,6 +105,12 @@ def resource_uid(task_id: str) -> str | None:
     """The uid of the Task that an id stands for, or of the TaskBatch whose item it is; None for other tasks."""
     found = _OF_RESOURCE.fullmatch(task_id.partition("/")[2])
     return found and found[1]
+
+
+def woken(channel: str) -> tuple[str, str] | None:
+    """The namespace and the queue of a channel that wakes; None for others."""
+    found = _WAKE.fullmatch(channel)
+    return found and (found[1], found[2])
 
 
 def batch_id(queue: str, uid: str) -> str:

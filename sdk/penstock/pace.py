@@ -9,7 +9,8 @@ __all__ = ["Pace"]
 
 
 class Pace:
-    """`reserve()` says how many seconds to wait: 0 for as many as `burst` at once, then `rate` a second."""
+    """`reserve()` says how many seconds to wait: 0 for as many as `burst` at once, then `rate` a second. `take()` is
+    for those who won't wait."""
 
     def __init__(self, rate: float, burst: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 1 / rate
@@ -23,3 +24,10 @@ class Pace:
         at = max(self._next, now - (self._burst - 1) * self._interval)
         self._next = at + self._interval
         return max(0.0, at - now)
+
+    def take(self) -> bool:
+        """Take a place if one is free now."""
+        if self._next > self._clock():
+            return False
+        self.reserve()
+        return True

@@ -78,7 +78,7 @@ _KINDS = {
 
 
 class Metric(StrEnum):
-    """What a worker counts."""
+    """What workers and the operator count."""
 
     meaning: str
 
@@ -95,6 +95,24 @@ class Metric(StrEnum):
     FAILURES = "penstock.worker.broker_failures", "Calls that the broker didn't answer"
     LEASES_LOST = "penstock.worker.leases_lost", "Attempts that were stopped because another worker has the task"
     RECLAIMED = "penstock.worker.tasks_reclaimed", "Tasks of dead workers that were put back"
+
+    POOL_REPLICAS = "penstock.pool.replicas", "Replicas that a pool's Deployment has been given"
+    POOL_DESIRED = "penstock.pool.replicas_desired", "Replicas that autoscaling.mode Auto asks for, or would"
+    POOL_READY = "penstock.pool.replicas_ready", "Workers that are ready"
+    POOL_BUSY = "penstock.pool.replicas_busy", "Workers that hold tasks"
+    POOL_BACKLOG = "penstock.pool.backlog", "Tasks that want a worker of the pool, those in flight included"
+    POOL_WAITING = "penstock.pool.waiting_tasks", "Tasks that wait for a worker of the pool"
+    POOL_IN_FLIGHT = "penstock.pool.in_flight", "Tasks that the pool's workers hold"
+    POOL_OLDEST = "penstock.pool.oldest", "How long the oldest of the pool's waiting tasks has waited"
+    POOL_ARRIVALS = "penstock.pool.arrival_rate", "Tasks that become ready for the pool, retries included"
+    POOL_DECISIONS = "penstock.pool.decisions", "Decisions that differed from the one before, by reason"
+    QUEUE_WAITING = "penstock.queue.waiting_tasks", "Tasks that are ready or due"
+    QUEUE_IN_FLIGHT = "penstock.queue.in_flight", "Tasks that workers hold"
+    QUEUE_DELAYED = "penstock.queue.delayed", "Tasks whose time is to come"
+    QUEUE_DEAD = "penstock.queue.dead_letters", "Dead letters"
+    QUEUE_OLDEST = "penstock.queue.oldest", "How long the oldest ready task has waited"
+    LEADING = "penstock.operator.leading", "1 in the operator that leads, 0 in the others"
+    EVENTS_DROPPED = "penstock.operator.events_dropped", "Kubernetes Events beyond the operator's budget"
 
 
 def attributes(step: Step, *, id: str, task: str, queue: str, attempt: int | None = None) -> Mapping[str, str | int]:

@@ -132,6 +132,25 @@ async def test_a_refusal_keeps_its_place(connection: Connection) -> None:
     assert isinstance(replies[1], PenstockError)
 
 
+async def test_what_one_server_does_not_say_is_its_own(cluster: Cluster, connection: Connection) -> None:
+    await connection.commands([("SET", f"{key}:each", 1) for key in KEYS])
+    cluster.servers[1].hold()
+    try:
+        replies = await connection.each([("GET", f"{key}:each") for key in KEYS], patience=0.2)
+    finally:
+        cluster.servers[1].resume()
+    assert [replies[0], replies[2]] == [b"1", b"1"]
+    assert isinstance(replies[1], NotConnected)
+    assert await connection.each([("GET", f"{key}:each") for key in KEYS], patience=10) == [b"1"] * 3
+
+
+async def test_what_no_server_says_is_nobodys() -> None:
+    connection = Connection("redis+cluster://127.0.0.1:1")
+    replies = await connection.each([("GET", key) for key in KEYS], patience=1)
+    assert [type(reply) for reply in replies] == [NotConnected] * 3
+    await connection.close()
+
+
 async def test_a_blocking_read_goes_to_its_queue(connection: Connection) -> None:
     for key in KEYS:
         stream = f"{key}:stream"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 Manifest = dict[str, Any]
-KIND = {"apiVersion": "penstock.dev/v1alpha1", "kind": "Task"}
+API_VERSION = "penstock.dev/v1alpha1"
 REQUEST_SECONDS = 30.0
 COLLECTION_SECONDS = 180.0
 SERVING = "Starting to serve on 127.0.0.1:"
@@ -32,20 +32,17 @@ class Denied(Exception):
 
 
 @dataclass(frozen=True)
-class Tasks:
-    """The Tasks of one namespace."""
+class Objects:
+    """Those of one kind in one namespace: `prefix` is `/api/v1` or `/apis/GROUP/VERSION`."""
 
     port: int
     namespace: str
+    prefix: str
+    plural: str
 
-    def create(self, name: str, spec: Manifest) -> Manifest:
-        """Create one; it may be there from an earlier try whose answer was lost."""
-        try:
-            return self._request("POST", body={**KIND, "metadata": {"name": name}, "spec": spec})
-        except Denied as refusal:
-            if refusal.status != http.client.CONFLICT:
-                raise
-            return self._request("GET", name)
+    def get(self, name: str) -> Manifest:
+        """One of them."""
+        return self._request("GET", name)
 
     def patch(self, name: str, change: Manifest) -> None:
         """Merge a change into one."""
@@ -82,7 +79,7 @@ class Tasks:
         self, method: str, name: str, query: Mapping[str, str], *, body: object = None, timeout: float = REQUEST_SECONDS
     ) -> Iterator[http.client.HTTPResponse]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        path = f"/apis/{KIND['apiVersion']}/namespaces/{self.namespace}/tasks{'/' * bool(name)}{name}"
+        path = f"{self.prefix}/namespaces/{self.namespace}/{self.plural}{'/' * bool(name)}{name}"
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         try:
             sent = None if body is None else json.dumps(body)
@@ -112,6 +109,23 @@ class Tasks:
         except (OSError, http.client.HTTPException):
             return b""
         return line if line.endswith(b"\n") else b""
+
+
+class Tasks(Objects):
+    """The Tasks of one namespace."""
+
+    def __init__(self, port: int, namespace: str) -> None:
+        super().__init__(port, namespace, f"/apis/{API_VERSION}", "tasks")
+
+    def create(self, name: str, spec: Manifest) -> Manifest:
+        """Create one; it may be there from an earlier try whose answer was lost."""
+        try:
+            kind = {"apiVersion": API_VERSION, "kind": "Task"}
+            return self._request("POST", body={**kind, "metadata": {"name": name}, "spec": spec})
+        except Denied as refusal:
+            if refusal.status != http.client.CONFLICT:
+                raise
+            return self.get(name)
 
 
 def _refusal(status: int, said: str) -> Exception:

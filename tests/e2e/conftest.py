@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from local_cluster import providers
+from tests.e2e.api import proxy
 from tests.e2e.kubectl import TERMINAL, Kubectl, Refused
+from tests.e2e.node import Node
+from tests.e2e.operator_pods import OperatorPods
 from tests.waiting import wait_sync
 
 SYSTEM = "penstock-system"
@@ -90,6 +94,32 @@ def make_pool(namespace: Kubectl, processes: int = 1, **autoscaling: object) -> 
 def images(cluster: Kubectl) -> dict[str, str]:
     """The images that were built for this run."""
     return dict(json.loads((Path(os.environ["PENSTOCK_E2E_FILES"]) / "images.json").read_text())["built"])
+
+
+@pytest.fixture(scope="session")
+def node(cluster: Kubectl) -> Node:
+    """The node, for faults that only one of our own can be given."""
+    name = Path(os.environ["PENSTOCK_E2E_FILES"]).name
+    provider = providers.choose(name)
+    if not isinstance(provider, providers.OwnNode) or not provider.is_there():
+        pytest.skip(f"cluster {name} isn't a node of our own: nobody may stop its programs or drop its packets")
+    return Node(provider.state)
+
+
+@pytest.fixture
+def operator(system: Kubectl) -> Iterator[OperatorPods]:
+    """The operator, which must be well before and after each fault."""
+    pods = OperatorPods(system)
+    pods.wait_ready()
+    yield pods
+    pods.wait_ready()
+
+
+@pytest.fixture(scope="session")
+def proxied(cluster: Kubectl) -> Iterator[int]:
+    """The port of a proxy to the API server."""
+    with proxy(cluster.kubeconfig) as port:
+        yield port
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from penstock import Penstock, Retry, TaskContext
 
 app = Penstock("e2e")
 NOTES = f"penstock:{{{os.environ.get('PENSTOCK_NAMESPACE')}/e2e}}:notes"
+RUNS = NOTES.replace("notes", "runs")
 NOTES_SECONDS = 3600
 PATIENCE_SECONDS = 60
 
@@ -111,14 +113,31 @@ async def noted(seconds: float = 0, context: TaskContext = TaskContext()) -> str
     return note
 
 
-async def _note(note: str) -> None:
+@app.task
+async def clocked(seconds: float = 0, context: TaskContext = TaskContext()) -> float:
+    """Notes when it begins and, unless it is cut, when it ends. Returns when it began."""
+    run = {"key": uuid4().hex, "id": context.id, "attempt": context.attempt, "pod": os.environ["POD_NAME"]}
+    began = time.time()
+    await _note(json.dumps({**run, "event": "began", "at": began}), RUNS)
+    await asyncio.sleep(seconds)
+    await _note(json.dumps({**run, "event": "ended", "at": time.time()}), RUNS)
+    return began
+
+
+async def runs() -> list[str]:
+    """The notes of `clocked`, in order."""
+    notes = await _redis().lrange(RUNS, 0, -1)
+    return [note.decode() if isinstance(note, bytes) else note for note in notes]
+
+
+async def _note(note: str, key: str = NOTES) -> None:
     """Redis may be away meanwhile."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 async with _redis().pipeline() as pipeline:
-                    pipeline.rpush(NOTES, note)
-                    pipeline.expire(NOTES, NOTES_SECONDS)
+                    pipeline.rpush(key, note)
+                    pipeline.expire(key, NOTES_SECONDS)
                     await pipeline.execute()
                 return
             except redis.RedisError:

@@ -52,6 +52,7 @@ class FakeKube(Kube):
         self._history: list[tuple[int, str, str, Manifest]] = []  # version, collection, type, object
         self._happened = asyncio.Event()
         self.cut = asyncio.Event()  # set: watches break
+        self.over = False  # true: the next watch to be asked ends in good order, as after its timeoutSeconds
 
     # --- for tests ------------------------------------------------------------------------------------------------
 
@@ -146,12 +147,20 @@ class FakeKube(Kube):
                 yield [msgspec.json.encode({"type": type, "object": body}) for _, _, type, body in news]
             if self.cut.is_set():
                 raise NotConnected("the watch was cut")
+            if self.over:
+                self.over = False
+                return
             self._happened.clear()
             await self._happened.wait()
 
     def break_watches(self) -> None:
         """End them without a word."""
         self.cut.set()
+        self._happened.set()
+
+    def end_watch(self) -> None:
+        """End one as after its timeoutSeconds."""
+        self.over = True
         self._happened.set()
 
     async def close(self) -> None:

@@ -13,12 +13,20 @@ import yaml
 from pydantic import JsonValue
 from pydantic.json_schema import JsonSchemaValue as Manifest
 
+from penstock.cli import pools
+from penstock_operator import leader_label
+from penstock_operator import settings as operator_settings
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "penstock"
 HELM = shutil.which("helm")
 
 pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not on the PATH")
 
+API_PORT = operator_settings.Settings.from_environment(
+    {"PENSTOCK_URL": "redis://r", "PENSTOCK_WORKER_IMAGE": "w"}
+).api_port
+LEADER = leader_label.LABEL
 EXTERNAL = ("redis.enabled=false", "redis.url=rediss://:s3cret@redis.example:6380/0")
 SECRET = ("redis.enabled=false", "redis.existingSecret=my-redis", "redis.existingSecretKey=dsn")
 EVERYTHING = (
@@ -109,7 +117,7 @@ def test_selectors_match_one_component_each(objects: dict[tuple[str, str], Manif
     pods += [item for (kind, _), item in objects.items() if kind == "Pod"]
     for (kind, name), item in objects.items():
         if kind == "Service":
-            wanted = item["spec"]["selector"].items()
+            wanted = item["spec"]["selector"].items() - {(LEADER, "penstock-operator")}
             assert sum(wanted <= pod["metadata"]["labels"].items() for pod in pods) == 1, name
 
 
@@ -201,6 +209,14 @@ def test_in_some_namespaces_alone_it_has_no_rights_elsewhere() -> None:
     assert environment("watchNamespaces={a,b}")["PENSTOCK_WATCH_NAMESPACES"]["value"] == "a,b"
 
 
+@pytest.mark.parametrize(("kind", "values"), [("ClusterRole", ()), ("Role", ("watchNamespaces={a}",))])
+def test_it_may_see_to_the_disruption_budgets_of_pools_and_to_their_pods(kind: str, values: tuple[str, ...]) -> None:
+    rules = rendered(*values)[kind, "penstock-operator"]["rules"]
+    may = {(group, name): rule["verbs"] for rule in rules for group in rule["apiGroups"] for name in rule["resources"]}
+    assert may["policy", "poddisruptionbudgets"] == ["get", "create", "patch", "delete"]
+    assert may["", "pods"] == ["get", "list", "watch", "patch"]
+
+
 def test_a_shard_is_told_what_is_its() -> None:
     env = environment("operator.taskSelector=shard=a", "operator.onlyTasks=true", "operator.requireTaskQueues=true")
     assert env["PENSTOCK_TASK_SELECTOR"]["value"] == "shard=a"
@@ -265,7 +281,8 @@ def test_persistence() -> None:
 def test_telemetry_goes_to_the_given_endpoint_or_nowhere() -> None:
     given = environment("telemetry.endpoint=https://otlp.example:4318", "collector.enabled=false")
     assert given["OTEL_EXPORTER_OTLP_ENDPOINT"]["value"] == "https://otlp.example:4318"
-    assert not {name for name in environment("collector.enabled=false") if name.startswith("OTEL")}
+    nowhere = environment("collector.enabled=false", "operator.metrics.exporters=null")
+    assert not {name for name in nowhere if name.startswith("OTEL")}
 
 
 def test_collector() -> None:
@@ -305,6 +322,52 @@ def test_network_policies_are_off_unless_asked_for() -> None:
     assert not [kind for kind, _ in rendered() if kind == "NetworkPolicy"]
     names = {name for kind, name in rendered(*EVERYTHING) if kind == "NetworkPolicy"}
     assert names == {"penstock-operator", "penstock-redis", "penstock-collector"}
+    proxied = rendered("networkPolicy.enabled=true", "networkPolicy.apiServer={10.0.0.1/32}")
+    pods, server = proxied["NetworkPolicy", "penstock-operator"]["spec"]["ingress"]
+    assert [port["port"] for port in pods["ports"]] == [8080, API_PORT]
+    assert (server["from"], server["ports"][0]["port"]) == ([{"ipBlock": {"cidr": "10.0.0.1/32"}}], API_PORT)
+
+
+def test_the_service_leads_to_the_leader_alone() -> None:
+    service = rendered()["Service", "penstock-operator"]["spec"]
+    assert service["selector"][LEADER] == environment()["PENSTOCK_LEASE"]["value"]
+    assert {port["name"]: port["port"] for port in service["ports"]} == {"http": 8080, "api": API_PORT}
+    ports = {port["name"]: port["containerPort"] for port in container("operator")["ports"]}
+    assert ports == {"http": 8080, "api": API_PORT}
+    [patched] = [
+        rule["resources"]
+        for rule in rendered("watchNamespaces={a}")["Role", "penstock-operator-own"]["rules"]
+        if "patch" in rule["verbs"] and rule["apiGroups"] == [""]
+    ]
+    assert patched == ["pods"]
+
+
+def test_readers_of_the_signals_get_that_service_and_nothing_else() -> None:
+    assert rendered()["Role", "penstock-signals-reader"]["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["services/proxy"],
+            "resourceNames": [f"penstock-operator:{pools.PORT}", f"penstock-operator:{API_PORT}"],
+            "verbs": ["get"],
+        }
+    ]
+    assert ("RoleBinding", "penstock-signals-reader") not in rendered()
+    reader = ("operator.service.readers[0].kind=Group", "operator.service.readers[0].name=developers")
+    binding = rendered(*reader)["RoleBinding", "penstock-signals-reader"]
+    assert binding["subjects"] == [{"kind": "Group", "name": "developers"}]
+    assert binding["roleRef"]["name"] == "penstock-signals-reader"
+
+
+def test_metrics_are_scraped_where_the_service_has_them() -> None:
+    assert environment()["OTEL_METRICS_EXPORTER"]["value"] == "prometheus"
+    assert environment("operator.metrics.exporters={prometheus,otlp}")["OTEL_METRICS_EXPORTER"]["value"] == (
+        "prometheus,otlp"
+    )
+    assert not [kind for kind, _ in rendered() if kind == "ServiceMonitor"]
+    monitor = rendered("operator.metrics.serviceMonitor.enabled=true")["ServiceMonitor", "penstock-operator"]["spec"]
+    service = rendered()["Service", "penstock-operator"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["endpoints"] == [{"port": "api", "path": "/metrics", "interval": "15s"}]
 
 
 @pytest.mark.parametrize(
@@ -318,6 +381,13 @@ def test_network_policies_are_off_unless_asked_for() -> None:
         ("redis.persistence.size=big", "size"),
         ("telemetry.endpoint=collector:4318", "endpoint"),
         ("redis.enabled=false", "set redis.url or redis.existingSecret"),
+        ("operator.metrics.exporters={statsd}", "exporters"),
+        ("operator.service.readers[0].kind=Robot", "readers"),
+        ("networkPolicy.apiServer={here}", "apiServer"),
+        (
+            "operator.metrics.serviceMonitor.enabled=true,operator.metrics.exporters={otlp}",
+            "needs operator.metrics.exporters: [prometheus]",
+        ),
     ],
 )
 def test_wrong_values_are_refused_by_name(value: str, complaint: str) -> None:
@@ -340,6 +410,7 @@ def test_notes_warn_of_lost_data_and_lead_to_a_first_task() -> None:
     assert "WITHOUT PERSISTENCE" not in notes("redis.persistence.enabled=true")
     assert "WITHOUT PERSISTENCE" not in notes(*EXTERNAL)
     assert "kubectl wait ptask/hello --for=condition=Finished" in notes()
+    assert "penstock pool explain shop -n default --system-namespace" in notes()
 
 
 def test_no_value_is_left_undocumented() -> None:

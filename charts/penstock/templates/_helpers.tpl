@@ -152,6 +152,10 @@ key: url
 - name: OTEL_SERVICE_NAME
   value: penstock-operator
 {{- end }}
+{{- with .Values.operator.metrics.exporters }}
+- name: OTEL_METRICS_EXPORTER
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with .Values.operator.extraEnv }}
 {{ toYaml . }}
 {{- end }}

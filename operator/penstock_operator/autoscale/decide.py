@@ -4,7 +4,9 @@ The order, of which each step may overrule the one before:
 
     mode · pause · fallback     is it for us to decide, and is enough known?
     backlog | latency           what the work asks for: the recommendation
-    tolerance → windows → stabilization → speed → zero → bounds → stuck → rollout
+    tolerance → stabilization → windows → speed → zero → stuck → bounds → rollout
+
+A window's floor is a plan and not a measurement: nothing to stabilize, or one with scaleUp's window would never open.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from penstock_operator.autoscale.signals import Signals, Work
 
 __all__ = ["decide", "recommend"]
 
-CHAIN: tuple[Policy, ...] = (tolerated, floored, stabilized, paced, awake, bounded, unstuck, settled)
+CHAIN: tuple[Policy, ...] = (tolerated, stabilized, floored, paced, awake, unstuck, bounded, settled)
 
 
 def decide(signals: Signals, spec: WorkerPoolSpec, history: History, now: float) -> Decision:

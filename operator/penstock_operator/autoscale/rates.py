@@ -4,6 +4,8 @@ Rates are exponentially weighted means over irregular intervals (weight of the p
 for Unevenly Spaced Time Series", 2019). The service time S is the mean of what has ended lately, and at least what
 Little's law says of what hasn't: tasks that have been in flight for A task-seconds altogether, of which n have ended
 and k haven't, take A/(n + k) or longer. So a queue of hour-long tasks doesn't look like one of short ones for an hour.
+Only what must have run from one look to the next counts for A: looks come when tasks do, so that what they find in
+flight says nothing of the time between.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ SERVICE_SECONDS = 300.0  # τ of the service time
 # S may double in so many seconds: contention with whatever tasks share must not feed itself by more workers at once.
 DOUBLING_SECONDS = 20.0
 LEAST_SERVICE_SECONDS = 0.001  # the resolution of what the broker measures
+PRIOR_SECONDS = 1.0  # S, until any attempt has ended or was in flight for longer
+LEAST_ENDED = 1e-9  # of decayed attempts; their mean doesn't fade with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,10 @@ class Rates:
         if depth.arrived < self.seen.arrived or depth.settled < self.seen.settled:
             return Rates(now, depth, self.arrival, service=self.service)  # Redis has lost what it counted
         kept = math.exp(-passed / SERVICE_SECONDS)
-        ended = self.ended * kept + depth.settled - self.seen.settled
+        settled = depth.settled - self.seen.settled
+        ended = self.ended * kept + settled
         took = self.took * kept + depth.ran - self.seen.ran
-        occupied = self.occupied * kept + passed * (depth.in_flight + self.seen.in_flight) / 2
+        occupied = self.occupied * kept + passed * max(0, min(self.seen.in_flight - settled, depth.in_flight))
         service = _service(ended, took, occupied, depth.in_flight)
         return Rates(
             now,
@@ -63,9 +68,10 @@ class Rates:
 
 
 def _service(ended: float, took: float, occupied: float, in_flight: int) -> float | None:
-    known = took / ended if ended >= 1 else 0.0
-    least = occupied / (ended + in_flight) if ended + in_flight else 0.0
-    return max(LEAST_SERVICE_SECONDS, known, least) if ended >= 1 or in_flight else None
+    if ended < LEAST_ENDED and not in_flight:
+        return None
+    known = max(LEAST_SERVICE_SECONDS, took / ended) if ended >= LEAST_ENDED else PRIOR_SECONDS
+    return max(known, occupied / (ended + in_flight))
 
 
 def _clamped(service: float | None, before: float | None, passed: float) -> float | None:

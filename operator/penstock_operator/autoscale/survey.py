@@ -45,7 +45,7 @@ def work_of(pool: Serving, rivals: Mapping[str, Sequence[Serving]], readings: Ma
         if reading is None or reading.depth is None or reading.rates is None:
             return None
         parts.append(_part(pool, rivals[queue], reading.depth, work(reading.depth, reading.rates)))
-    return together(parts)
+    return together(parts, within=pool.spec.autoscaling.target.latency_seconds or 1.0)
 
 
 def _part(pool: Serving, servers: Sequence[Serving], depth: Depth, whole: Work) -> Work:

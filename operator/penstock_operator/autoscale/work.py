@@ -18,7 +18,7 @@ LEAST_RATE_SECONDS = 1.0  # a limited rate's tasks of so long a time are looked 
 def work(depth: Depth, rates: Rates) -> Work:
     """Of a whole queue. What may not start now doesn't scale: pauses, places and rates take it off."""
     wanted = depth.ready + depth.due
-    allowed = _allowed(depth, rates.service)
+    allowed = _allowed(depth, rates.service or 0.0)
     may = min(wanted, allowed)
     arrival = 0.0 if depth.paused else min(rates.arrival, depth.rate or math.inf)
     return Work(
@@ -33,19 +33,19 @@ def work(depth: Depth, rates: Rates) -> Work:
     )
 
 
-def _allowed(depth: Depth, service: float | None) -> int:
-    """How many may start, within the time that one takes (Little's law: a rate r keeps r·S of them running)."""
+def _allowed(depth: Depth, service: float) -> int:
+    """How many may start. Little's law: a rate r keeps r·S of them running, and what is in flight belongs to those."""
     if depth.paused:
         return 0
     allowed = depth.ready + depth.due if depth.places is None else depth.places
     if depth.rate is None:
         return allowed
-    soon = depth.rate * max(LEAST_RATE_SECONDS, service or 0.0)
+    soon = max(depth.rate * LEAST_RATE_SECONDS, depth.rate * service - depth.in_flight)
     return min(allowed, (depth.burst or 0) + math.ceil(soon))
 
 
-def together(parts: Sequence[Work]) -> Work:
-    """What several queues ask of one pool. S is the mean over what comes and waits."""
+def together(parts: Sequence[Work], within: float = 1.0) -> Work:
+    """What several queues ask of one pool that shall begin what waits `within` so many seconds."""
     if len(parts) == 1:
         return parts[0]
     most = [part.most for part in parts]
@@ -57,13 +57,14 @@ def together(parts: Sequence[Work]) -> Work:
         most=None if None in most else sum(part or 0 for part in most),
         oldest=max((part.oldest for part in parts), default=0.0),
         arrival_rate=sum(part.arrival_rate for part in parts),
-        service_seconds=_mean_service(parts),
+        service_seconds=_mean_service(parts, within),
     )
 
 
-def _mean_service(parts: Sequence[Work]) -> float | None:
-    """Weighted by what will be done: what waits, and what comes meanwhile."""
-    known = [(part.service_seconds, part.waiting + part.arrival_rate) for part in parts if part.service_seconds]
+def _mean_service(parts: Sequence[Work], within: float) -> float | None:
+    """Weighted by what begins in a second, so that Little's law says the same of all together as of each."""
+    rates = [(part.service_seconds, part.arrival_rate + part.waiting / within) for part in parts]
+    known = [(service, rate) for service, rate in rates if service]
     weight = sum(weight for _, weight in known)
     if not known or not weight:
         return max((service for service, _ in known), default=None)

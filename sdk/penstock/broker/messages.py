@@ -301,8 +301,8 @@ class QueueConfig(Struct, frozen=True, omit_defaults=True):
 
 class Signal(Struct, frozen=True):
     """What workers are told at once: `cancel` a running task (value: its id), `open` (a limited queue has room),
-    `settings` (they changed), `broadcast` (there is one), `ended` (a task did, and others must hear of it); for the
-    last four the value is the queue."""
+    `settings` (they changed), `broadcast` (there is one), `ended` (a task did, and others must hear of it), `cordon`
+    (of some it was laid or lifted); for all but the first the value is the queue."""
 
     kind: str
     value: str

@@ -7,10 +7,11 @@ broker can't be reached.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from penstock.broker.batch import BatchItems, BatchTerms
+from penstock.broker.cordon import Cordon
 from penstock.broker.messages import (
     Cancellation,
     Claimed,
@@ -108,11 +109,18 @@ class Working(Protocol):
     def signals(self, queues: Sequence[str]) -> AsyncGenerator[Signal, None]:
         """What workers are told, for as long as it is iterated. May miss some: every signal has a slower way beside."""
 
+    async def attend(self, queue: str, claimer: Claimer, busy: int, *, resting: Cordon | None = None) -> Cordon | None:
+        """Say that a worker process lives whose first queue this is, and how many tasks it runs. Returns the cordon of
+        its worker, of which there may be several processes; None: it may claim.
+
+        `resting`: it has nothing left to do, and begins nothing before the end of this cordon, which it was told of.
+        Whoever hasn't been heard of for a minute is forgotten."""
+
     async def tidy(self, queue: str) -> None:
         """Forget what time has made useless: old dead letters, idempotency keys, consumers that are gone."""
 
     async def leave(self, queue: str, claimer: Claimer) -> None:
-        """Forget a consumer that has nothing pending."""
+        """Forget that it attends, and the consumer if it has nothing pending."""
 
 
 class Linking(Protocol):
@@ -173,8 +181,8 @@ class Steering(Protocol):
     """What the operator and the command line need."""
 
     def lead(self, lease: str, epoch: int) -> None:
-        """Whatever is sent, cancelled, withdrawn, cleared or configured from now on is the word of that Lease's leader
-        in that epoch; it raises Deposed once a later epoch has begun at the queue."""
+        """Whatever is sent, cancelled, withdrawn, cleared, configured or cordoned from now on is the word of that
+        Lease's leader in that epoch; it raises Deposed once a later epoch has begun at the queue."""
 
     async def begin_epoch(self, queue: str) -> None:
         """Refuse earlier leaders there from now on. Raises Deposed where this one is refused."""
@@ -183,8 +191,22 @@ class Steering(Protocol):
         """Some ids of tasks that haven't ended, and where to go on; both begin and end with ''. What is queued or ends
         meanwhile may be told or not, an id twice too."""
 
-    async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
-        """What the queues hold; `due` looks `horizon` seconds ahead. Raises rather than guess."""
+    async def depth(self, queues: Sequence[str], *, horizon: float | Mapping[str, float] = 0.0) -> dict[str, Depth]:
+        """What the queues hold, each seen at one moment; `due` looks `horizon` seconds ahead (by queue: 0 where nothing
+        is said). A queue that can't be read is absent, which isn't zero; if none can, the reason is raised."""
+
+    async def cordon(self, queue: str, workers: Sequence[str], seconds: float) -> frozenset[str]:
+        """Let workers whose first queue this is claim nothing for so long, on any of their queues (0: again, at once).
+        What they run goes on, and broadcasts reach them. Returns those that attend now, whose processes rest as soon as
+        they have nothing left; whoever doesn't attend yet asks before its first claim."""
+
+    async def doze(self, queue: str) -> bool:
+        """Ask to be told by `wakes`, once, when something comes to this queue. False if there is something to do: it is
+        ready, due or in flight, or word is to be passed on. Anybody may ask: it can do no more than tell in vain."""
+
+    def wakes(self) -> AsyncGenerator[tuple[str, str], None]:
+        """Namespace and queue where something has come, of all namespaces, for as long as it is iterated. May miss
+        some."""
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """Outcomes that nobody has reported yet."""
@@ -212,7 +234,13 @@ class Steering(Protocol):
 
 
 class Broker(Submitting, Working, Linking, Batching, Steering, Protocol):
-    """A queue server."""
+    """A queue server, as one namespace sees it."""
+
+    namespace: str
+
+    def within(self, namespace: str) -> Broker:
+        """The same server as another namespace sees it, by the same connections: they end when the broker is closed
+        that was connected first. Nobody leads by it yet."""
 
     async def check(self) -> None:
         """Raise ConfigurationError if this server can't be relied on, NotConnected if it doesn't answer."""
@@ -221,4 +249,4 @@ class Broker(Submitting, Working, Linking, Batching, Steering, Protocol):
         """Raise NotConnected unless the broker answers."""
 
     async def close(self) -> None:
-        """Give up all connections."""
+        """Give up all connections, if they are its own."""

@@ -19,6 +19,7 @@ import typer
 from penstock import tasklog, tracing
 from penstock.batch import BatchHandle
 from penstock.cli.batches import batch_lines, batch_status, result_lines, using
+from penstock.cli.pool_commands import pools_program
 from penstock.cli.queues import described, letters, opened
 from penstock.cli.tasks import Request, submit_task
 from penstock.environment import names
@@ -160,6 +161,7 @@ queues_program = typer.Typer(no_args_is_help=True, help="Queues, on the broker o
 dlq_program = typer.Typer(no_args_is_help=True, help="Dead letters, on the broker of PENSTOCK_URL.")
 program.add_typer(queues_program, name="queue")
 program.add_typer(dlq_program, name="dlq")
+program.add_typer(pools_program, name="pool")
 
 QueueName = Annotated[str, typer.Argument(help="the queue's name")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="default: as for the SDK")]

@@ -7,7 +7,7 @@ from pydantic.json_schema import JsonSchemaValue
 from penstock.crd.schema import schema
 from penstock.resources.kinds import API_VERSION
 from penstock.resources.meta import Resource
-from penstock.resources.model import OPAQUE, RULES
+from penstock.resources.model import INT_OR_STRING, OPAQUE, RULES
 
 BOUNDS = {
     "minimum": "≥ {}",
@@ -61,7 +61,8 @@ def _literal(value: object) -> str:
 def _type(node: JsonSchemaValue) -> str:
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
-    name = node.get("format") or node.get("type", "any")
+    unspoken = "integer or string" if INT_OR_STRING in node else "any"
+    name = node.get("format") or node.get("type", unspoken)
     bounds = [text.format(node[bound]) for bound, text in BOUNDS.items() if bound in node]
     if node.get("exclusiveMinimum"):
         bounds[0] = bounds[0].replace("≥", ">")

@@ -23,6 +23,7 @@ from pydantic_core import CoreSchema
 
 RULES = "x-kubernetes-validations"
 OPAQUE = "x-kubernetes-preserve-unknown-fields"
+INT_OR_STRING = "x-kubernetes-int-or-string"
 
 
 @dataclass(frozen=True)

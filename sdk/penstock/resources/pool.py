@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from penstock.resources.autoscaling import Autoscaling, Replicas
+from penstock.resources.disruption import Disruption
 from penstock.resources.kinds import API_VERSION, WORKER_POOL, Kind
 from penstock.resources.meta import Conditions, Resource
 from penstock.resources.model import JsonObject, Model, Moment, ObjectName, QueueName, Rule, Spelling
@@ -65,6 +66,7 @@ class WorkerPoolSpec(Model):
     template: JsonObject | None = None
     """A partial pod template, merged strategically over Penstock's own into the container `worker`."""
     autoscaling: Autoscaling = Autoscaling()
+    disruption: Disruption = Disruption()
 
 
 class Decision(Model):

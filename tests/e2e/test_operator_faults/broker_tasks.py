@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.e2e.kubectl import Kubectl
-from tests.e2e.test_operator_faults.node import Node
+from tests.e2e.node import Node
 
 REDIS = "app.kubernetes.io/component=redis"
 E2E = Path(__file__).parents[1]

@@ -11,13 +11,11 @@ from typing import Protocol
 
 import pytest
 
-from local_cluster import providers
-from tests.e2e.api import Tasks, proxy
+from tests.e2e.api import Tasks
 from tests.e2e.conftest import make_pool
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.ledger import Ledger
-from tests.e2e.test_operator_faults.node import Node
-from tests.e2e.test_operator_faults.operator_pods import OperatorPods
+from tests.e2e.operator_pods import OperatorPods
 from tests.e2e.test_operator_faults.scale import Scale, chosen
 from tests.e2e.trial import Trial
 from tests.waiting import wait_sync
@@ -66,25 +64,6 @@ def scale() -> Scale:
 
 
 @pytest.fixture(scope="session")
-def node(cluster: Kubectl) -> Node:
-    """The node, for faults that only one of our own can be given."""
-    name = Path(os.environ["PENSTOCK_E2E_FILES"]).name
-    provider = providers.choose(name)
-    if not isinstance(provider, providers.OwnNode) or not provider.is_there():
-        pytest.skip(f"cluster {name} isn't a node of our own: nobody may stop its programs or drop its packets")
-    return Node(provider.state)
-
-
-@pytest.fixture
-def operator(system: Kubectl) -> Iterator[OperatorPods]:
-    """The operator, which must be well before and after each fault."""
-    pods = OperatorPods(system)
-    pods.wait_ready()
-    yield pods
-    pods.wait_ready()
-
-
-@pytest.fixture(scope="session")
 def ledger() -> Iterator[Ledger]:
     """What came of each fault; written to PENSTOCK_FAULTS_OUT."""
     ledger = Ledger()
@@ -92,13 +71,6 @@ def ledger() -> Iterator[Ledger]:
     print(f"\n{ledger.table()}")
     if out := os.environ.get("PENSTOCK_FAULTS_OUT"):
         ledger.write(Path(out))
-
-
-@pytest.fixture(scope="session")
-def proxied(cluster: Kubectl) -> Iterator[int]:
-    """The port of a proxy to the API server."""
-    with proxy(cluster.kubeconfig) as port:
-        yield port
 
 
 @pytest.fixture

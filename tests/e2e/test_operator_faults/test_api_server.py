@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from tests.e2e.api import Denied, Tasks
 from tests.e2e.kubectl import TERMINAL, Kubectl
+from tests.e2e.node import Node
+from tests.e2e.operator_pods import OperatorPods
 from tests.e2e.test_operator_faults.broker_tasks import BrokerTasks
 from tests.e2e.test_operator_faults.conftest import Judge, Trials
-from tests.e2e.test_operator_faults.node import Node
-from tests.e2e.test_operator_faults.operator_pods import OperatorPods
 from tests.e2e.test_operator_faults.scale import Scale
 from tests.waiting import outlast, wait_sync
 

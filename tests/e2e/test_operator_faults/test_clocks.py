@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.operator_pods import DEPLOYMENT, OperatorPods
 from tests.e2e.test_operator_faults.conftest import Judge, Trials
-from tests.e2e.test_operator_faults.operator_pods import DEPLOYMENT, OperatorPods
 from tests.e2e.test_operator_faults.scale import Scale
 from tests.e2e.test_operator_faults.worker_template import patched, rolled_out
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.e2e.api import Tasks
 from tests.e2e.kubectl import Kubectl, Refused
+from tests.e2e.node import Node
+from tests.e2e.operator_pods import LEASE, OperatorPods
 from tests.e2e.test_operator_faults.conftest import Judge, Trials
-from tests.e2e.test_operator_faults.node import Node
-from tests.e2e.test_operator_faults.operator_pods import LEASE, OperatorPods
 from tests.e2e.test_operator_faults.scale import Scale
 from tests.waiting import wait_sync
 

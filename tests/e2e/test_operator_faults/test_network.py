@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from tests.e2e.node import Node
+from tests.e2e.operator_pods import OperatorPods
 from tests.e2e.test_operator_faults.conftest import Judge, Trials
-from tests.e2e.test_operator_faults.node import Node
-from tests.e2e.test_operator_faults.operator_pods import OperatorPods
 from tests.e2e.test_operator_faults.scale import Scale
 from tests.waiting import outlast
 

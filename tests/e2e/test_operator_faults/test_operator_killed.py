@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.node import Node
+from tests.e2e.operator_pods import SELECTOR, OperatorPods
 from tests.e2e.test_operator_faults.conftest import Judge, Trials
-from tests.e2e.test_operator_faults.node import Node
-from tests.e2e.test_operator_faults.operator_pods import SELECTOR, OperatorPods
 from tests.e2e.test_operator_faults.scale import Scale
 
 PER_SECOND = 40.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.operator_pods import DEPLOYMENT, OperatorPods
 from tests.e2e.test_operator_faults.conftest import Judge, Trials
-from tests.e2e.test_operator_faults.operator_pods import DEPLOYMENT, OperatorPods
 from tests.e2e.test_operator_faults.scale import Scale
 from tests.e2e.test_operator_faults.worker_template import WORKERS, patched
 from tests.waiting import wait_sync

@@ -11,7 +11,7 @@ from penstock.crd.__main__ import RESOURCES, files, main, manifest, template
 from penstock.crd.definition import definition
 from penstock.crd.schema import schema
 from penstock.resources.meta import Resource
-from penstock.resources.model import OPAQUE, RULES
+from penstock.resources.model import INT_OR_STRING, OPAQUE, RULES
 from penstock.resources.pool import WorkerPool
 from penstock.resources.queue import TaskQueue
 from penstock.resources.task import Task
@@ -49,7 +49,7 @@ def model(request: pytest.FixtureRequest) -> type[Resource]:
 def test_structural(model: type[Resource]) -> None:
     for path, node in nodes("", root(model)):
         assert not FORBIDDEN & node.keys(), path
-        assert "type" in node or node.get(OPAQUE), path
+        assert "type" in node or node.get(OPAQUE) or node.get(INT_OR_STRING), path
         assert not ("properties" in node and "additionalProperties" in node), path
         assert isinstance(node.get("exclusiveMinimum", True), bool), path
 

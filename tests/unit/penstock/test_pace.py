@@ -21,3 +21,11 @@ def test_no_more_go_than_rate_and_burst_allow(gaps: list[float], burst: int) -> 
     for first in range(len(starts)):
         within = [start for start in starts[first:] if start <= starts[first] + 10]
         assert len(within) <= 10 + burst + 1
+
+
+def test_a_place_is_taken_only_if_it_is_free() -> None:
+    now = 0.0
+    pace = Pace(2.0, burst=3, clock=lambda: now)
+    assert [pace.take() for _ in range(5)] == [True, True, True, False, False]
+    now = 0.5
+    assert [pace.take(), pace.take()] == [True, False]

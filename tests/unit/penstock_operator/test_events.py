@@ -4,8 +4,9 @@ import pytest
 
 from penstock.errors import ApiRefused, NotConnected, PenstockError
 from penstock_operator.api import EVENTS
-from penstock_operator.events import Events, Subject
+from penstock_operator.events import BURST, PER_SECOND, Events, Subject
 from tests.unit.fake_kube import FakeKube
+from tests.unit.penstock_operator.rig import Clock
 
 ABOUT = Subject("Task", "shop", "welcome", "uid-1")
 
@@ -44,3 +45,24 @@ async def test_a_note_takes_a_kilobyte_at_most(note: str) -> None:
     kube = FakeKube()
     await Events(kube, "o").write(ABOUT, "Normal", "ScaledOut", note, at=1.0)
     assert len(kube.stored(EVENTS)[0]["note"].encode()) <= 1024
+
+
+async def test_beyond_the_budget_they_are_dropped_counted_and_told_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kube, clock = FakeKube(), Clock()
+    events = Events(kube, "o", clock)
+
+    async def write(count: int) -> None:
+        for _ in range(count):
+            await events.write(ABOUT, "Normal", "ScaledOut", "", at=1.0)
+
+    await write(BURST + 7)
+    assert (len(kube.stored(EVENTS)), events.dropped) == (BURST, 7)
+    clock.pass_(1)
+    await write(25)
+    assert (len(kube.stored(EVENTS)), events.dropped) == (BURST + int(PER_SECOND), 12)
+    clock.pass_(60)
+    await write(BURST + 1)
+    said = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
+    assert [text.partition(" ")[0] for text in said] == ["1", "12"]

@@ -100,6 +100,19 @@ async def test_a_watch_that_breaks_goes_on_where_it_was(rig: Rig) -> None:
     assert rig.lists() == pages
 
 
+async def test_a_watch_that_ends_goes_on_where_it_was(rig: Rig) -> None:
+    pages = rig.lists()
+    rig.kube.end_watch()
+
+    async def ended() -> bool:
+        return not rig.kube.over
+
+    await wait_for(ended, "the watch to end")
+    await rig.create("d")
+    await rig.knows("a", "b", "c", "d")
+    assert rig.lists() == pages
+
+
 async def test_a_silent_watch_is_taken_for_dead(rig: Rig) -> None:
     before = rig.kube.requests.count(("WATCH", TASKS.path()))
 

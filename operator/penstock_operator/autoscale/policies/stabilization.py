@@ -38,6 +38,8 @@ def _downwards(proposal: Proposal, case: Case, current: int) -> Proposal:
     if not proposal.replicas and case.idle_seconds >= case.auto.idle_seconds and _given(case.auto) is None:
         return proposal  # idle for as long as was asked for
     seconds = down_seconds(case.auto, case.fleet.start_seconds)
+    if not seconds:
+        return proposal  # at once: not even the last look counts
     highest = min(current, case.history.extremes(seconds, case.now)[1])
     if highest <= proposal.replicas:
         return proposal

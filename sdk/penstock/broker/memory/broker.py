@@ -1,6 +1,7 @@
 """The broker in this process's memory: the same contract as Redis Streams, for tests and `penstock dev`.
 
-It is private to one app object. Each method is one step of the event loop, which is its atomicity.
+It is private to one app object, or to the brokers that were made `within` each other. Each method is one step of the
+event loop, which is its atomicity.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Callable
 
 from penstock.broker.memory.batching import MemoryBatching
 from penstock.broker.memory.linking import MemoryLinking
+from penstock.broker.memory.memories import Memories
 from penstock.broker.memory.sending import MemorySubmitting
-from penstock.broker.memory.state import Memory
 from penstock.broker.memory.steering import MemorySteering
 from penstock.broker.memory.working import MemoryWorking
 
@@ -21,9 +22,16 @@ __all__ = ["MemoryBroker"]
 class MemoryBroker(MemorySubmitting, MemoryWorking, MemoryLinking, MemoryBatching, MemorySteering):
     """One namespace's queues in memory. See Broker for what each method promises."""
 
-    def __init__(self, namespace: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, namespace: str, *, clock: Callable[[], float] = time.time, memories: Memories | None = None
+    ) -> None:
         self.namespace = namespace
-        self._memory = Memory(clock)
+        self._memories = memories or Memories(clock)
+        self._memory = self._memories.of(namespace)
+
+    def within(self, namespace: str) -> MemoryBroker:
+        """See Broker."""
+        return MemoryBroker(namespace, memories=self._memories)
 
     async def check(self) -> None:
         """See Broker."""

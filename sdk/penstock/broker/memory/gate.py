@@ -63,6 +63,13 @@ class Gate:
         else:
             self.room = min(self.room, math.floor((self.now - since) / self._interval) + 1)
 
+    def pace(self) -> tuple[int | None, float | None]:
+        """How many tasks the queue's own rate lets start now, and a second from then on; None where it has none."""
+        if not self._limits.rate or self._limits.rate_per_key:
+            return None, None
+        self._apply_rate()
+        return int(self.room), 1 / self._interval
+
     def close(self, taken: int) -> None:
         """Count what was started against the queue's rate, and tell how long it is no use to come again."""
         if self._limits.rate and not self._limits.rate_per_key and self.started:
@@ -93,7 +100,7 @@ class Gate:
         state.paced = True
         if since > self.now:
             self.memory.drop(id, state)
-            self._queue.delayed[id] = since
+            self.memory.delay(id, since)
             return True
         return False
 

@@ -43,7 +43,7 @@ class MemorySubmitting:
         state.key, state.unique, state.links = message.key, message.unique, message.links
         memory.tasks[id] = state
         if due > now:
-            queue.delayed[id] = due
+            memory.delay(id, due)
         else:
             memory.push(id, state, state.priority, free=self._free(message))
         return Receipt(Sent.QUEUED, id)
@@ -60,6 +60,7 @@ class MemorySubmitting:
         state.waits, state.due = links.waits, message.not_before or 0.0
         self._memory.tasks[message.id] = state
         queue.blocked[message.id] = now
+        self._memory.wake(message.queue)
         return Receipt(Sent.QUEUED, message.id)
 
     def _full(self, name: str, queue: QueueState) -> bool:

@@ -21,6 +21,7 @@ def settle(memory: Memory, settlement: Settlement) -> bool:
         return False
     state.nonce = ""
     memory.drop(id, state)
+    _count(memory, settlement, state)
     if settlement.verb is Verb.END and settlement.outcome is not None:
         lot, index = lot_of(memory, id)
         if settlement.phase is Phase.DEAD_LETTERED and lot is None:  # a batch keeps what failed of it itself
@@ -36,6 +37,13 @@ def settle(memory: Memory, settlement: Settlement) -> bool:
     free_key(memory, id, state)
     _tell_room(memory, queue_of(id))
     return True
+
+
+def _count(memory: Memory, settlement: Settlement, state: State) -> None:
+    if settlement.verb not in (Verb.RELEASE, Verb.PARK):
+        queue = memory.queues[settlement.lease.queue]
+        queue.settled += 1
+        queue.ran += max(0.0, memory.clock() - state.started_at)
 
 
 def _put_back(memory: Memory, id: str, state: State, settlement: Settlement) -> None:
@@ -61,6 +69,7 @@ def keep_end(memory: Memory, outcome: Outcome, state: State, *, settled: bool = 
     memory.queues[queue].ended[outcome.id] = (memory.clock() if told else 0.0, ended)
     if not told:
         memory.signal("ended", queue)
+        memory.wake(queue)
 
 
 def finish(memory: Memory, outcome: Outcome, state: State, life: float) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from penstock.broker.memory.bell import Bell
+from penstock.broker.memory.crew import Crew
 from penstock.broker.messages import Delivery, Ended, QueueConfig, Signal
 from penstock.envelope import Unique
 from penstock.keys import queue_of
@@ -38,6 +39,7 @@ class State:
     attempts: int = 0
     crashes: int = 0
     queued_at: float = 0.0
+    started_at: float = 0.0
     retrying: bool = False
     cancel: str = ""
     key: str | None = None
@@ -74,7 +76,8 @@ class Listener:
 @dataclass
 class QueueState:
     """One queue. `delayed`, `parked`, `blocked` and `dead` are ids by their times, `gated` those that wait for their
-    concurrency key, in order; `rate` holds theoretical arrival times by key, "" for the whole queue's."""
+    concurrency key, in order; `rate` holds theoretical arrival times by key, "" for the whole queue's. `pushed` tasks
+    have become ready so far, `settled` attempts have ended and took `ran` seconds. `dozing`: its next task wakes."""
 
     ready: dict[int, deque[Delivery]] = field(default_factory=lambda: {place: deque() for place in PLACES})
     claimed: dict[str, Claim] = field(default_factory=dict)
@@ -92,14 +95,21 @@ class QueueState:
     config: QueueConfig = field(default_factory=QueueConfig)
     paused: bool = False
     somebody_waits: bool = False
+    pushed: int = 0
+    settled: int = 0
+    ran: float = 0.0
+    crew: Crew = field(default_factory=Crew)
+    dozing: bool = False
     arrived: Bell = field(default_factory=Bell)
 
 
 class Memory:
     """All queues of one namespace, and the moves of a message between its places."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], woken: Callable[[str], None]) -> None:
+        """`woken` hears of queues where something has come, if somebody asked for it."""
         self.clock = clock
+        self._woken = woken
         self.queues: defaultdict[str, QueueState] = defaultdict(QueueState)
         self.tasks: dict[str, State] = {}
         self.listeners: set[Listener] = set()
@@ -146,14 +156,27 @@ class Memory:
         state.stream, state.entry = place, str(self.number())
         nonce, queued_at = (str(self.number()), state.queued_at) if free else ("", 0.0)
         self.queues[queue].ready[place].append(Delivery(queue, place, state.entry, id, state.message, nonce, queued_at))
+        self.queues[queue].pushed += place != RELEASED  # that it had arrived was counted before
         self.queues[queue].arrived.ring()
+        self.wake(queue)
+
+    def delay(self, id: str, due: float) -> None:
+        """Lay it aside until then."""
+        self.queues[queue_of(id)].delayed[id] = due
+        self.wake(queue_of(id))
+
+    def wake(self, name: str) -> None:
+        """Tell whoever has asked for it that there is something to do, once."""
+        if self.queues[name].dozing:
+            self.queues[name].dozing = False
+            self._woken(name)
 
     def wait(self, id: str, state: State, due: float, place: int) -> None:
         """Make it claimable there or, until it is due, lay it aside."""
         now = self.clock()
         state.queued_at = max(now, due)
         if due > now:
-            self.queues[queue_of(id)].delayed[id] = due
+            self.delay(id, due)
         else:
             self.push(id, state, place)
 

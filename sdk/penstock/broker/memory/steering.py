@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 
+from penstock.broker.memory.gate import Gate
+from penstock.broker.memory.memories import Memories
 from penstock.broker.memory.state import Memory, State
 from penstock.broker.messages import DeadLetter, Depth, QueueConfig
 from penstock.envelope import priority_of
@@ -19,6 +22,7 @@ class MemorySteering:
     """See Steering."""
 
     _memory: Memory
+    _memories: Memories
 
     def lead(self, lease: str, epoch: int) -> None:
         """See Steering. Nobody else sees this memory, so nobody deposes."""
@@ -30,15 +34,17 @@ class MemorySteering:
         """See Steering."""
         return "", [id for id in self._memory.tasks if queue_of(id) == queue]
 
-    async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
+    async def depth(self, queues: Sequence[str], *, horizon: float | Mapping[str, float] = 0.0) -> dict[str, Depth]:
         """See Steering."""
-        return {queue: self._depth(queue, horizon) for queue in queues}
+        ahead = horizon if isinstance(horizon, Mapping) else dict.fromkeys(queues, horizon)
+        return {queue: self._depth(queue, ahead.get(queue, 0.0)) for queue in queues}
 
     def _depth(self, name: str, horizon: float) -> Depth:
         queue, now = self._memory.queues[name], self._memory.clock()
         waiting = [delivery.id for place in queue.ready.values() for delivery in place]
         queued = [state.queued_at for id in waiting if (state := self._memory.tasks.get(id))]
         due = sum(at <= now + horizon for at in queue.delayed.values())
+        most, (burst, rate) = queue.config.limits.concurrency, Gate(self._memory, name, now, "").pace()
         return Depth(
             len(waiting),
             len(queue.delayed) - due,
@@ -52,7 +58,36 @@ class MemorySteering:
             max(0.0, now - min(queued)) if queued else 0.0,
             dict(Counter(claim.consumer for claim in queue.claimed.values())),
             queue.paused,
+            (len(queue.ready[1]), len(queue.ready[2]), len(queue.ready[3]), len(queue.ready[4])),
+            queue.pushed,
+            queue.settled,
+            queue.ran,
+            None if most is None else max(0, most - len(queue.claimed)),
+            burst,
+            rate,
+            queue.crew.attendance(now),
         )
+
+    async def cordon(self, queue: str, workers: Sequence[str], seconds: float) -> frozenset[str]:
+        """See Steering."""
+        present = self._memory.queues[queue].crew.cordon(frozenset(workers), seconds, self._memory.clock())
+        self._memory.signal("cordon", queue)
+        return present
+
+    async def doze(self, queue: str) -> bool:
+        """See Steering."""
+        state, now = self._memory.queues[queue], self._memory.clock()
+        due = any(at <= now for at in state.delayed.values())
+        if due or state.claimed or state.ended or any(state.ready.values()):
+            return False
+        state.dozing = True
+        return True
+
+    async def wakes(self) -> AsyncGenerator[tuple[str, str], None]:
+        """See Steering."""
+        async with aclosing(self._memories.wakes()) as wakes:
+            async for where in wakes:
+                yield where
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Steering."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
+from penstock.broker.cordon import Cordon
 from penstock.broker.memory.gate import Gate, free_key
 from penstock.broker.memory.settling import free_unique, settle, trim_dead
 from penstock.broker.memory.state import RELEASED, SUSPECT, Claim, Listener, Memory, State
@@ -87,7 +88,7 @@ class MemoryWorking:
             state.attempts += 1
             if state.unique is not None and state.unique.until == "started":
                 free_unique(self._memory, id, state)
-        state.nonce, state.worker = nonce or gate.nonce, claimer.worker
+        state.nonce, state.worker, state.started_at = nonce or gate.nonce, claimer.worker, gate.now
         state.retrying, state.progress = False, None
         lease = Lease(gate.name, id, state.nonce)
         counted = (state.attempts, state.crashes, state.queued_at, gate.now)
@@ -212,6 +213,10 @@ class MemoryWorking:
         finally:
             self._memory.listeners.discard(listener)
 
+    async def attend(self, queue: str, claimer: Claimer, busy: int, *, resting: Cordon | None = None) -> Cordon | None:
+        """See Working."""
+        return self._memory.queues[queue].crew.attend(claimer, busy, resting, self._memory.clock())
+
     async def tidy(self, queue: str) -> None:
         """See Working."""
         state, now = self._memory.queues[queue], self._memory.clock()
@@ -222,3 +227,4 @@ class MemoryWorking:
 
     async def leave(self, queue: str, claimer: Claimer) -> None:
         """See Working."""
+        self._memory.queues[queue].crew.leave(claimer)

@@ -14,6 +14,10 @@ __all__ = ["StreamsBroker"]
 class StreamsBroker(StreamsSubmitting, StreamsWorking, StreamsLinking, StreamsBatching, StreamsSteering):
     """One namespace's queues on one Redis."""
 
+    def within(self, namespace: str) -> StreamsBroker:
+        """See Broker."""
+        return self._shared_with(namespace)
+
     async def check(self) -> None:
         """See Broker."""
         await self._redis.check()
@@ -24,6 +28,7 @@ class StreamsBroker(StreamsSubmitting, StreamsWorking, StreamsLinking, StreamsBa
 
     async def close(self) -> None:
         """See Broker."""
-        await self._channels.close()
-        await self._redis.close()
-        self._renewals.close()
+        if self._owns:
+            await self._channels.close()
+            await self._redis.close()
+            self._renewals.close()

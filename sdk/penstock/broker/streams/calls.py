@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Self
 
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection, Reply
@@ -15,7 +17,7 @@ __all__ = ["Calls"]
 # What only a leader may do, once there is one; see `lua/lead.lua`.
 _LED = frozenset(
     {
-        *("send", "cancel", "withdraw", "clear", "configure", "begin_epoch"),
+        *("send", "cancel", "withdraw", "clear", "configure", "cordon", "begin_epoch"),
         *("tend", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),
     }
 )
@@ -32,6 +34,13 @@ class Calls:
         self._channels = Channels(self._redis)
         self._keys: dict[str, QueueKeys] = {}
         self._epoch: tuple[str, int] | None = None  # of whoever leads by this connection
+        self._owns = True  # the connections
+
+    def _shared_with(self, namespace: str) -> Self:
+        """The same connections for another namespace."""
+        other = copy(self)
+        other.namespace, other._keys, other._epoch, other._owns = namespace, {}, None, False
+        return other
 
     def keys(self, queue: str) -> QueueKeys:
         """The queue's keys in this namespace."""

@@ -43,7 +43,8 @@ class Channels:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: defaultdict[bytes, set[_Waiter]] = defaultdict(set)  # id → who waits
+        # Channel and id → who waits. Namespaces share this, and an id may be known in several.
+        self._waiting: defaultdict[tuple[str, bytes], set[_Waiter]] = defaultdict(set)
         self._confirmed: dict[str, asyncio.Event] = {}  # channel → set once Redis has confirmed it
         self._outcomes = connection.subscription()
         self._pump: asyncio.Task[None] | None = None
@@ -52,7 +53,7 @@ class Channels:
     async def listening(self, channel: str, id: str) -> AsyncGenerator[Callable[[], Awaitable[bytes | None]], None]:
         """Listen for `id` on `channel`, whose messages are "ID" or "ID\\nPAYLOAD". Yields what waits for one and
         returns its payload, or None when it is time to look again."""
-        key, waiter = id.encode(), _Waiter()
+        key, waiter = (channel, id.encode()), _Waiter()
         self._waiting[key].add(waiter)
         try:
             await self._subscribe(channel)
@@ -79,7 +80,7 @@ class Channels:
                     self._confirm(channel)
                 else:
                     id, _, payload = data.partition(b"\n")
-                    for waiter in self._waiting.get(id, ()):
+                    for waiter in self._waiting.get((channel, id), ()):
                         waiter.tell(payload)
 
     def _confirm(self, channel: str) -> None:
@@ -97,6 +98,15 @@ class Channels:
             async for kind, _, data in messages:
                 if kind == "message":
                     yield data.decode(errors="replace")
+
+    async def stirring(self, pattern: str) -> AsyncGenerator[str, None]:
+        """The channels that fit the pattern, one whenever something is published there."""
+        subscription = self._connection.subscription(patterns=True)
+        await subscription.add(pattern)
+        async with aclosing(subscription.messages()) as messages:
+            async for kind, channel, _ in messages:
+                if kind == "message":
+                    yield channel
 
     async def close(self) -> None:
         """End the subscription and whoever delivers from it."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from penstock.broker.streams.route import Route
 from penstock.broker.streams.sentinels import Watched
 from penstock.broker.streams.subscription import Subscription
 from penstock.broker.streams.wire import Reply
-from penstock.errors import ConfigurationError, PenstockError
+from penstock.errors import ConfigurationError, NotConnected, PenstockError
 
 __all__ = ["BlockingConnection", "Connection", "Reply"]
 
@@ -67,10 +67,16 @@ class Connection:
         for index, command in enumerate(commands):
             places.setdefault(await self._node(command), []).append(index)
         exchanges = (self._exchange(node, [commands[index] for index in at]) for node, at in places.items())
-        replies: dict[int, Reply] = {}
-        for at, answers in zip(places.values(), await asyncio.gather(*exchanges), strict=True):
-            replies.update(zip(at, answers, strict=True))
-        return [replies[index] for index in range(len(commands))]
+        return _in_order(places.values(), await asyncio.gather(*exchanges))
+
+    async def each(self, commands: Sequence[Command], *, patience: float) -> list[Reply]:
+        """The same for commands that don't need each other. The place of one holds its error, too, whose server can't
+        be reached or takes longer than `patience` seconds: what others say isn't lost by that."""
+        places: dict[Node | PenstockError, list[int]] = {}
+        for index, node in enumerate(await self._nodes_or_errors(commands)):
+            places.setdefault(node, []).append(index)
+        exchanges = (self._replies(node, [commands[index] for index in at], patience) for node, at in places.items())
+        return _in_order(places.values(), await asyncio.gather(*exchanges))
 
     async def check(self) -> None:
         """Raise ConfigurationError if this Redis can't be relied on. What may not be asked passes."""
@@ -78,9 +84,9 @@ class Connection:
             replies = await self._exchange(node, (("INFO", "server"), ("INFO", "memory")))
             _check(node.place, b"".join(reply for reply in replies if isinstance(reply, bytes)).decode())
 
-    def subscription(self) -> Subscription:
+    def subscription(self, *, patterns: bool = False) -> Subscription:
         """A subscriber on a connection of its own."""
-        return Subscription(self._line)
+        return Subscription(self._line, patterns=patterns)
 
     async def close(self) -> None:
         """Close every connection, once the commands under way have ended."""
@@ -91,6 +97,33 @@ class Connection:
             return await self._route.node(command)
         except FAILURES as error:
             raise refusal(self._address, error) from error
+
+    async def _nodes_or_errors(self, commands: Sequence[Command]) -> Sequence[Node | PenstockError]:
+        """The server of each, or why there is none."""
+        try:
+            return [await self._node(command) for command in commands]
+        except PenstockError:  # all at once: then they share what has to be looked up, and what that takes
+            return await asyncio.gather(*map(self._node_or_error, commands))
+
+    async def _node_or_error(self, command: Command) -> Node | PenstockError:
+        try:
+            return await self._node(command)
+        except PenstockError as error:
+            return error
+
+    async def _replies(
+        self, node: Node | PenstockError, commands: Sequence[Command], patience: float
+    ) -> Sequence[Reply]:
+        """A server's, or as often why there are none."""
+        if isinstance(node, PenstockError):
+            return [node] * len(commands)
+        try:
+            async with asyncio.timeout(patience):
+                return await self._exchange(node, commands)
+        except PenstockError as error:
+            return [error] * len(commands)
+        except TimeoutError:
+            return [NotConnected(f"Redis at {node.place} hasn't answered within {patience:g} s")] * len(commands)
 
     async def _nodes(self) -> list[Node]:
         try:
@@ -162,6 +195,14 @@ class Connection:
     def _lost(self, node: Node, error: Exception) -> PenstockError:
         self._route.doubt(node)
         return refusal(node.place, error)
+
+
+def _in_order(places: Iterable[Sequence[int]], found: Iterable[Sequence[Reply]]) -> list[Reply]:
+    """Replies in the order of their commands, of which each server had those at its places."""
+    replies: dict[int, Reply] = {}
+    for at, answers in zip(places, found, strict=True):
+        replies.update(zip(at, answers, strict=True))
+    return [replies[index] for index in range(len(replies))]
 
 
 def _check(place: Place, info: str) -> None:

@@ -13,16 +13,18 @@ from importlib.resources import files
 
 __all__ = ["FUNCTIONS", "Command", "fcall", "function_name", "library_source", "missing_group", "missing_library"]
 
-_PARTS = ("shared", "gate", "send", "claim", "item", "settle", "steer", "link", "batch", "lead")
+_PARTS = ("shared", "gate", "send", "claim", "item", "settle", "steer", "link", "batch", "attend", "depth", "lead")
 FUNCTIONS = (
     *("send", "broadcast", "claim", "unclaim", "reclaim", "renew", "note", "settle"),
     *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
     *("supply", "expect", "adopt", "take_ended", "revise"),
     *("tend", "look", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),
+    *("attend", "cordon", "depth", "doze"),
     *("led", "led_send"),
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
 REFUSED_WHEN_FULL = {"send", "broadcast", "send_items", "led_send"}
+READS = {"depth"}  # also where Redis can't write
 
 Command = tuple[str | bytes | int | float, ...]
 
@@ -45,7 +47,8 @@ def function_name(function: str) -> str:
 
 
 def _registration(function: str) -> str:
-    flags = "" if function in REFUSED_WHEN_FULL else ", flags = {'allow-oom'}"
+    flag = "no-writes" if function in READS else "allow-oom"
+    flags = "" if function in REFUSED_WHEN_FULL else f", flags = {{'{flag}'}}"
     return f"redis.register_function{{function_name = '{function_name(function)}', callback = {function}{flags}}}"
 
 

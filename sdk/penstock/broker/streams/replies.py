@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
@@ -10,7 +9,20 @@ import msgspec
 from msgspec import Struct
 
 from penstock import outcome as outcomes
-from penstock.broker.messages import Begun, Claimed, Delivery, Depth, Ended, Lease, Receipt, Sent, Snapshot, Verdict
+from penstock.broker.cordon import Cordon
+from penstock.broker.messages import (
+    Attendance,
+    Begun,
+    Claimed,
+    Delivery,
+    Depth,
+    Ended,
+    Lease,
+    Receipt,
+    Sent,
+    Snapshot,
+    Verdict,
+)
 from penstock.broker.streams.connection import Reply
 from penstock.errors import PenstockError
 from penstock.keys import QueueKeys
@@ -41,9 +53,34 @@ class _Plain(Struct, frozen=True, array_like=True):
     worker: str = ""
 
 
+class _Depth(Struct, frozen=True):
+    """What `depth.lua` packs: ms, and no field for what isn't limited."""
+
+    ready: int
+    delayed: int
+    due: int
+    gated: int
+    in_flight: int
+    dead: int
+    parked: int
+    blocked: int
+    ended: int
+    oldest: int
+    paused: bool
+    by_priority: tuple[int, int, int, int]
+    arrived: int
+    settled: int
+    ran: int
+    workers: list[tuple[str, str, int, bool, int]]
+    holding: dict[str, int] = {}
+    places: int | None = None
+    burst: int | None = None
+    rate: float | None = None
+
+
+_depths = msgspec.msgpack.Decoder(_Depth)
 _states = msgspec.msgpack.Decoder(_State)
 _plain_states = msgspec.msgpack.Decoder(_Plain)
-_ELSEWHERE = ("delayed", "due", "gated", "dead", "parked", "blocked", "ended", "paused")  # as `requests.depth` asks
 _ARRAY = 0x90  # the upper half of a short array's first byte
 
 
@@ -172,45 +209,38 @@ def _ended(row: list[Reply]) -> Ended:
     return Ended(outcomes.decode(blob(outcome)), blob(message), texts(children), cast("int", waits))
 
 
-def depth(replies: Sequence[Reply], now: float) -> Depth:
-    """The replies to the broker's depth commands: per stream its length, its pending summary and its first entry (whose
-    id starts with the ms it was queued at), then what waits elsewhere and whether the queue is paused."""
-    streams = (len(replies) - len(_ELSEWHERE)) // 3
-    lengths = [integer(reply) for reply in replies[:streams]]
-    pending = [_pending(reply) for reply in replies[streams : 2 * streams]]
-    oldest = [now - _queued_at(reply) for reply in replies[2 * streams : 3 * streams] if reply]
-    elsewhere = dict(zip(_ELSEWHERE, map(integer, replies[3 * streams :]), strict=True))
-    due, paused = elsewhere["due"], elsewhere["paused"]
-    ready = sum(max(0, length - sum(held.values())) for length, held in zip(lengths, pending, strict=True))
+def cordon(reply: Reply) -> Cordon | None:
+    """What attend returns."""
+    now, until = integers(reply)
+    return Cordon(until / 1000, now / 1000) if until else None
+
+
+def depth(reply: Reply) -> Depth:
+    """What depth returns."""
+    found = _depths.decode(blob(reply))
     return Depth(
-        ready,
-        elsewhere["delayed"] - due,
-        due,
-        elsewhere["gated"],
-        in_flight=sum(sum(held.values()) for held in pending),
-        dead=elsewhere["dead"],
-        parked=elsewhere["parked"],
-        blocked=elsewhere["blocked"],
-        ended=elsewhere["ended"],
-        oldest=max(0.0, *oldest, 0.0) if ready else 0.0,
-        holding=dict(sum(map(Counter, pending), Counter[str]())),
-        paused=bool(paused),
+        found.ready,
+        found.delayed,
+        found.due,
+        found.gated,
+        found.in_flight,
+        found.dead,
+        found.parked,
+        found.blocked,
+        found.ended,
+        found.oldest / 1000,
+        found.holding,
+        found.paused,
+        found.by_priority,
+        found.arrived,
+        found.settled,
+        found.ran / 1000,
+        found.places,
+        found.burst,
+        found.rate,
+        tuple(Attendance(who, name, busy, rests, seen / 1000) for who, name, busy, rests, seen in found.workers),
     )
-
-
-def _queued_at(reply: Reply) -> float:
-    return _ms(rows(reply)[0][0]) / 1000
 
 
 def _ms(entry: Reply) -> int:
     return int(text(entry).partition("-")[0])
-
-
-def _pending(reply: Reply) -> dict[str, int]:
-    """XPENDING's count by consumer. No group yet means that nothing was ever claimed; every other refusal is
-    unknown."""
-    if isinstance(reply, PenstockError):
-        if "NOGROUP" in str(reply):
-            return {}
-        raise reply
-    return {text(consumer): int(text(count)) for consumer, count in rows(sequence(reply)[3])}

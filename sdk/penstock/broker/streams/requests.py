@@ -10,8 +10,9 @@ import msgspec
 
 from penstock import envelope as envelopes
 from penstock import outcome as outcomes
+from penstock.broker.cordon import Cordon
 from penstock.broker.messages import Claimer, Delivery, Lease, Limits, QueueConfig, Settlement, Supply, Verb
-from penstock.broker.streams.library import Command
+from penstock.broker.streams.library import Command, fcall
 from penstock.envelope import Envelope
 from penstock.keys import GROUP, PRIORITIES, QueueKeys
 from penstock.outcome import Outcome
@@ -155,18 +156,11 @@ def blocking_read(keys: QueueKeys, consumer: str, block: float) -> Command:
     return (*group, "STREAMS", *keys.streams[:_READ], *[">"] * _READ)
 
 
-def depth(keys: QueueKeys, until: float) -> list[Command]:
-    """What `replies.depth` reads, in its order."""
-    return [
-        *(("XLEN", stream) for stream in keys.streams),
-        *(("XPENDING", stream, GROUP) for stream in keys.streams),
-        *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in keys.streams),
-        ("ZCARD", keys.delayed),
-        ("ZCOUNT", keys.delayed, "-inf", ms(until)),
-        ("ZCARD", keys.gated),
-        ("ZCARD", keys.dead),
-        ("ZCARD", keys.parked),
-        ("ZCARD", keys.blocked),
-        ("HLEN", keys.ended),
-        ("HGET", keys.settings, "paused"),
-    ]
+def attend(claimer: Claimer, busy: int, resting: Cordon | None) -> Args:
+    """One process's word."""
+    return [claimer.consumer, claimer.worker, busy, ms(resting.until) if resting else 0]
+
+
+def depth(keys: QueueKeys, horizon: float) -> Command:
+    """One queue's, seconds ahead."""
+    return fcall("depth", keys.fixed, [ms(horizon)])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 
 import msgspec
 
@@ -10,12 +11,14 @@ from penstock.broker.messages import DeadLetter, Depth, QueueConfig
 from penstock.broker.streams import replies, requests
 from penstock.broker.streams.calls import Calls
 from penstock.envelope import priority_of
-from penstock.keys import PRIORITIES, queue_of
+from penstock.errors import PenstockError
+from penstock.keys import PRIORITIES, WAKES, queue_of, woken
 from penstock.outcome import Outcome
 
 __all__ = ["StreamsSteering"]
 
 SCAN = 1000  # ids at a time
+LOOK_SECONDS = 3.0  # for one server's answer; what the others hold isn't kept back for longer
 
 
 class StreamsSteering(Calls):
@@ -29,14 +32,31 @@ class StreamsSteering(Calls):
         """See Steering."""
         await self._call("begin_epoch", queue, [])
 
-    async def depth(self, queues: Sequence[str], *, horizon: float = 0.0) -> dict[str, Depth]:
+    async def depth(self, queues: Sequence[str], *, horizon: float | Mapping[str, float] = 0.0) -> dict[str, Depth]:
         """See Steering."""
-        now = self._clock()
-        per_queue = [requests.depth(self.keys(queue), now + horizon) for queue in queues]
-        found = await self._redis.commands([command for commands in per_queue for command in commands])
-        width = len(found) // max(1, len(queues))
-        chunks = [found[first : first + width] for first in range(0, len(found), width or 1)]
-        return {queue: replies.depth(chunk, now) for queue, chunk in zip(queues, chunks, strict=True)}
+        ahead = horizon if isinstance(horizon, Mapping) else dict.fromkeys(queues, horizon)
+        commands = [requests.depth(self.keys(queue), ahead.get(queue, 0.0)) for queue in queues]
+        answers = dict(zip(queues, await self._redis.each(commands, patience=LOOK_SECONDS), strict=True))
+        lost = {queue: reply for queue, reply in answers.items() if isinstance(reply, PenstockError)}
+        if lost and len(lost) == len(answers):
+            raise next(iter(lost.values()))
+        return {queue: replies.depth(reply) for queue, reply in answers.items() if queue not in lost}
+
+    async def cordon(self, queue: str, workers: Sequence[str], seconds: float) -> frozenset[str]:
+        """See Steering."""
+        args: requests.Args = [self.keys(queue).control, requests.ms(seconds), *workers]
+        return frozenset(replies.texts(await self._call("cordon", queue, args)))
+
+    async def doze(self, queue: str) -> bool:
+        """See Steering."""
+        return bool(await self._call("doze", queue, [self.keys(queue).wake]))
+
+    async def wakes(self) -> AsyncGenerator[tuple[str, str], None]:
+        """See Steering."""
+        async with aclosing(self._channels.stirring(WAKES)) as channels:
+            async for channel in channels:
+                if (where := woken(channel)) is not None:
+                    yield where
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Steering."""

@@ -19,7 +19,8 @@ RECONNECT_SECONDS = 0.5
 
 
 class Message(NamedTuple):
-    """What came in on a channel. `kind` is "message", or "subscribe" when Redis has confirmed the subscription."""
+    """What came in on a channel. `kind` is "message", or "subscribe" when Redis has confirmed the subscription, to the
+    pattern where it is one to patterns."""
 
     kind: str
     channel: str
@@ -29,8 +30,10 @@ class Message(NamedTuple):
 class Subscription:
     """Messages may be missed while there is no connection; every new one begins with its confirmations."""
 
-    def __init__(self, open: Callable[[], Awaitable[Line]]) -> None:
+    def __init__(self, open: Callable[[], Awaitable[Line]], *, patterns: bool = False) -> None:
+        """`patterns`: it is to patterns of channels."""
         self._open = open
+        self._verb = "PSUBSCRIBE" if patterns else "SUBSCRIBE"
         self._channels: list[str] = []
         self._line: Line | None = None
         self._told = False  # of an outage, until something comes in again
@@ -41,7 +44,7 @@ class Subscription:
         # Asked of a connection that is closed, redis-py would make a new one.
         if self._line is not None and self._line.is_connected:
             with suppress(*FAILURES):  # the next connection subscribes to all
-                await self._line.send_command("SUBSCRIBE", *channels)
+                await self._line.send_command(self._verb, *channels)
 
     async def messages(self) -> AsyncGenerator[Message, None]:
         """What comes in, for ever."""
@@ -60,7 +63,7 @@ class Subscription:
 
     async def _connect(self) -> Line:
         line = self._line = await self._open()
-        await line.send_command("SUBSCRIBE", *self._channels)
+        await line.send_command(self._verb, *self._channels)
         return line
 
     async def _next(self, line: Line) -> Message:
@@ -71,9 +74,9 @@ class Subscription:
                 if asked:
                     raise ConnectionError(f"it has been silent for {2 * SILENCE_SECONDS:g} s")
                 await line.send_command("PING")
-            elif parts[0] in (b"message", b"subscribe"):
+            elif (message := _message(parts)) is not None:
                 self._told = False
-                return Message(parts[0].decode(), parts[1].decode(), parts[2] if parts[0] == b"message" else b"")
+                return message
             asked = parts is None
 
     def _tell(self, error: Exception) -> None:
@@ -85,3 +88,13 @@ class Subscription:
         line, self._line = self._line, None
         if line is not None:
             await line.disconnect(nowait=True)
+
+
+def _message(parts: list[bytes]) -> Message | None:
+    match parts:
+        case [b"message", channel, payload] | [b"pmessage", _, channel, payload]:
+            return Message("message", channel.decode(), payload)
+        case [b"subscribe" | b"psubscribe", channel, _]:
+            return Message("subscribe", channel.decode(), b"")
+        case _:
+            return None

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from penstock.broker.cordon import Cordon
 from penstock.broker.messages import (
     Claimed,
     Claimer,
@@ -121,6 +122,10 @@ class StreamsWorking(Calls):
                 kind, _, value = message.partition(" ")
                 yield Signal(kind, value)
 
+    async def attend(self, queue: str, claimer: Claimer, busy: int, *, resting: Cordon | None = None) -> Cordon | None:
+        """See Working."""
+        return replies.cordon(await self._call("attend", queue, requests.attend(claimer, busy, resting)))
+
     async def tidy(self, queue: str) -> None:
         """See Working."""
         await self._call("tidy", queue, [requests.GONE_MS])
@@ -135,6 +140,7 @@ class StreamsWorking(Calls):
             for stream, reply in zip(keys.streams, pending, strict=True)
             if not reply
         ]
+        remove.append(("HDEL", keys.workers, claimer.consumer))
         await self._redis.commands(remove)
 
 

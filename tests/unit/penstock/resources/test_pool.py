@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from penstock.resources.autoscaling import Mode, Target
+from penstock.resources.disruption import Budget
 from penstock.resources.pool import WorkerPool, WorkerPoolSpec
 
 MANIFEST = {
@@ -37,6 +38,7 @@ MANIFEST = {
                 {"schedule": "0 8 * * 1-5", "timeZone": "Europe/Berlin", "durationMinutes": 600, "minReplicas": 2}
             ],
         },
+        "disruption": {"protectBusy": True, "budget": {"maxUnavailable": "25%"}},
     },
     "status": {
         "observedGeneration": 1,
@@ -67,9 +69,21 @@ def test_defaults() -> None:
     auto = spec.autoscaling
     assert (auto.mode, auto.min_replicas, auto.max_replicas, auto.idle_seconds) == (Mode.AUTO, 0, 10, 30)
     assert auto.target == Target(backlog_per_replica=10)
+    assert (spec.disruption.protect_busy, spec.disruption.budget) == (False, None)
 
 
 @pytest.mark.parametrize("app", ["shop", "shop.tasks", "shop/tasks:app", "shop.tasks:", ":app", "shop.:app"])
 def test_app_names_a_module_and_an_attribute(app: str) -> None:
     with pytest.raises(ValidationError):
         WorkerPoolSpec(app=app)
+
+
+@pytest.mark.parametrize("share", [0, 1, 10_000, "0%", "25%", "100%"])
+def test_a_share_of_the_pods_is_a_number_or_a_percentage(share: int | str) -> None:
+    assert Budget.model_validate({"maxUnavailable": share}).manifest() == {"maxUnavailable": share}
+
+
+@pytest.mark.parametrize("share", [-1, 1.5, True, 10_001, "1", "101%", "-5%", "25", "5.5%", "%"])
+def test_nothing_else_is_one(share: object) -> None:
+    with pytest.raises(ValidationError):
+        Budget.model_validate({"minAvailable": share})

@@ -37,7 +37,7 @@ end
 local function send_items(keys, args)
   local lot = open_lot(keys, args[1])
   if not lot then return -1 end
-  local room, free = welcome(keys)
+  local room, free, dozing = welcome(keys)
   local saves, held = {}, {}
   local taken = 0
   for at = 2, #args, 2 do
@@ -62,6 +62,7 @@ local function send_items(keys, args)
     taken = taken + 1
   end
   save_items(keys, saves)
+  if dozing and #saves > 0 then wake(keys, dozing) end
   if #held > 0 then
     redis.call('ZADD', lot.waiting, unpack(held))
     redis.call('PEXPIRE', lot.waiting, lot.life + GRACE_MS)

@@ -89,6 +89,7 @@ local function release_items(keys, lot)
     end
   end
   save_items(keys, saves)
+  wake_any(keys)
 end
 
 -- Writes what a step has found out about a batch, and lets its next items start.

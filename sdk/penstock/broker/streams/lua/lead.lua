@@ -1,8 +1,8 @@
 -- What the operator's leader does. Each leader has an epoch, higher than all before: whoever was deposed without knowing
 -- it yet (it was stopped, or cut off) is refused as soon as its successor has written to the queue.
 -- ARGV: the field of `settings` that keeps the highest epoch, the epoch, function, then that function's own.
-local LED = { send = send, cancel = cancel, withdraw = withdraw, clear = clear, configure = configure, tend = tend,
-  send_items = send_items, recall_items = recall_items, cancel_items = cancel_items, retry_items = retry_items,
+local LED = { send = send, cancel = cancel, withdraw = withdraw, clear = clear, configure = configure,
+  cordon = cordon, tend = tend, send_items = send_items, recall_items = recall_items, cancel_items = cancel_items, retry_items = retry_items,
   forget_batch = forget_batch }
 
 local function led(keys, args)

@@ -6,6 +6,7 @@ local function unblock(keys, id, state, now)
   local due = state.due or now
   state.waits, state.tolerant, state.due = nil, nil, nil
   again(keys, id, state, priority_of(state), math.max(0, due - now), message, now)
+  wake_any(keys)
 end
 
 -- Ends a blocked task, for a source of it has failed.

@@ -21,13 +21,14 @@ local function free_unique(keys, id, state)
   redis.call('ZREM', keys[EXPIRING], state.unique)
 end
 
--- How many more may wait, or huge without a limit; and whether whatever comes may start at once.
+-- How many more may wait, or huge without a limit; whether whatever comes may start at once; and the channel on which
+-- somebody is to be woken by it.
 local function welcome(keys)
-  local set = redis.call('HMGET', keys[SETTINGS], 'max_depth', 'paused', 'max', 'rate_interval')
+  local set = redis.call('HMGET', keys[SETTINGS], 'max_depth', 'paused', 'max', 'rate_interval', 'dozing')
   local free = set[2] ~= '1' and not set[3] and not set[4]
-  if not set[1] then return math.huge, free end
+  if not set[1] then return math.huge, free, set[5] end
   local waiting = redis.call('HLEN', keys[TASKS]) - pending(keys) - redis.call('ZCARD', keys[BLOCKED])
-  return tonumber(set[1]) - waiting, free
+  return tonumber(set[1]) - waiting, free, set[5]
 end
 
 local function take_unique(keys, id, state, options, now)
@@ -72,15 +73,16 @@ local function send_one(keys, record, room, free, now, id, priority, delay, mess
 end
 
 local function send(keys, args)
-  local answers, now = {}, now_ms()
-  local room, free = welcome(keys)
+  local answers, now, queued = {}, now_ms(), false
+  local room, free, dozing = welcome(keys)
   for i = 0, #args / 5 - 1 do
     local at = i * 5
     local answer = send_one(keys, keys[FIRST_RECORD + i], room, free, now,
       args[at + 1], tonumber(args[at + 2]), tonumber(args[at + 3]), args[at + 4], args[at + 5])
-    if answer == 1 then room = room - 1 end
+    if answer == 1 then room, queued = room - 1, true end
     answers[i + 1] = answer
   end
+  if dozing and queued then wake(keys, dozing) end
   return answers
 end
 

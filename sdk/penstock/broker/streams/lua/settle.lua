@@ -33,7 +33,10 @@ local function keep_end(keys, control, id, state, outcome, message, settled)
   local told = settled and not state.children
   local at = told and now_ms() or 0
   redis.call('HSET', keys[ENDED], id, cmsgpack.pack({ at, outcome, message, state.children or {}, state.waits or 0 }))
-  if not told then redis.call('PUBLISH', control, 'ended ' .. queue_name(keys)) end
+  if not told then
+    redis.call('PUBLISH', control, 'ended ' .. queue_name(keys))
+    wake_any(keys)
+  end
 end
 
 -- Writes the outcome in place of the state. An idempotency key until "finished" is free then, one "expired" (for a
@@ -100,6 +103,10 @@ end
 -- Ends one attempt as its group does. Returns what `settle` returns for it.
 local function settle_one(keys, batch, group, record, id, nonce, state, outcome)
   if not state or state.nonce ~= nonce then return 0 end
+  if group.counts then
+    batch.settled = batch.settled + 1
+    batch.ran = batch.ran + batch.now - (state.started or batch.now)
+  end
   if group.verb == 'end' then
     end_one(keys, batch, group, record, id, state, outcome)
   else
@@ -116,19 +123,26 @@ local function grouped(args)
     local count, verb, phase, outbox, delay, life = unpack(args, at, at + GROUP_FIELDS - 1)
     at = at + GROUP_FIELDS
     local upto = at + (tonumber(count) - 1) * TASK_FIELDS
-    groups[#groups + 1] =
-      { from = at, upto = upto, verb = verb, phase = phase, outbox = outbox, delay = tonumber(delay), life = life }
+    groups[#groups + 1] = { from = at, upto = upto, verb = verb, phase = phase, outbox = outbox,
+      delay = tonumber(delay), life = life, counts = verb ~= 'release' and verb ~= 'park' }
     for place = at, upto, TASK_FIELDS do ids[#ids + 1] = args[place] end
     at = upto + TASK_FIELDS
   end
   return groups, ids
 end
 
+-- Adds up what the attempts of one call took: two commands, however many they were.
+local function count_load(keys, batch)
+  if batch.settled == 0 then return end
+  redis.call('HINCRBY', keys[LOAD], 'settled', batch.settled)
+  redis.call('HINCRBY', keys[LOAD], 'ran', math.max(0, batch.ran))
+end
+
 local function settle(keys, args)
   local groups, ids = grouped(args)
   local answers, states = {}, load_all(keys, ids)
   local batch = { channel = args[1], control = args[2], now = now_ms(), ended = {}, lots = {},
-    entries = { {}, {}, {}, {}, {}, {} } }
+    settled = 0, ran = 0, entries = { {}, {}, {}, {}, {}, {} } }
   for _, group in ipairs(groups) do
     for at = group.from, group.upto, TASK_FIELDS do
       local number = #answers + 1
@@ -141,6 +155,7 @@ local function settle(keys, args)
     drop_all(keys, batch.entries)
   end
   close_lots(keys, batch.lots)
+  count_load(keys, batch)
   tell_room(keys, args[2])
   return answers
 end

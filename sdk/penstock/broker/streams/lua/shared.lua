@@ -3,7 +3,7 @@
 local RELEASED, SUSPECT, STREAMS = 5, 6, 6 -- 1–4 are the priorities, most urgent first
 local TASKS, DELAYED, HELD, GATED, PARKED, DEAD, OUTBOX = 7, 8, 9, 10, 11, 12, 13
 local SETTINGS, RUNNING, RATE, UNIQUE, EXPIRING, BROADCAST = 14, 15, 16, 17, 18, 19
-local BLOCKED, ENDED, FIRST_RECORD = 20, 21, 22
+local BLOCKED, ENDED, LOAD, WORKERS, CORDONED, FIRST_RECORD = 20, 21, 22, 23, 24, 25
 local GROUP = 'workers'
 
 -- Milliseconds since the epoch by Redis' clock: the only clock that leases and due times know, so that skewed
@@ -134,6 +134,17 @@ end
 -- The queue that these keys are of, as signals name it.
 local function queue_name(keys)
   return string.match(keys[1], '/([^/}]+)}')
+end
+
+-- Tells whoever has asked for it that there is something to do in a queue that had nothing, once; see `doze`.
+local function wake(keys, channel)
+  redis.call('HDEL', keys[SETTINGS], 'dozing')
+  redis.call('PUBLISH', channel, '')
+end
+
+local function wake_any(keys)
+  local channel = redis.call('HGET', keys[SETTINGS], 'dozing')
+  if channel then wake(keys, channel) end
 end
 
 -- Whoever waits for the outcome has marked the task; nobody else costs a message.

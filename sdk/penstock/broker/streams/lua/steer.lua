@@ -16,6 +16,7 @@ local function promote(keys, args)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys[DELAYED], '-inf', now, 'LIMIT', 0, args[1])) do
     moved = moved + ready(keys, id)
   end
+  if moved > 0 then wake_any(keys) end
   local nearest = redis.call('ZRANGE', keys[DELAYED], 0, 0, 'WITHSCORES')[2]
   return { moved, nearest and math.max(0, tonumber(nearest) - now) or -1 }
 end
@@ -26,6 +27,7 @@ local function unpark(keys, args)
   for _, id in ipairs(args) do
     if redis.call('ZSCORE', keys[PARKED], id) then moved = moved + ready(keys, id) end
   end
+  if moved > 0 then wake_any(keys) end
   return moved
 end
 
@@ -94,6 +96,7 @@ local function revise(keys, args)
   local priority = priority_of(state)
   remove(keys, id, state)
   again(keys, id, state, priority, math.max(0, due - now), message, now)
+  wake_any(keys)
   return 'revised'
 end
 
@@ -141,6 +144,7 @@ local function exhume(keys, args)
       found = found + 1
     end
   end
+  if args[1] == '1' and found > 0 then wake_any(keys) end
   return found
 end
 

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from heapq import heappop, heappush
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.broker.messages import Depth
+from penstock_operator.autoscale.rates import DOUBLING_SECONDS, PRIOR_SECONDS, Rates
+
+depths = st.builds(
+    Depth,
+    arrived=st.integers(0, 10**9),
+    settled=st.integers(0, 10**9),
+    ran=st.floats(0, 1e9),
+    in_flight=st.integers(0, 10_000),
+)
+
+
+def stream(arrivals: Iterator[tuple[float, float]], seconds: int, every: float = 1.0) -> Iterator[tuple[float, Depth]]:
+    """What looks at a queue see that has workers enough. `arrivals`: (when, how long it takes)."""
+    running: list[tuple[float, float]] = []
+    arrived, settled, ran = 0, 0, 0.0
+    coming = next(arrivals)
+    for look in range(int(seconds / every)):
+        now = look * every
+        while coming[0] <= now:
+            arrived += 1
+            heappush(running, (sum(coming), coming[1]))
+            coming = next(arrivals)
+        while running and running[0][0] <= now:
+            settled, ran = settled + 1, ran + heappop(running)[1]
+        yield now, Depth(arrived=arrived, settled=settled, ran=ran, in_flight=len(running))
+
+
+def regular(rate: float, service: float) -> Iterator[tuple[float, float]]:
+    return ((number / rate, service) for number in range(10**9))
+
+
+def poisson(rate: float, service: float, seed: int) -> Iterator[tuple[float, float]]:
+    """M/G/∞: exponential gaps and lengths."""
+    dice, at = random.Random(seed), 0.0
+    while True:
+        at += dice.expovariate(rate)
+        yield at, dice.expovariate(1 / service)
+
+
+def measured(looks: Iterator[tuple[float, Depth]]) -> list[Rates]:
+    at, depth = next(looks)
+    found = [Rates(at, depth)]
+    for now, later in looks:
+        found.append(found[-1].after(later, now))
+    return found
+
+
+def first(depth: Depth | None = None) -> Rates:
+    return Rates(0.0, depth or Depth())
+
+
+@given(st.floats(0.2, 200), st.floats(0.001, 20), st.sampled_from([0.25, 1.0, 3.0]))
+@settings(max_examples=15, deadline=None)
+def test_a_regular_stream_is_measured_exactly(rate: float, service: float, every: float) -> None:
+    last = measured(stream(regular(rate, service), 240, every))[-1]
+    assert last.arrival == pytest.approx(rate, rel=0.15, abs=0.05)
+    assert last.service == pytest.approx(service, rel=0.01)
+
+
+@pytest.mark.parametrize(("rate", "service"), [(20, 0.05), (20, 2), (5, 30)])
+def test_a_poisson_stream_is_measured_well_on_average(rate: float, service: float) -> None:
+    runs = [measured(stream(poisson(rate, service, seed), 900))[-300:] for seed in range(5)]
+    looks = [rates for run in runs for rates in run]
+    assert sum(rates.arrival for rates in looks) / len(looks) == pytest.approx(rate, rel=0.1)
+    assert sum(rates.service or 0 for rates in looks) / len(looks) == pytest.approx(service, rel=0.1)
+
+
+def test_arrivals_fade_when_they_end() -> None:
+    rates = first().after(Depth(arrived=100), 10.0)
+    idle = [rates.after(Depth(arrived=100), 10.0 + passed).arrival for passed in (0.001, 20, 200)]
+    assert idle == sorted(idle, reverse=True)
+    assert idle[1] == pytest.approx(rates.arrival / math.e)
+    assert idle[2] < 0.01
+
+
+def test_hour_long_tasks_that_have_not_ended_are_not_taken_for_short_ones() -> None:
+    found = measured(stream(regular(0.5, 3600), 600))
+    services = [rates.service or 0.0 for rates in found]
+    assert min(services[1:]) >= PRIOR_SECONDS
+    assert services[300] > 60
+    assert services[-1] > 100
+
+
+def test_a_first_look_right_after_a_start_does_not_make_a_task_short() -> None:
+    started = first().after(Depth(arrived=1, in_flight=1), 0.05)
+    assert started.service == PRIOR_SECONDS
+
+
+def test_looks_that_come_with_the_tasks_do_not_make_those_long() -> None:
+    """A burst of 100 tasks of 10 ms is admitted each second, and each calls for a look."""
+    rates = first()
+    for second in range(1, 300):
+        bursts = Depth(arrived=100 * second, settled=100 * (second - 1), ran=1.0 * (second - 1), in_flight=100)
+        rates = rates.after(bursts, float(second))
+    assert rates.service == pytest.approx(0.01)
+
+
+def test_a_rare_task_is_remembered_until_the_next_has_ended() -> None:
+    rates = first().after(Depth(arrived=1, settled=1, ran=40.0), 1.0)
+    assert rates.service == 40
+    for second in range(2, 4000):
+        rates = rates.after(Depth(arrived=1, settled=1, ran=40.0), float(second))
+        assert rates.service == pytest.approx(40)
+    assert rates.after(Depth(arrived=2, settled=1, ran=40.0, in_flight=1), 4001.0).service == pytest.approx(40)
+
+
+def test_what_is_known_survives_any_silence() -> None:
+    rates = first().after(Depth(settled=4, ran=8.0), 1.0).after(Depth(settled=4, ran=8.0), 1e9)
+    assert rates.service == 2
+    assert rates.after(Depth(settled=5, ran=9.0), 1e9 + 1).service == pytest.approx(1)
+
+
+@pytest.mark.parametrize("lost", [Depth(), Depth(arrived=5, settled=99, ran=1), Depth(arrived=99, settled=5, ran=1)])
+def test_a_counter_that_fell_starts_anew_and_keeps_the_rates(lost: Depth) -> None:
+    before = first().after(Depth(arrived=50, settled=50, ran=100.0), 10.0)
+    reset = before.after(lost, 11.0)
+    assert (reset.arrival, reset.service) == (before.arrival, before.service)
+    again = Depth(arrived=lost.arrived + 3, settled=lost.settled + 3, ran=lost.ran + 6)
+    assert reset.after(again, 12.0).arrival == pytest.approx(
+        before.arrival + (3 - before.arrival) * (1 - math.exp(-1 / 20))
+    )
+
+
+@given(st.lists(st.tuples(st.floats(-5, 1000), depths), max_size=20))
+def test_whatever_is_seen_rates_are_no_less_than_nothing(looks: list[tuple[float, Depth]]) -> None:
+    rates, now = first(), 0.0
+    for passed, depth in looks:
+        now += passed
+        rates = rates.after(depth, now)
+        assert math.isfinite(rates.arrival)
+        assert rates.arrival >= 0
+        assert rates.service is None or 0.001 <= rates.service < math.inf
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 100), depths), max_size=20))
+def test_the_service_time_at_most_doubles_in_twenty_seconds(looks: list[tuple[float, Depth]]) -> None:
+    rates, now = first(), 0.0
+    for passed, depth in looks:
+        before, now = rates.service, now + passed
+        rates = rates.after(depth, now)
+        if before is not None:
+            assert rates.service is not None
+            assert rates.service <= before * 2 ** (passed / DOUBLING_SECONDS) * (1 + 1e-9)
+
+
+def test_the_service_time_falls_at_once() -> None:
+    slow = first().after(Depth(settled=1, ran=60.0), 1.0)
+    fast = slow.after(Depth(settled=1001, ran=70.0), 2.0)
+    assert fast.service == pytest.approx(0.07, rel=0.01)
+
+
+def test_a_second_look_at_the_same_moment_changes_nothing() -> None:
+    rates = first().after(Depth(arrived=5), 1.0)
+    assert rates.after(Depth(arrived=9), 1.0) is rates
+    assert rates.after(Depth(arrived=9), 0.5) is rates
+
+
+def test_before_anything_ran_nothing_is_known_of_its_length() -> None:
+    assert first().after(Depth(arrived=5, ready=5), 1.0).service is None
