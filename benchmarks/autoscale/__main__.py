@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
+from pathlib import Path
 
-from benchmarks.autoscale import plots, record, table
+from benchmarks.autoscale import page, plots, record, table
 from benchmarks.autoscale.bars import Table, judge
 from benchmarks.autoscale.figures import Figures, spread
 from benchmarks.autoscale.options import Options
@@ -44,8 +45,14 @@ def _report(what: Record) -> None:
     for text in table.tables(what.table):
         print(text)
     print(aligned([(bar.verdict, bar.wanted, bar.measured) for bar in what.bars], left=3))
-    folder = plots.FOLDER if what.options.is_full else record.OUT.parent / "plots"
-    print("\nwritten:", *map(str, [*record.write(what), *plots.write(what.outcomes, folder)]))
+    print("\nwritten:", *map(str, _written(what)))
+
+
+def _written(what: Record) -> list[Path]:
+    """What the documentation shows is renewed by full runs alone."""
+    if not what.options.is_full:
+        return [record.write(what), *plots.write(what.outcomes, record.OUT.parent / "plots")]
+    return [record.write(what), *plots.write(what.outcomes), *page.renew(what.table, what.bars)]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run leaves: every figure of every seed, and the tables."""
+"""What a run leaves: every figure of every seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from benchmarks.autoscale.bars import Table
 from benchmarks.autoscale.options import Options
 from benchmarks.autoscale.patterns.catalogue import PATTERNS
 from benchmarks.autoscale.run import Outcome
-from benchmarks.autoscale.table import markdown
 from benchmarks.peers.bars import Bar
 
 __all__ = ["OUT", "Record", "write"]
@@ -30,13 +29,11 @@ class Record:
     bars: Sequence[Bar]
 
 
-def write(record: Record, path: Path = OUT) -> list[Path]:
-    """Keep it as JSON, and its tables as Markdown beside that; the files."""
+def write(record: Record, path: Path = OUT) -> Path:
+    """Keep it as JSON; the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_plain(record), indent=1))
-    tables = path.with_suffix(".md")
-    tables.write_text(markdown(record.table))
-    return [path, tables]
+    return path
 
 
 def _plain(record: Record) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The figures as tables: aligned for a terminal, in Markdown for the documentation."""
+"""The figures as tables: aligned for a terminal, in Markdown for pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.autoscale.figures import Spread
 from benchmarks.autoscale.patterns.catalogue import PATTERNS
 from benchmarks.peers.table import aligned
 
-__all__ = ["markdown", "tables"]
+__all__ = ["piped", "sections", "tables"]
 
 
 def _percent(spread: Spread) -> str:
@@ -48,9 +48,9 @@ def tables(table: Table) -> Iterator[str]:
         yield f"{_title(pattern)}\n{aligned(_lines(scalers))}\n"
 
 
-def markdown(table: Table) -> str:
-    """All patterns below each other."""
-    return "\n".join(f"**{_title(pattern)}**\n\n{_piped(_lines(scalers))}\n" for pattern, scalers in table.items())
+def sections(table: Table) -> dict[str, list[list[str]]]:
+    """The cells of each pattern's."""
+    return {pattern: _lines(scalers) for pattern, scalers in table.items()}
 
 
 def _title(pattern: str) -> str:
@@ -63,7 +63,8 @@ def _lines(scalers: Mapping[str, Mapping[str, Spread]]) -> list[list[str]]:
     return [["", *COLUMNS], *rows]
 
 
-def _piped(lines: Sequence[Sequence[str]]) -> str:
+def piped(lines: Sequence[Sequence[str]]) -> str:
+    """In Markdown; the first line is the head, the first column to the left."""
     head, *rows = lines
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))

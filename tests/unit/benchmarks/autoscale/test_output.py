@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from benchmarks.autoscale import plots, record, table
+from benchmarks.autoscale import page, plots, record, table
 from benchmarks.autoscale.__main__ import collect
 from benchmarks.autoscale.bars import judge
 from benchmarks.autoscale.options import Options
@@ -21,13 +21,25 @@ def test_tables_have_a_line_a_scaler(outcomes: list[Outcome]) -> None:
     (text,) = table.tables(collect(outcomes))
     assert text.startswith("spike: ")
     assert [line.split()[0] for line in text.splitlines()[2:]] == ["penstock", "keda"]
-    assert "| penstock | " in table.markdown(collect(outcomes))
+
+
+def test_a_page_is_renewed_between_its_marks(outcomes: list[Outcome], tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("before\n<!-- simulated -->\nold\n<!-- /simulated -->\nafter\n")
+    found = collect(outcomes)
+    for _ in range(2):
+        page.renew(found, judge(found), tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert text.startswith("before\n<!-- simulated -->\n")
+    assert text.endswith("\n<!-- /simulated -->\nafter\n")
+    assert "old" not in text
+    assert "plots/autoscale-spike.svg" in text
+    assert text.count("\n| keda |") == 1
 
 
 def test_all_is_kept(outcomes: list[Outcome], tmp_path: Path) -> None:
     found = collect(outcomes)
     options = Options(patterns=("spike",), scalers=("penstock", "keda"), seeds=1)
-    path, _ = record.write(record.Record(options, outcomes, found, judge(found)), tmp_path / "autoscale.json")
+    path = record.write(record.Record(options, outcomes, found, judge(found)), tmp_path / "autoscale.json")
     kept = json.loads(path.read_text())
     assert kept["figures"]["spike"]["keda"]["late"]["mean"] == outcomes[1].figures["late"]
     assert kept["patterns"]["spike"]["source"]
