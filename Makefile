@@ -139,3 +139,7 @@ costs: .venv/ready packages ## where the microseconds of a task go, in Redis and
 capacity: .venv/ready ## Tasks/s beside the bare API and Jobs, latency, 50,000 live Tasks, on the demo's cluster; ARGS=--quick
 	@test -f $(KUBECONFIG_DEMO) || { echo "no demo cluster: run make demo first"; exit 1; }
 	@$(call TOOLS,$(KUBECONFIG_DEMO)); PYTHONPATH=. $(PYTHON) -m benchmarks.capacity $(ARGS)
+
+.PHONY: autoscale
+autoscale: .venv/ready ## the scaling policy beside models of KEDA and HPA, simulated; ARGS=--help
+	@PYTHONPATH=. $(PYTHON) -m benchmarks.autoscale $(ARGS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.peers.choices import SomeOf, count
 from benchmarks.peers.systems import SYSTEMS
 
 __all__ = ["MEASUREMENTS", "Options"]
@@ -60,31 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     defaults = Options()
-    parser.add_argument("--only", type=_some_of(MEASUREMENTS), default=defaults.only, help="measurements, with commas")
-    parser.add_argument("--systems", type=_some_of(SYSTEMS), default=defaults.systems, help="with commas")
-    parser.add_argument("--rounds", type=_count, default=defaults.rounds, help="medians are over these (%(default)s)")
-    parser.add_argument("--tasks", type=_count, default=defaults.tasks, help="queued and drained (%(default)s)")
-    parser.add_argument("--concurrency", type=_count, default=defaults.concurrency, help="of a process (%(default)s)")
+    parser.add_argument("--only", type=SomeOf(MEASUREMENTS), default=defaults.only, help="measurements, with commas")
+    parser.add_argument("--systems", type=SomeOf(SYSTEMS), default=defaults.systems, help="with commas")
+    parser.add_argument("--rounds", type=count, default=defaults.rounds, help="medians are over these (%(default)s)")
+    parser.add_argument("--tasks", type=count, default=defaults.tasks, help="queued and drained (%(default)s)")
+    parser.add_argument("--concurrency", type=count, default=defaults.concurrency, help="of a process (%(default)s)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the order")
     parser.add_argument("--source", type=Path, default=defaults.source, help="the Penstock to install: a checkout")
     return parser
-
-
-class _some_of:
-    """The names between commas, each known; in the order of the known ones."""
-
-    def __init__(self, known: Iterable[str]) -> None:
-        self._known = tuple(known)
-
-    def __call__(self, text: str) -> tuple[str, ...]:
-        asked = {name.strip() for name in text.split(",")}
-        if unknown := asked - set(self._known):
-            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: use some of {', '.join(self._known)}")
-        return tuple(name for name in self._known if name in asked)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: at least 1")
-    return number

@@ -1,0 +1,41 @@
+"""The bar of every pattern, against KEDA and HPA with their defaults: at least as good in both latency misses and
+pod-seconds, and better in one of them by BETTER or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.autoscale.figures import Spread
+from benchmarks.autoscale.scalers.contestants import DEFAULTS, OWN
+from benchmarks.peers.bars import Bar, Verdict
+
+__all__ = ["Table", "judge"]
+
+BETTER = 0.3
+Table = Mapping[str, Mapping[str, Mapping[str, Spread]]]  # pattern → scaler → figure → over the seeds
+
+
+def judge(table: Table) -> list[Bar]:
+    """One for each pattern and pair."""
+    return [
+        _bar(pattern, own, peer, scalers)
+        for pattern, scalers in table.items()
+        for own in OWN
+        for peer in DEFAULTS
+        if own in scalers and peer in scalers
+    ]
+
+
+def _bar(pattern: str, own: str, peer: str, scalers: Mapping[str, Mapping[str, Spread]]) -> Bar:
+    late, pods = (_change(scalers[own][name].mean, scalers[peer][name].mean) for name in ("late", "pod seconds"))
+    met = late <= 0 and pods <= 0 and min(late, pods) <= -BETTER
+    measured = f"misses {late:+.0%}, pod-seconds {pods:+.0%}"
+    return Bar(f"{pattern}: {own} against {peer}", measured, Verdict.MET if met else Verdict.MISSED)
+
+
+def _change(own: float, peer: float) -> float:
+    """Of ours against theirs: -0.3 is 30 % less. From nothing, anything is without bounds more."""
+    if peer == 0:
+        return 0.0 if own == 0 else float("inf")
+    return own / peer - 1

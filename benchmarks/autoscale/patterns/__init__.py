@@ -1,0 +1,1 @@
+"""What arrives, what it takes, and what happens besides: each with its source."""
