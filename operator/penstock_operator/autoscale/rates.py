@@ -20,16 +20,18 @@ __all__ = ["Rates"]
 ATTEMPTS = 100  # whose mean S is
 # Their mean may double in so many seconds: contention with whatever tasks share must not feed itself by more workers.
 DOUBLING_SECONDS = 10.0
+MOST_DOUBLINGS = 64.0  # after a long silence it may be anything
 LEAST_SERVICE_SECONDS = 0.001  # the resolution of what the broker measures
-# What is supposed of S at first, and how many attempts it counts for: the first may be short by chance.
+# What is supposed of S at first, and how many attempts it counts for: the first may be short by chance. It fades like
+# them, or short tasks would never be known to be short.
 PRIOR_SECONDS, PRIOR_ATTEMPTS = 1.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """One queue's, at a moment (seconds on any clock). `ended` attempts took `took` seconds together and `occupied`
-    task-seconds were spent in flight, all faded. `mean` is what an attempt takes as far as they have ended, `service`
-    that or more, None until anything was in flight."""
+    """One queue's, at a moment (seconds on any clock). `ended` attempts took `took` seconds together, `occupied`
+    task-seconds were spent in flight, and `supposed` attempts are only supposed, all faded. `mean` is what an attempt
+    takes as far as they have ended, `service` that or more, None until anything was in flight."""
 
     at: float
     seen: Depth
@@ -37,6 +39,7 @@ class Rates:
     ended: float = 0.0
     took: float = 0.0
     occupied: float = 0.0
+    supposed: float = PRIOR_ATTEMPTS
     mean: float = PRIOR_SECONDS
     service: float | None = None
 
@@ -45,31 +48,31 @@ class Rates:
         passed = now - self.at
         if passed <= 0:
             return self
-        if depth.arrived < self.seen.arrived or depth.settled < self.seen.settled:
+        before = self.seen
+        if depth.arrived < before.arrived or depth.settled < before.settled or depth.ran < before.ran:
             return replace(self, at=now, seen=depth)  # Redis has lost what it counted
-        settled = depth.settled - self.seen.settled
+        settled = depth.settled - before.settled
         kept = math.exp(-settled / ATTEMPTS)
         ended = self.ended * kept + settled
-        took = self.took * kept + depth.ran - self.seen.ran
-        occupied = self.occupied * kept + passed * max(0, min(self.seen.in_flight - settled, depth.in_flight))
-        mean = _mean(took, ended, self.mean * 2 ** (passed / DOUBLING_SECONDS))
+        took = self.took * kept + depth.ran - before.ran
+        occupied = self.occupied * kept + passed * max(0, min(before.in_flight - settled, depth.in_flight))
+        supposed = self.supposed * kept
+        most = self.mean * 2.0 ** min(MOST_DOUBLINGS, passed / DOUBLING_SECONDS)
+        mean = max(LEAST_SERVICE_SECONDS, min(most, (took + PRIOR_SECONDS * supposed) / (ended + supposed)))
         return Rates(
             now,
             depth,
-            self.arrivals.after(depth.arrived - self.seen.arrived, passed),
+            self.arrivals.after(depth.arrived - before.arrived, passed),
             ended,
             took,
             occupied,
+            supposed,
             mean,
             _service(mean, ended, occupied, depth.in_flight),
         )
 
 
-def _mean(took: float, ended: float, most: float) -> float:
-    return min(most, (took + PRIOR_SECONDS * PRIOR_ATTEMPTS) / (ended + PRIOR_ATTEMPTS))
-
-
 def _service(mean: float, ended: float, occupied: float, in_flight: int) -> float | None:
     if not ended and not in_flight:
         return None
-    return max(LEAST_SERVICE_SECONDS, mean, occupied / (ended + in_flight))
+    return max(mean, occupied / (ended + in_flight))

@@ -177,7 +177,7 @@ class TaskRig:
         """The broker forgets everything, as an empty Redis after a fail-over."""
         broker = self.broker
         assert isinstance(broker, MemoryBroker)
-        broker._memory = Memory(self.clock)
+        broker._memory = Memory(self.clock, broker._memory._woken)
 
     def forget(self, id: str) -> None:
         """The broker loses what it knows of one task, as after a fail-over."""

@@ -119,7 +119,7 @@ class BatchRig:
         """The broker forgets everything, as an empty Redis after a fail-over."""
         broker = self.broker
         assert isinstance(broker, MemoryBroker)
-        broker._memory = Memory(self.clock)
+        broker._memory = Memory(self.clock, broker._memory._woken)
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 Little's law (L = λ·W; Little, "A Proof for the Queuing Formula", 1961) for the places in which tasks run: work that
 comes at a rate λ and takes S keeps λ·S of them busy. To begin a backlog B within T besides, B/T more have to start each
 second, so (λ + B/T)·S places are wanted, and ⌈(λ + B/T)·S / places of a replica⌉ replicas. That holds for tasks which
-end within T; of longer ones each that waits wants a place of its own, and no more: λ·S + B·min(1, S/T).
+end within T; of longer ones each that waits wants a place of its own, and no more: λ·S + B·min(1, S/T). Of F that are in flight
+F·(1 - T/S) don't end within T; where those are more than λ keeps busy (many came at once) B can't have their places.
 
 B is what will wait by the time that a worker which starts now is up: what those who are up can't begin comes on top.
 What is in flight keeps its places, whatever the rates say.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 
 from penstock_operator.autoscale.case import Case, Proposal
-from penstock_operator.autoscale.rates import PRIOR_SECONDS
+from penstock_operator.autoscale.rates import LEAST_SERVICE_SECONDS, PRIOR_SECONDS
 
 __all__ = ["by_latency", "objective", "service"]
 
@@ -25,7 +26,8 @@ def by_latency(case: Case) -> Proposal:
     """⌈(λ·S + B·min(1, S/T)) / c⌉, at least what is in flight and one for anything that waits."""
     work, within, each = case.work, objective(case), service(case)
     backlog = work.waiting + _growth(case) * case.fleet.start_seconds
-    wanted = work.arrival_rate * each + backlog * min(1.0, each / within)
+    kept = work.in_flight * max(0.0, 1.0 - within / each) + work.arrival_rate * min(each, within)
+    wanted = max(work.arrival_rate * each, kept) + backlog * min(1.0, each / within)
     most = work.backlog + work.arrival_rate * (case.fleet.start_seconds + within)
     places = max(work.in_flight, min(wanted, most if work.most is None else min(most, work.most)))
     replicas = math.ceil(round(places / case.places, 6))
@@ -45,7 +47,8 @@ def objective(case: Case) -> float:
 
 def service(case: Case) -> float:
     """S, s."""
-    return PRIOR_SECONDS if case.work.service_seconds is None else case.work.service_seconds
+    known = case.work.service_seconds
+    return PRIOR_SECONDS if known is None else max(LEAST_SERVICE_SECONDS, known)
 
 
 def _growth(case: Case) -> float:

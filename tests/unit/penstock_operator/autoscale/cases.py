@@ -117,6 +117,7 @@ def works(draw: st.DrawFn) -> Work:
         most=draw(st.none() | st.floats(0, 10_000).map(lambda more: in_flight + more)),
         oldest=draw(amounts),
         arrival_rate=draw(st.floats(0, 1000)),
+        recent_rate=draw(st.floats(0, 1000)),
         service_seconds=draw(st.none() | st.floats(0.001, 86_400)),
     )
 

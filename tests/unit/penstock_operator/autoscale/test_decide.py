@@ -89,8 +89,10 @@ def test_a_paused_pool_is_held(signals: Signals, pool: WorkerPoolSpec, past: His
 @given(st.one_of(known, unknown), specs(mode=None, paused=None), histories())
 def test_outside_auto_the_specs_count_holds(signals: Signals, pool: WorkerPoolSpec, past: History) -> None:
     assume(pool.autoscaling.mode is not Mode.AUTO)
-    decision = decide(signals, pool, past, NOW)
-    assert (decision.replicas, decision.recommended) == (pool.replicas, pool.replicas)
+    decision, fleet = decide(signals, pool, past, NOW), signals.fleet
+    held = fleet.rolling_out and 0 < pool.replicas < fleet.wanted
+    assert (decision.replicas, decision.recommended) == (fleet.wanted if held else pool.replicas, pool.replicas)
+    assert decision.reason == ("RollingOut" if held else f"Mode{pool.autoscaling.mode}")
 
 
 @given(known, specs(mode=None), histories())
@@ -143,20 +145,23 @@ def test_a_noisy_stream_with_a_latency_target_doesnt_flap() -> None:
 
 
 def test_a_flash_crowd_is_answered_at_once_and_its_end_too_but_for_the_time_that_a_start_would_take() -> None:
-    pool = Pool(spec(), fleet=Fleet(start_seconds=10))
-    crowd = pool.counts(loads(*[100] * 5, *[5] * 40))
+    pool = Pool(spec(), fleet=Fleet(start_seconds=20))
+    crowd = pool.counts(loads(*[100] * 5, *[5] * 60))
     assert crowd[0] == 10
-    assert crowd.index(1) == 5 + 20  # two starts after the first look that asked for less
+    assert crowd.index(1) == 5 + 40  # two starts after the first look that asked for less
 
 
 def test_sleep_and_awakening() -> None:
     pool = Pool(spec())
     assert pool.look(Work(waiting=35)).replicas == 4
-    asleep = pool.counts([IDLE] * 40)
-    assert asleep[:10] == [4] * 10
-    assert asleep[10:29] == [1] * 19
-    assert asleep[29:] == [0] * 11
+    assert pool.counts([IDLE] * 40) == [4] * 29 + [0] * 11
     assert pool.look(Work(waiting=1)).replicas == 1
+
+
+def test_on_the_way_to_sleep_one_stays_up_for_the_rest_of_idle_seconds() -> None:
+    pool = Pool(spec(idle_seconds=50))
+    assert pool.look(Work(waiting=35)).replicas == 4
+    assert pool.counts([IDLE] * 60) == [4] * 30 + [1] * 19 + [0] * 11
 
 
 def test_idle_seconds_count_from_the_end_of_the_last_task() -> None:
@@ -169,13 +174,14 @@ def test_idle_seconds_count_from_the_end_of_the_last_task() -> None:
 def test_what_could_not_be_read_was_not_idle() -> None:
     pool = Pool(spec(), current=2)
     pool.counts([IDLE] * 20)
-    assert pool.counts([None] * 100) == [1] * 100
+    assert pool.counts([None] * 100) == [2] * 100
     assert pool.counts([IDLE] * 29) == [1] * 29
     assert pool.look(IDLE).replicas == 0
 
 
 def test_after_a_restart_of_the_operator_nothing_is_taken_away_before_it_was_watched() -> None:
-    assert Pool(spec(), current=7).counts([IDLE] * 9) == [7] * 9
+    assert Pool(spec(), current=7).counts([IDLE] * 29) == [7] * 29
+    assert Pool(spec(target={"latencySeconds": 5}), current=7).counts([IDLE] * 9) == [7] * 9
 
 
 @pytest.mark.parametrize(("backlog", "replicas"), [(1, 1), (10, 1), (11, 2), (95, 10), (1000, 10)])
@@ -195,7 +201,7 @@ def test_a_paused_queue_keeps_workers_for_what_runs_and_then_none() -> None:
     running = pool.counts([Work(barred=1000, in_flight=25)] * 60)
     assert set(running) == {3}
     rest = pool.counts([Work(barred=1000)] * 40)
-    assert rest[28:30] == [1, 0]
+    assert rest[28:30] == [3, 0]
     assert "may not start" in pool.look(Work(barred=1000)).message
 
 
@@ -238,7 +244,7 @@ def test_a_pool_of_which_nothing_is_known_yet_is_decided_on(current: int, pool: 
 
 
 def test_the_inputs_are_shown() -> None:
-    work = Work(3.004, 2, 7, 1.5, 9, 12.34, 0.66666, 0.123456)
+    work = Work(3.004, 2, 7, 1.5, 9, 12.34, 0.66666, 0.7, 0.123456)
     fleet = Fleet(2, 1, 1, 4.56)
     assert decide(Signals(work, fleet), spec(), History.begin(2, NOW), NOW).inputs == {
         "waiting": 3.0,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.broker.messages import Depth
+from penstock_operator.autoscale.arrivals import Arrivals
 from penstock_operator.autoscale.rates import Rates
 from penstock_operator.autoscale.signals import Work
 from penstock_operator.autoscale.work import part, together, work
@@ -28,8 +29,8 @@ depths = st.builds(
 services = st.none() | st.floats(0.001, 86_400)
 
 
-def asked(depth: Depth, arrival: float = 0.0, service: float | None = None) -> Work:
-    return work(depth, Rates(0.0, depth, arrival, service=service))
+def asked(depth: Depth, arrival: float = 0.0, service: float | None = None, recent: float = 0.0) -> Work:
+    return work(depth, Rates(0.0, depth, Arrivals(arrival, recent), service=service))
 
 
 @given(depths, st.floats(0, 1000), services)
@@ -41,26 +42,26 @@ def test_whatever_wants_a_worker_waits_or_is_barred(depth: Depth, arrival: float
     assert math.isfinite(found.arrival_rate)
 
 
-@given(depths, st.floats(0, 1000), services)
-def test_no_limit_is_passed_by_what_counts(depth: Depth, arrival: float, service: float | None) -> None:
-    found = asked(depth, arrival, service)
+@given(depths, st.floats(0, 1000), services, st.floats(0, 1000))
+def test_no_limit_is_passed_by_what_counts(depth: Depth, arrival: float, service: float | None, recent: float) -> None:
+    found = asked(depth, arrival, service, recent)
     startable = found.waiting - depth.ended
     if depth.paused:
-        assert (startable, found.arrival_rate) == (0, 0)
+        assert (startable, found.arrival_rate, found.recent_rate) == (0, 0, 0)
     if depth.places is not None:
         assert startable <= depth.places
         assert found.most == depth.places + depth.in_flight
     if depth.rate is not None:
-        assert found.arrival_rate <= depth.rate
+        assert max(found.arrival_rate, found.recent_rate) <= depth.rate
 
 
 def test_of_a_plain_queue_all_counts() -> None:
     depth = Depth(ready=5, delayed=9, due=2, gated=4, in_flight=3, parked=1, blocked=7, ended=1, oldest=8.5)
-    assert asked(depth, 2.5, 0.5) == Work(8, 2, 0, 3, None, 8.5, 2.5, 0.5)
+    assert asked(depth, 2.5, 0.5, recent=4.5) == Work(8, 2, 0, 3, None, 8.5, 2.5, 4.5, 0.5)
 
 
 def test_a_paused_queue_asks_for_no_more_than_what_runs_and_what_is_to_be_told() -> None:
-    found = asked(Depth(ready=500, due=5, in_flight=3, ended=1, paused=True), arrival=40)
+    found = asked(Depth(ready=500, due=5, in_flight=3, ended=1, paused=True), arrival=40, recent=50)
     assert found == Work(waiting=1, barred=505, in_flight=3)
 
 
@@ -98,6 +99,7 @@ def test_several_queues_are_the_sum_of_them(parts: list[Work]) -> None:
     found = together(parts)
     assert found.backlog == pytest.approx(sum(one.backlog for one in parts))
     assert found.arrival_rate == pytest.approx(sum(one.arrival_rate for one in parts))
+    assert found.recent_rate == pytest.approx(sum(one.recent_rate for one in parts))
     assert found.oldest == max(one.oldest for one in parts)
     known = [one.service_seconds for one in parts if one.service_seconds is not None]
     if known:
@@ -132,13 +134,14 @@ def test_no_queue_at_all_asks_for_nothing() -> None:
 def test_shares_of_a_queue_are_all_of_it(whole: Work, pools: int) -> None:
     shares = [part(whole, 1 / pools, waiting=7, in_flight=3) for _ in range(pools)]
     assert sum(one.arrival_rate for one in shares) == pytest.approx(whole.arrival_rate)
+    assert sum(one.recent_rate for one in shares) == pytest.approx(whole.recent_rate)
     assert sum(one.barred for one in shares) == pytest.approx(whole.barred)
     assert all(one.due <= one.waiting for one in shares)
     assert {one.service_seconds for one in shares} == {whole.service_seconds}
 
 
 def test_a_share_holds_what_its_own_workers_hold() -> None:
-    whole = Work(10, 4, 2, 8, 20, 3.5, 6, 0.5)
+    whole = Work(10, 4, 2, 8, 20, 3.5, 6, 10, 0.5)
     assert part(whole, 0.25, waiting=3, in_flight=8) == replace(
-        whole, waiting=3, due=1, barred=0.5, in_flight=8, most=5, arrival_rate=1.5
+        whole, waiting=3, due=1, barred=0.5, in_flight=8, most=5, arrival_rate=1.5, recent_rate=2.5
     )

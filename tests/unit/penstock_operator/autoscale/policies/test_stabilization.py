@@ -55,17 +55,27 @@ def test_no_window_is_no_delay(direction: str) -> None:
 
 def test_one_direction_leaves_the_other_alone() -> None:
     assert count(50, history((1, 1)), **DOWN) == 50
-    assert count(1, history((60, 1), (1, 50)), **UP) == 50  # still the default of ten seconds
+    assert count(1, history((60, 1), (1, 50)), **UP) == 50  # still the default of thirty seconds
 
 
 @pytest.mark.parametrize(
-    ("start", "idle", "seconds"),
-    [(1, 30, 10), (5, 30, 10), (8, 30, 16), (20, 30, 30), (90, 300, 120), (5, 4, 4), (5, 0, 0)],
+    ("target", "start", "seconds"),
+    [
+        *(("latencySeconds", 1, 10), ("latencySeconds", 5, 10), ("latencySeconds", 8, 16)),
+        *(("backlogPerReplica", 1, 30), ("backlogPerReplica", 15, 30), ("backlogPerReplica", 20, 40)),
+        *(("latencySeconds", 90, 180), ("latencySeconds", 150, 300), ("backlogPerReplica", 600, 300)),
+    ],
 )
-def test_by_default_a_worker_stays_for_two_starts_and_never_beyond_idle_seconds(
-    start: float, idle: float, seconds: float
+@given(idle=st.integers(0, 3600))
+def test_by_default_a_worker_stays_for_two_starts_whatever_idle_seconds(
+    target: str, start: float, seconds: float, idle: int
 ) -> None:
-    assert down_seconds(Autoscaling(idle_seconds=idle), start) == seconds
+    auto = Autoscaling.model_validate({"target": {target: 5}, "idleSeconds": idle})
+    assert down_seconds(auto, start) == seconds
+
+
+def test_without_a_target_it_goes_by_backlog() -> None:
+    assert down_seconds(Autoscaling(), 5) == 30
 
 
 def test_what_the_user_says_counts() -> None:
