@@ -43,3 +43,7 @@ class Chronicle:
     async def run(self) -> None:
         """For ever."""
         await self._announcements.run()
+
+    async def tell(self) -> None:
+        """Write what is due, once."""
+        await self._announcements.tell()

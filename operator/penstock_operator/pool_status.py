@@ -15,6 +15,7 @@ from penstock_operator.pool_state import PoolState
 __all__ = ["pool_status", "said"]
 
 STARTING = Decision(0, "Starting", "the queues are about to be read")
+MESSAGE_LIMIT = 4096  # the schema's
 UNREADABLE = ("BrokerUnreachable", "Fallback")
 
 
@@ -56,7 +57,7 @@ def _decision(decision: Decision, old: Manifest, now: float) -> Manifest:
     return {
         "replicas": decision.replicas,
         "reason": decision.reason,
-        "message": decision.message,
+        "message": decision.message[:MESSAGE_LIMIT],
         "inputs": decision.inputs,
         "at": before["at"] if same and "at" in before else moment(now),
     }
