@@ -130,7 +130,7 @@ def test_workers_on_their_way_out_are_progress() -> None:
 
 def test_figures_alone_say_nothing_new() -> None:
     first = status(workers(1, 1), Decision(1, "Backlog", "5 tasks", {"waiting": 5}))
-    second = status(workers(1, 1), Decision(1, "Backlog", "6 tasks", {"waiting": 6}), old=first, now=2.0)
+    second = status(workers(1, 1), Decision(1, "Stabilizing", "6 tasks", {"waiting": 6}), old=first, now=2.0)
     assert first != second
     assert said(first) == said(second)
-    assert said(first) != said(status(workers(2, 1), Decision(1, "Backlog", "6 tasks"), old=first))
+    assert said(first) != said(status(workers(2, 1), Decision(2, "Backlog", "16 tasks"), old=first))
