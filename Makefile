@@ -147,3 +147,8 @@ capacity: .venv/ready ## Tasks/s beside the bare API and Jobs, latency, 50,000 l
 .PHONY: autoscale
 autoscale: .venv/ready ## the scaling policy beside models of KEDA and HPA, simulated; ARGS=--help
 	@PYTHONPATH=. $(PYTHON) -m benchmarks.autoscale $(ARGS)
+
+.PHONY: autoscale-validate
+autoscale-validate: .venv/ready ## the simulator's prediction beside a real pool of the demo's cluster, five minutes
+	@test -f $(KUBECONFIG_DEMO) || { echo "no demo cluster: run make demo first"; exit 1; }
+	@$(call TOOLS,$(KUBECONFIG_DEMO)); PYTHONPATH=. $(PYTHON) -m benchmarks.autoscale.validation
