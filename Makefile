@@ -135,6 +135,11 @@ faults: .venv/ready packages ## 200 workers killed at random moments during 50,0
 costs: .venv/ready packages ## where the microseconds of a task go, in Redis and in the worker
 	PYTHONPATH=. $(PYTHON) -m benchmarks.costs $(ARGS)
 
+.PHONY: looks
+looks: .venv/ready packages ## how long a look at 1,000 queues takes, and how much of it is Redis' own time
+	PYTHONPATH=. $(PYTHON) -m benchmarks.looks
+	PYTHONPATH=. $(PYTHON) -m benchmarks.evaluation
+
 .PHONY: capacity
 capacity: .venv/ready ## Tasks/s beside the bare API and Jobs, latency, 50,000 live Tasks, on the demo's cluster; ARGS=--quick
 	@test -f $(KUBECONFIG_DEMO) || { echo "no demo cluster: run make demo first"; exit 1; }
@@ -143,3 +148,8 @@ capacity: .venv/ready ## Tasks/s beside the bare API and Jobs, latency, 50,000 l
 .PHONY: autoscale
 autoscale: .venv/ready ## the scaling policy beside models of KEDA and HPA, simulated; ARGS=--help
 	@PYTHONPATH=. $(PYTHON) -m benchmarks.autoscale $(ARGS)
+
+.PHONY: autoscale-validate
+autoscale-validate: .venv/ready ## the simulator's prediction beside a real pool of the demo's cluster, five minutes
+	@test -f $(KUBECONFIG_DEMO) || { echo "no demo cluster: run make demo first"; exit 1; }
+	@$(call TOOLS,$(KUBECONFIG_DEMO)); PYTHONPATH=. $(PYTHON) -m benchmarks.autoscale.validation

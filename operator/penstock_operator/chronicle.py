@@ -30,8 +30,8 @@ class Chronicle:
         if now is None:
             return
         self.timelines.add(state.key, self._clock(), now, state.signals)
-        was, reason = (before.replicas, before.reason) if before else (state.wanted, now.reason)
-        if (was, reason) != (now.replicas, now.reason):
+        was = before.replicas if before else state.wanted
+        if was != now.replicas or (before is not None and before.news != now.news):
             about = Subject("WorkerPool", *state.key, str(state.pool.metadata.uid))
             self._announcements.changed(about, was, now)
 
@@ -43,3 +43,7 @@ class Chronicle:
     async def run(self) -> None:
         """For ever."""
         await self._announcements.run()
+
+    async def tell(self) -> None:
+        """Write what is due, once."""
+        await self._announcements.tell()

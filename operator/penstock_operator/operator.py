@@ -101,7 +101,8 @@ class Operator:
     def _looked(self, queues: Collection[Key]) -> None:
         self.pools.looked(queues)
         self.queues.depths({key: self._watch.readings[key].depth for key in queues})
-        self.queues.used(self._used())
+        if len(queues) == len(self._watch.readings):  # not with each that wakes
+            self.queues.used(self._used())
 
     def _used(self) -> set[Key]:
         return self.pools.queues() | self.queues.keys() | self.tasks.queues() | self.batches.queues()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penstock.kube import Manifest
 from penstock.report import moment
-from penstock_operator.autoscale.decision import Decision
+from penstock_operator.autoscale.decision import ROUTINE, Decision
 from penstock_operator.autoscale.policies.windows import misspelt
 from penstock_operator.autoscale.signals import Fleet
 from penstock_operator.conditions import Row, conditions
@@ -15,6 +15,7 @@ from penstock_operator.pool_state import PoolState
 __all__ = ["pool_status", "said"]
 
 STARTING = Decision(0, "Starting", "the queues are about to be read")
+MESSAGE_LIMIT = 4096  # the schema's
 UNREADABLE = ("BrokerUnreachable", "Fallback")
 
 
@@ -36,11 +37,12 @@ def pool_status(state: PoolState, *, old: Manifest, now: float) -> Manifest:
 
 
 def said(status: Manifest) -> Manifest:
-    """A status without the figures that change all the time."""
+    """A status without what changes all the time: figures, and which rule was the last to speak."""
     decision = status.get("decision") or {}
+    reason = decision.get("reason")
     return status | {
         "busyReplicas": 0,
-        "decision": {key: decision.get(key) for key in ("replicas", "reason")},
+        "decision": [decision.get("replicas"), reason if reason not in ROUTINE else ""],
         "conditions": [_unworded(condition) for condition in status.get("conditions", ())],
     }
 
@@ -56,7 +58,7 @@ def _decision(decision: Decision, old: Manifest, now: float) -> Manifest:
     return {
         "replicas": decision.replicas,
         "reason": decision.reason,
-        "message": decision.message,
+        "message": decision.message[:MESSAGE_LIMIT],
         "inputs": decision.inputs,
         "at": before["at"] if same and "at" in before else moment(now),
     }

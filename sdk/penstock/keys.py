@@ -21,7 +21,7 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:broadcast         stream  messages for every live worker, kept for an hour
     penstock:{NS/QUEUE}:blocked           zset    tasks that wait for others: id → since when, ms
     penstock:{NS/QUEUE}:ended             hash    id → how a task ended, until those whom that concerns have been told
-    penstock:{NS/QUEUE}:load              hash    how many attempts were settled, and the ms that they ran, summed
+    penstock:{NS/QUEUE}:load              string  two counters of 64 bits: attempts that were settled, the ms they ran
     penstock:{NS/QUEUE}:workers           hash    consumer → worker and last word of processes whose first queue it is
     penstock:{NS/QUEUE}:cordoned          hash    worker → until when it claims nothing, ms
     penstock:{NS/QUEUE}:task:UNIQUE       string  the outcome of a finished task; with a TTL

@@ -13,7 +13,7 @@ import pytest
 from penstock.broker.streams.address import parsed
 from penstock.broker.streams.connection import BlockingConnection, Connection
 from penstock.broker.streams.node import Node
-from penstock.errors import NotConnected
+from penstock.errors import NotConnected, SubmissionError
 from tests.contract.proxy import proxied
 from tests.contract.servers import Server, running, use_test_library
 from tests.waiting import wait_for, wait_sync
@@ -131,6 +131,30 @@ async def refused(connection: Connection, why: str) -> bool:
     except NotConnected as error:
         return why in str(error)
     return False
+
+
+class TestLibrary:
+    async def test_a_connection_that_is_lost_while_it_is_loaded(self, server: Server) -> None:
+        async with proxied(server.port) as proxy:
+            connection = Connection(proxy.url)
+            await connection.command("PING")
+            server.admin.function_flush("SYNC")
+            proxy.cut_after = len("-ERR Function not found\r\n$1")
+            with pytest.raises(NotConnected):
+                await connection.call("test_add", [SET], ["lost"])
+            assert await works(connection)
+            await connection.close()
+
+    async def test_all_that_miss_it_wait_for_one_load(self, server: Server, connection: Connection) -> None:
+        server.admin.function_flush("SYNC")
+        server.admin.set(f"{SET}:text", "a")
+        server.admin.config_resetstat()
+        calls = [("FCALL", "test_add", 1, SET, number) for number in range(500)]
+        replies = await connection.commands([*calls, ("PING",), ("INCR", f"{SET}:text")])
+        assert replies[:501] == [1] * 500 + [b"PONG"]
+        assert isinstance(replies[501], SubmissionError)
+        assert server.admin.info("commandstats")["cmdstat_function|load"]["calls"] == 1
+        assert server.admin.info("commandstats")["cmdstat_fcall"]["calls"] <= 1000
 
 
 async def blocked(server: Server, number: int) -> bool:

@@ -136,6 +136,23 @@ class TestAsking:
         assert len(await ear.told()) == 1
         assert not await broker.doze("mail")
 
+    async def test_whoever_is_told_of_nothing_to_do_hears_of_the_task_that_came_meanwhile(
+        self, broker: Broker, ear: Ear
+    ) -> None:
+        async def sent(queue: str) -> None:
+            await broker.send([Envelope(id=f"{queue}/1", task="a.b", queue=queue, created_at=1.0)])
+
+        queues = [f"race-{next(_numbers)}" for _ in range(100)]
+        calls = (call for queue in queues for call in (broker.doze(queue), sent(queue), broker.doze(queue)))
+        answers = await asyncio.gather(*calls)
+        assert answers[2::3] == [False] * len(queues)
+        dozing = {queue for queue, dozes in zip(queues, answers[::3], strict=True) if dozes}
+
+        async def heard() -> bool:
+            return dozing <= {queue for _, queue in ear.heard}
+
+        await wait_for(heard, "all of them", patience=5)
+
     async def test_queues_and_namespaces_are_told_apart(self, broker: Broker, ear: Ear) -> None:
         elsewhere = broker.within(f"test-{uuid.uuid4().hex[:8]}")
         assert await broker.doze("other")

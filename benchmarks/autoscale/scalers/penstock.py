@@ -5,6 +5,8 @@ The operator looks once a second, and more often while workers are leaving; what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchmarks.autoscale.scalers.departures import Departures
 from benchmarks.autoscale.world.broker import Reading
 from benchmarks.autoscale.world.pod import Pod
@@ -74,24 +76,27 @@ class Penstock:
     def _signals(self, now: float) -> Signals:
         reading = self._world.broker.read(now)
         if reading is None:
-            return Signals(None, self._fleet())
+            return Signals(None, self._fleet(now))
         depth = _depth(reading)
         self._rates = Rates(now, depth) if self._rates is None else self._rates.after(depth, now)
-        return Signals(work(depth, self._rates), self._fleet())
+        return Signals(work(depth, self._rates), self._fleet(now))
 
-    def _fleet(self) -> Fleet:
+    def _fleet(self, now: float) -> Fleet:
         """As its Deployment, its pods and the broker's attendance show it."""
         active = self._world.deployment.active
-        for pod in active:
-            self._watch(pod)
+        self._watch(active)
         ready, busy = sum(pod.is_ready for pod in active), sum(bool(pod.running) for pod in active)
-        return Fleet(self._world.deployment.wanted, ready, busy, self._pods.start_seconds(POOL))
+        return Fleet(self._world.deployment.wanted, ready, busy, self._pods.start_seconds(POOL, now))
 
-    def _watch(self, pod: Pod) -> None:
-        """The operator measures how long a start takes."""
-        if self._seen.get(pod.number) is not pod.is_ready:
-            self._seen[pod.number] = pod.is_ready
-            self._pods.seen(_view(pod))
+    def _watch(self, active: Sequence[Pod]) -> None:
+        """The operator measures how long starts take, by what the API server says of pods."""
+        for pod in active:
+            if self._seen.get(pod.number) is not pod.is_ready:
+                self._seen[pod.number] = pod.is_ready
+                self._pods.seen(_view(pod))
+        for number in self._seen.keys() - {pod.number for pod in active}:
+            del self._seen[number]
+            self._pods.gone(str(number))
 
 
 def _depth(reading: Reading) -> Depth:

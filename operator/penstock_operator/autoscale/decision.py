@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Decision"]
+__all__ = ["ROUTINE", "Decision"]
+
+# Reasons that come and go with every task while the count stays: no news by themselves.
+ROUTINE = frozenset({"Backlog", "Latency", "WithinTolerance", "WithinObjective", "Stabilizing", "RateLimited"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +20,8 @@ class Decision:
     message: str
     inputs: dict[str, float] = field(default_factory=dict)
     recommended: int = 0
+
+    @property
+    def news(self) -> tuple[int, str]:
+        """What of it is worth telling when it changes: how many, and why, unless that is routine."""
+        return self.replicas, "" if self.reason in ROUTINE else self.reason

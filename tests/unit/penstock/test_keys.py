@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from penstock.errors import ConfigurationError
 from penstock.keys import (
     PRIORITIES,
+    WAKES,
     QueueKeys,
     batch_id,
     batch_uid,
@@ -15,6 +18,7 @@ from penstock.keys import (
     item_of,
     queue_of,
     task_id,
+    woken,
 )
 from penstock.resources.task import Priority
 
@@ -44,6 +48,16 @@ def test_no_key_is_shared_between_queues_or_namespaces(n1: str, q1: str, n2: str
 def test_all_keys_of_a_queue_share_one_slot() -> None:
     every = [*KEYS.fixed, KEYS.control, KEYS.done, KEYS.task("emails/1")]
     assert all(key.startswith("penstock:{shop/emails}:") for key in every)
+
+
+@given(names, names)
+def test_a_channel_that_wakes_leads_back_to_its_queue(namespace: str, queue: str) -> None:
+    keys = QueueKeys(namespace, queue)
+    assert woken(keys.wake) == (namespace, queue)
+    assert fnmatchcase(keys.wake, WAKES)
+    for other in (keys.control, keys.done, keys.tasks, ""):
+        assert woken(other) is None
+        assert not fnmatchcase(other, WAKES)
 
 
 @given(names, st.uuids(), st.integers(0, 10**7))

@@ -7,8 +7,12 @@ from hypothesis import strategies as st
 from penstock.kube import Manifest
 from penstock.report import moment
 from penstock.resources.pool import WorkerPool, WorkerPoolStatus
-from penstock_operator.autoscale.policy import Decision
-from penstock_operator.pool_status import Workers, pool_status
+from penstock_operator.autoscale.decision import Decision
+from penstock_operator.autoscale.departure import Chosen
+from penstock_operator.autoscale.signals import Fleet, Signals
+from penstock_operator.deployment_view import DeploymentView
+from penstock_operator.pool_state import PoolState
+from penstock_operator.pool_status import pool_status, said
 
 
 def pool(**autoscaling: object) -> WorkerPool:
@@ -24,10 +28,22 @@ def pool(**autoscaling: object) -> WorkerPool:
 counts = st.integers(0, 1000)
 
 
+def workers(replicas: int = 0, ready: int = 0) -> DeploymentView:
+    return DeploymentView(replicas, replicas, ready, replicas)
+
+
 def status(
-    workers: Workers, decision: Decision, refused: str = "", *, old: Manifest | None = None, now: float = 1.0
+    deployment: DeploymentView,
+    decision: Decision,
+    *,
+    refused: str = "",
+    trouble: str = "",
+    old: Manifest | None = None,
+    now: float = 1.0,
 ) -> Manifest:
-    return dict(pool_status(pool(), workers, decision, refused, old=old or {}, now=now))
+    signals = Signals(None, Fleet(trouble=trouble))
+    state = PoolState(pool(), deployment=deployment, decision=decision, signals=signals, refused=refused)
+    return dict(pool_status(state, old=old or {}, now=now))
 
 
 def conditions(told: Manifest) -> dict[str, tuple[str, str, str]]:
@@ -35,12 +51,13 @@ def conditions(told: Manifest) -> dict[str, tuple[str, str, str]]:
 
 
 @given(
-    st.builds(Workers, counts, counts, counts, st.text(max_size=50)),
-    st.builds(Decision, counts, st.sampled_from(["Backlog", "AtMaxReplicas", "Fallback"]), st.text(max_size=50)),
+    st.builds(DeploymentView, counts, counts, counts, counts),
+    st.builds(Decision, counts, st.sampled_from(["Backlog", "AtMaxReplicas", "Fallback"]), st.text(max_size=6000)),
+    st.text(max_size=50),
     st.text(max_size=50),
 )
-def test_a_status_fits_the_schema(workers: Workers, decision: Decision, refused: str) -> None:
-    parsed = WorkerPoolStatus.model_validate(status(workers, decision, refused))
+def test_a_status_fits_the_schema(deployment: DeploymentView, decision: Decision, refused: str, trouble: str) -> None:
+    parsed = WorkerPoolStatus.model_validate(status(deployment, decision, refused=refused, trouble=trouble))
     assert (parsed.observed_generation, parsed.desired_replicas) == (4, decision.replicas)
     assert {c.type for c in parsed.conditions} == {
         "Ready",
@@ -52,77 +69,68 @@ def test_a_status_fits_the_schema(workers: Workers, decision: Decision, refused:
 
 
 def test_a_settled_pool_is_ready() -> None:
-    told = conditions(status(Workers(2, 2, 2), Decision(2, "Backlog", "20 tasks")))
+    told = conditions(status(workers(2, 2), Decision(2, "Backlog", "20 tasks")))
     assert told["Ready"] == ("True", "WorkersReady", "")
     assert told["Progressing"][:2] == ("False", "Settled")
     assert told["ScalingLimited"][0] == "False"
 
 
 def test_a_sleeping_pool_is_ready_too() -> None:
-    assert conditions(status(Workers(), Decision(0, "Idle", "")))["Ready"] == ("True", "ScaledToZero", "")
+    assert conditions(status(workers(), Decision(0, "Idle", "")))["Ready"] == ("True", "ScaledToZero", "")
 
 
 def test_a_starting_pool_is_not() -> None:
-    told = conditions(status(Workers(2, 2, 1), Decision(2, "Backlog", "20 tasks")))
+    told = conditions(status(workers(2, 1), Decision(2, "Backlog", "20 tasks")))
     assert told["Ready"][:2] == ("False", "WorkersStarting")
     assert told["Progressing"] == ("True", "Scaling", "20 tasks")
 
 
 def test_a_refused_deployment_is_told_in_the_api_servers_words() -> None:
-    told = conditions(status(Workers(2, 2, 2), Decision(2, "Backlog", ""), "spec.x is wrong"))
+    told = conditions(status(workers(2, 2), Decision(2, "Backlog", ""), refused="spec.x is wrong"))
     assert told["Ready"] == ("False", "DeploymentRefused", "spec.x is wrong")
 
 
 def test_pods_that_cannot_start_limit_the_scale() -> None:
-    told = conditions(status(Workers(2, 0, 0, "exceeded quota"), Decision(2, "Backlog", "")))
+    told = conditions(status(workers(2), Decision(2, "Backlog", ""), trouble="exceeded quota"))
     assert told["ScalingLimited"] == ("True", "PodsCannotStart", "exceeded quota")
 
 
 def test_the_ceiling_limits_the_scale() -> None:
-    told = conditions(status(Workers(2, 2, 2), Decision(2, "AtMaxReplicas", "")))
+    told = conditions(status(workers(2, 2), Decision(2, "AtMaxReplicas", "")))
     assert told["ScalingLimited"][:2] == ("True", "AtMaxReplicas")
 
 
 @pytest.mark.parametrize("reason", ["BrokerUnreachable", "Fallback"])
 def test_an_unreadable_queue_shows(reason: str) -> None:
-    assert conditions(status(Workers(), Decision(0, reason, "")))["BrokerReachable"][0] == "False"
+    assert conditions(status(workers(), Decision(0, reason, "")))["BrokerReachable"][0] == "False"
 
 
 def test_times_move_with_what_they_speak_of_only() -> None:
-    first = status(Workers(1, 1, 1), Decision(1, "Backlog", "5 tasks"), now=1.0)
-    second = status(Workers(1, 1, 0), Decision(1, "Backlog", "6 tasks"), old=first, now=2.0)
+    first = status(workers(1, 1), Decision(1, "Backlog", "5 tasks"), now=1.0)
+    second = status(workers(1, 0), Decision(1, "Backlog", "6 tasks"), old=first, now=2.0)
     moved = {c["type"] for c in second["conditions"] if c["lastTransitionTime"] == moment(2.0)}
     assert moved == {"Ready", "Progressing"}
     assert second["decision"]["at"] == moment(1.0)
-    third = status(Workers(1, 1, 1), Decision(2, "Backlog", ""), old=second, now=3.0)
+    third = status(workers(1, 1), Decision(2, "Backlog", ""), old=second, now=3.0)
     assert third["decision"]["at"] == moment(3.0)
 
 
-@pytest.mark.parametrize(
-    ("condition", "trouble"),
-    [
-        ({"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}, "exceeded quota"),
-        ({"type": "Progressing", "status": "False", "message": "deadline"}, "deadline"),
-        ({"type": "Progressing", "status": "False"}, "Progressing"),
-        ({"type": "Progressing", "status": "True", "message": "fine"}, ""),
-        ({"type": "Available", "status": "False", "message": "starting"}, ""),
-    ],
-)
-def test_a_deployments_conditions_tell_of_trouble(condition: Manifest, trouble: str) -> None:
-    body = {
-        "metadata": {},
-        "spec": {"replicas": 2},
-        "status": {"replicas": 2, "readyReplicas": 1, "conditions": [condition]},
-    }
-    assert Workers.of(body) == Workers(2, 2, 1, trouble)
-
-
-def test_a_new_deployment_has_no_workers() -> None:
-    assert Workers.of({"metadata": {}, "spec": {"replicas": 2}}) == Workers(2)
-
-
-def test_what_is_not_acted_on_is_told() -> None:
-    asking = pool(windows=[{"schedule": "0 8 * * *", "durationMinutes": 60, "minReplicas": 2}])
-    told = pool_status(asking, Workers(), Decision(0, "Idle", ""), "", old={}, now=1.0)
+def test_windows_that_cannot_be_understood_are_told() -> None:
+    asking = pool(windows=[{"schedule": "99 8 * * *", "durationMinutes": 60, "minReplicas": 2}])
+    told = pool_status(PoolState(asking), old={}, now=1.0)
     [enforced] = [c for c in told["conditions"] if c["type"] == "Enforced"]
-    assert (enforced["status"], enforced["message"].endswith("autoscaling.windows")) == ("False", True)
+    assert (enforced["status"], enforced["reason"]) == ("False", "NotUnderstood")
+    assert enforced["message"].startswith("autoscaling.windows[0].schedule '99 8 * * *' never comes")
+
+
+def test_workers_on_their_way_out_are_progress() -> None:
+    state = PoolState(pool(), deployment=workers(2, 2), decision=Decision(1, "Backlog", ""), chosen={"a": Chosen(0.0)})
+    assert conditions(pool_status(state, old={}, now=1.0))["Progressing"][:2] == ("True", "WorkersLeaving")
+
+
+def test_figures_alone_say_nothing_new() -> None:
+    first = status(workers(1, 1), Decision(1, "Backlog", "5 tasks", {"waiting": 5}))
+    second = status(workers(1, 1), Decision(1, "Stabilizing", "6 tasks", {"waiting": 6}), old=first, now=2.0)
+    assert first != second
+    assert said(first) == said(second)
+    assert said(first) != said(status(workers(2, 1), Decision(2, "Backlog", "16 tasks"), old=first))

@@ -1,48 +1,79 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest
 
-from penstock.broker.messages import Depth
-from penstock.errors import ApiRefused
+from penstock.broker.messages import Claimer, Depth
+from penstock.envelope import Envelope
+from penstock.errors import ApiRefused, NotConnected
 from penstock.kube import Manifest
 from penstock_operator import pools as module
-from penstock_operator.api import DEPLOYMENTS, EVENTS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS, WORKER_POOLS
+from penstock_operator.api import DEPLOYMENTS, EVENTS, PODS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS, WORKER_POOLS
+from penstock_operator.autoscale.rates import Rates
+from penstock_operator.autoscale.survey import Reading
+from penstock_operator.brokers import Brokers
+from penstock_operator.deletion_cost import DELETION_COST
 from penstock_operator.events import Events
+from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
-from penstock_operator.pools import Pools
+from penstock_operator.pod_view import PodView
+from penstock_operator.pools import Edges, Pools
 from tests.unit.fake_kube import FakeKube
 from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS, Clock
 
 BUSY = Depth(ready=25)
 EMPTY = Depth()
+QUEUE = (NAMESPACE, "shop")
 
 
 class PoolRig:
-    """Pools as the operator handles them, with depths told by hand."""
+    """Pools as the operator handles them; depths are told by hand, or read from a broker that workers attend."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.kube = FakeKube(self.clock)
+        self.brokers = Brokers("memory://", clock=self.clock)
+        self.readings: dict[tuple[str, str], Reading] = {}
         self.kube.tell(
             WORKER_POOLS, lambda type, body: (self.pools.gone if type == "DELETED" else self.pools.seen)(body)
         )
         self.kube.tell(DEPLOYMENTS, self._deployment)
+        self.kube.tell(PODS, self._pod)
         self.operate()
 
     def operate(self) -> None:
         """Another operator process, which knows nothing yet."""
-        namespaces = Namespaces(self.kube, SETTINGS)
-        self.pools = Pools(self.kube, namespaces, Events(self.kube, "test"), SETTINGS, self.clock)
+        events = Events(self.kube, "test")
+        edges = Edges(self.kube, self.brokers, Namespaces(self.kube, SETTINGS), events, SETTINGS)
+        self.readings = {}
+        self.pools = Pools(edges, self.readings, clock=self.clock)
+
+    def start(self) -> None:
+        """Let it work."""
+        self.pools.queue.start()
+        self.pools.statuses.queue.start()
+
+    async def stop(self) -> None:
+        """And stop it."""
+        await self.pools.queue.stop()
+        await self.pools.statuses.queue.stop()
 
     def _deployment(self, type: str, body: Manifest) -> None:
         (self.pools.deployment_gone if type == "DELETED" else self.pools.deployment_seen)(body)
 
+    def _pod(self, type: str, body: Manifest) -> None:
+        if type == "DELETED":
+            self.pools.pods.gone(body["metadata"]["uid"])
+        else:
+            self.pools.pods.seen(PodView.parse(msgspec.json.encode(body)))
+
     async def idle(self) -> None:
         """Until the operator has nothing to do."""
         await asyncio.wait_for(self.pools.queue.idle(), 5)
+        await asyncio.wait_for(self.pools.statuses.queue.idle(), 5)
 
     async def apply(self, name: str = "fast", **spec: object) -> None:
         """Create a pool that falls asleep at once."""
@@ -58,8 +89,20 @@ class PoolRig:
 
     async def depth(self, depth: Depth | None, queue: str = "shop") -> None:
         """The queue was looked at."""
-        self.pools.depths({(NAMESPACE, queue): depth})
+        self.readings[NAMESPACE, queue] = Reading(depth, Rates(self.clock(), depth or Depth()))
+        self.pools.looked([(NAMESPACE, queue)])
         await self.idle()
+
+    async def look(self, seconds: float = 1.0) -> None:
+        """Time passes, and the queue is looked at."""
+        self.clock.pass_(seconds)
+        await self.depth((await self.brokers.of(NAMESPACE).depth(["shop"]))["shop"])
+        self.pools.queue.add((NAMESPACE, "fast"))
+        await self.idle()
+
+    async def announced(self) -> None:
+        """Events are written in their own time."""
+        await self.pools.chronicle.tell()
 
     def deployment(self) -> Manifest:
         """The pool's Deployment."""
@@ -72,9 +115,41 @@ class PoolRig:
 
     async def started(self, ready: int) -> None:
         """The Deployment's controller has brought pods up."""
-        status = {"status": {"replicas": ready, "readyReplicas": ready}}
-        await self.kube.merge(DEPLOYMENTS, NAMESPACE, "fast-workers", status)
+        await self._counted(ready)
+        for number in range(ready):
+            await self.kube.create(PODS, NAMESPACE, pod(f"fast-{number}"))
         await self.idle()
+
+    async def _counted(self, count: int) -> None:
+        status = {"replicas": count, "readyReplicas": count, "updatedReplicas": count}
+        await self.kube.merge(DEPLOYMENTS, NAMESPACE, "fast-workers", {"status": status})
+
+    async def attend(self, *busy: int, resting: Sequence[str] = ()) -> None:
+        """The workers say how many tasks they run."""
+        broker = self.brokers.of(NAMESPACE)
+        for number, count in enumerate(busy):
+            claimer = Claimer(f"fast-{number}-1-a", f"fast-{number}")
+            cordon = await broker.attend("shop", claimer, count, resting=None)
+            if f"fast-{number}" in resting:
+                await broker.attend("shop", claimer, count, resting=cordon)
+
+    async def end(self, name: str) -> None:
+        """Kubernetes deletes a pod."""
+        await self.kube.delete(PODS, NAMESPACE, name)
+        await self._counted(len(self.kube.stored(PODS)))
+        await self.idle()
+
+    def costs(self) -> dict[str, str]:
+        """Deletion costs of the pods, by their names."""
+        return {
+            body["metadata"]["name"]: body["metadata"]["annotations"][DELETION_COST] for body in self.kube.stored(PODS)
+        }
+
+    async def cordoned(self) -> set[str]:
+        """Workers that are to claim nothing."""
+        broker = self.brokers.of(NAMESPACE)
+        names = [body["metadata"]["name"] for body in self.kube.stored(PODS)]
+        return {name for name in names if await broker.attend("shop", Claimer(f"{name}-1-a", name), 0, resting=None)}
 
     def status(self) -> Manifest:
         """The pool's status."""
@@ -90,14 +165,24 @@ class PoolRig:
         return [(body["reason"], body["note"]) for body in self.kube.stored(EVENTS)]
 
 
+def pod(name: str, *, ready: bool = True) -> Manifest:
+    """One of the pool's."""
+    condition = {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": "2026-01-01T00:00:05Z"}
+    return {
+        "metadata": {"name": name, "labels": {POOL_LABEL: "fast"}, "annotations": {DELETION_COST: "1"}},
+        "spec": {"nodeName": "node"},
+        "status": {"phase": "Running", "conditions": [condition]},
+    }
+
+
 @pytest.fixture
 async def rig() -> AsyncIterator[PoolRig]:
     rig = PoolRig()
-    rig.pools.queue.start()
+    rig.start()
     yield rig
     rig.kube.refuse = lambda _method, _path: None
     await rig.idle()
-    await rig.pools.queue.stop()
+    await rig.stop()
 
 
 async def test_a_new_pool_sleeps_with_a_deployment_of_its_own(rig: PoolRig) -> None:
@@ -116,6 +201,13 @@ async def test_a_namespace_is_seen_to_once(rig: PoolRig) -> None:
     await rig.apply("fast")
     await rig.apply("slow")
     assert rig.kube.written("PATCH", "secrets") == 1
+
+
+async def test_before_the_first_look_nothing_is_decided(rig: PoolRig) -> None:
+    await rig.apply()
+    assert rig.status()["decision"]["reason"] == "Starting"
+    await rig.depth(EMPTY)
+    assert rig.status()["decision"]["reason"] == "Idle"
 
 
 async def test_it_wakes_up_for_work_and_falls_asleep_after_it(rig: PoolRig) -> None:
@@ -143,11 +235,10 @@ async def test_an_unreadable_queue_takes_no_worker_away(rig: PoolRig) -> None:
 
 async def test_one_unreadable_queue_of_several_is_enough_to_hold(rig: PoolRig) -> None:
     await rig.apply(queues=["mail", "reports"])
-    both = {(NAMESPACE, "mail"): BUSY, (NAMESPACE, "reports"): EMPTY}
-    rig.pools.depths(both)
-    await rig.idle()
-    rig.pools.depths({**both, (NAMESPACE, "mail"): EMPTY, (NAMESPACE, "reports"): None})
-    await rig.idle()
+    await rig.depth(EMPTY, "reports")
+    await rig.depth(BUSY, "mail")
+    await rig.depth(None, "reports")
+    await rig.depth(EMPTY, "mail")
     assert rig.replicas == 3
 
 
@@ -159,13 +250,13 @@ async def test_it_names_the_queues_that_it_scales_by(rig: PoolRig) -> None:
 
 async def test_the_decision_is_explained_in_status_and_events(rig: PoolRig) -> None:
     await rig.apply()
+    await rig.depth(EMPTY)
     await rig.depth(BUSY)
     decision = rig.status()["decision"]
     assert (decision["replicas"], decision["reason"]) == (3, "Backlog")
-    assert decision["inputs"]["ready"] == 25
-    await rig.depth(EMPTY)
-    assert [reason for reason, _ in rig.events()] == ["ScaledOut", "ScaledIn"]
-    assert rig.events()[0][1] == "0 → 3 replicas: Backlog: 25 tasks, 10 for each replica"
+    assert decision["inputs"]["waiting"] == 25
+    await rig.announced()
+    assert rig.events()[-1] == ("ScaledOut", "0 → 3 replicas: Backlog: 25 tasks, 10 for each replica")
 
 
 async def test_readiness_follows_the_deployment(rig: PoolRig) -> None:
@@ -222,8 +313,9 @@ async def test_a_deleted_deployment_comes_again(rig: PoolRig) -> None:
 async def test_a_restarted_operator_keeps_the_count_until_it_knows(rig: PoolRig) -> None:
     await rig.apply()
     await rig.depth(BUSY)
+    await rig.stop()
     rig.operate()
-    rig.pools.queue.start()
+    rig.start()
     rig.pools.seen(rig.kube.the(WORKER_POOLS, NAMESPACE, "fast"))
     await rig.idle()
     assert rig.replicas == 3
@@ -293,3 +385,94 @@ async def test_a_decision_without_inputs_shows_none(rig: PoolRig) -> None:
     await rig.depth(BUSY)
     await rig.depth(None)
     assert rig.status()["decision"]["inputs"] == {}
+
+
+# --- workers that leave ----------------------------------------------------------------------------------------------
+
+
+async def three_workers(rig: PoolRig) -> None:
+    """A pool with three of them, and nothing more to do."""
+    await rig.apply()
+    await rig.depth(BUSY)
+    await rig.started(3)
+    await rig.attend(0, 0, 0)
+
+
+async def test_the_count_goes_down_once_the_chosen_ones_rest_and_kubernetes_knows_them(rig: PoolRig) -> None:
+    await three_workers(rig)
+    await rig.look()
+    assert (rig.replicas, await rig.cordoned()) == (3, {"fast-0", "fast-1", "fast-2"})
+    assert rig.condition("Progressing")["reason"] == "WorkersLeaving"
+    await rig.attend(0, 0, 0, resting=["fast-1"])
+    await rig.look()
+    assert (rig.replicas, rig.costs()) == (3, {"fast-0": "1", "fast-1": "-1", "fast-2": "1"})
+    await rig.look()
+    await rig.look()
+    assert rig.replicas == 2
+    await rig.end("fast-1")
+    await rig.attend(0, 0, 0, resting=["fast-0", "fast-2"])
+    for _ in range(3):
+        await rig.look()
+    assert rig.replicas == 0
+
+
+async def test_a_task_that_comes_meanwhile_gets_its_workers_back(rig: PoolRig) -> None:
+    await three_workers(rig)
+    await rig.look()
+    await rig.brokers.of(NAMESPACE).send(
+        [Envelope(id=f"shop/{number}", task="a.b", queue="shop", created_at=1.0) for number in range(30)]
+    )
+    await rig.look()
+    assert (rig.replicas, await rig.cordoned(), set(rig.costs().values())) == (3, set(), {"1"})
+
+
+async def test_a_busy_worker_stays_until_it_has_finished(rig: PoolRig) -> None:
+    await rig.apply(autoscaling={"mode": "Off"}, replicas=1)
+    await rig.depth(EMPTY)
+    await rig.started(1)
+    broker, claimer = rig.brokers.of(NAMESPACE), Claimer("fast-0-1-a", "fast-0")
+    await broker.send([Envelope(id="shop/1", task="a.b", queue="shop", created_at=1.0)])
+    await broker.claim("shop", claimer, 1)
+    await rig.attend(1)
+    await rig.change(replicas=0)
+    for _ in range(5):
+        await rig.look()
+        assert (rig.replicas, await rig.cordoned()) == (1, {"fast-0"})
+        await rig.attend(1)
+    assert rig.status()["busyReplicas"] == 1
+
+
+async def test_without_a_broker_workers_come_and_none_goes(rig: PoolRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.apply(autoscaling={"mode": "Off"}, replicas=2)
+    await rig.depth(EMPTY)
+    await rig.started(2)
+    await rig.attend(0, 0)
+    await rig.look()
+
+    async def away(*_: object) -> frozenset[str]:
+        raise NotConnected("nothing answers")
+
+    monkeypatch.setattr(rig.brokers.of(NAMESPACE), "cordon", away)
+    await rig.kube.merge(WORKER_POOLS, NAMESPACE, "fast", {"spec": {"replicas": 1}})
+    await asyncio.sleep(0)
+    assert rig.replicas == 2
+    await rig.kube.merge(WORKER_POOLS, NAMESPACE, "fast", {"spec": {"replicas": 4}})
+    await rig.depth(None)
+    assert rig.replicas == 4
+
+
+async def test_what_keeps_pods_from_starting_is_told_and_no_more_are_asked_for(rig: PoolRig) -> None:
+    await rig.apply()
+    await rig.depth(Depth(ready=5))
+    broken = pod("fast-0", ready=False)
+    waiting = {"reason": "ErrImagePull", "message": "no such image"}
+    broken["status"]["containerStatuses"] = [{"name": "worker", "state": {"waiting": waiting}}]
+    await rig.kube.create(PODS, NAMESPACE, broken)
+    await rig.depth(Depth(ready=50))
+    limited = rig.condition("ScalingLimited")
+    assert (limited["status"], limited["reason"]) == ("True", "PodsCannotStart")
+    assert limited["message"] == "1 of 1 pods: container worker: ErrImagePull: no such image"
+    assert (rig.replicas, rig.status()["decision"]["reason"]) == (1, "PodsCannotStart")
+    await rig.kube.delete(PODS, NAMESPACE, "fast-0")
+    await rig.depth(Depth(ready=50))
+    assert rig.replicas == 5

@@ -106,7 +106,7 @@ class QueueState:
 class Memory:
     """All queues of one namespace, and the moves of a message between its places."""
 
-    def __init__(self, clock: Callable[[], float], woken: Callable[[str], None]) -> None:
+    def __init__(self, clock: Callable[[], float], woken: Callable[[str], None] = lambda _: None) -> None:
         """`woken` hears of queues where something has come, if somebody asked for it."""
         self.clock = clock
         self._woken = woken

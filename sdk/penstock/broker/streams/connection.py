@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 from redis.exceptions import ResponseError
@@ -140,10 +141,21 @@ class Connection:
 
     async def _exchange(self, node: Node, commands: Sequence[Command]) -> list[Reply]:
         replies = await self._ask(node, commands)
+        if len(commands) > 1:
+            await self._follow_together(node, commands, replies)
         for index, reply in enumerate(replies):
             if isinstance(reply, Exception):
                 replies[index] = await self._insist(node, commands[index], reply)
         return replies
+
+    async def _follow_together(self, node: Node, commands: Sequence[Command], replies: list[Reply]) -> None:
+        """Load the library once for all that miss it, and ask again for them at once."""
+        missing = [at for at, reply in enumerate(replies) if isinstance(reply, Exception) and missing_library(reply)]
+        if missing:
+            with suppress(ResponseError):  # each of them hears of that
+                await self._load(node)
+            for at, reply in zip(missing, await self._ask(node, [commands[at] for at in missing]), strict=True):
+                replies[at] = reply
 
     async def _ask(self, node: Node, commands: Sequence[Command]) -> list[Reply]:
         try:
@@ -180,9 +192,18 @@ class Connection:
             await asyncio.sleep(PAUSE_SECONDS)
             return await self._node(command), (command,)
         if command[0] == "FCALL" and missing_library(error):
-            await node.load()
+            await self._load(node)
             return node, (command,)
         return None
+
+    async def _load(self, node: Node) -> None:
+        """Give it the library. Raises ResponseError where it is refused."""
+        try:
+            await node.load()
+        except ResponseError:
+            raise
+        except FAILURES as error:
+            raise self._lost(node, error) from error
 
     def _verdict(self, node: Node, error: Exception) -> PenstockError:
         if not isinstance(error, ResponseError):

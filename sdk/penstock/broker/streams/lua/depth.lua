@@ -1,18 +1,17 @@
 -- What a queue holds, how fast that changes, and who works on it: one look that writes nothing. What the entries carry
 -- stays here.
 
--- A reply of names and values as a table.
-local function named(flat)
-  local found = {}
-  for at = 1, #flat, 2 do found[flat[at]] = flat[at + 1] end
-  return found
+-- A value out of a reply of names and values.
+local function field(flat, name)
+  for at = 1, #flat, 2 do
+    if flat[at] == name then return flat[at + 1] end
+  end
 end
 
 -- How many of a stream's entries are claimed, and the last one that ever was. Without a group none was.
 local function claimed(key)
-  for _, flat in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-    local group = named(flat)
-    if group.name == GROUP then return group.pending, group['last-delivered-id'] end
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+    if field(group, 'name') == GROUP then return field(group, 'pending'), field(group, 'last-delivered-id') end
   end
   return 0, '0-0'
 end
@@ -29,17 +28,26 @@ end
 -- was claimed.
 local function look_at(keys, found, stream, now)
   local key = keys[stream]
-  if redis.call('EXISTS', key) == 0 then return end
-  local info = named(redis.call('XINFO', 'STREAM', key))
-  if stream ~= RELEASED then found.arrived = found.arrived + info['entries-added'] end
-  if info.length == 0 then return end
+  local info = redis.call('XINFO', 'STREAM', key)
+  local length = field(info, 'length')
+  if stream ~= RELEASED then found.arrived = found.arrived + field(info, 'entries-added') end
+  if length == 0 then return end
   local held, last = claimed(key)
-  local ready = math.max(0, info.length - held)
+  local ready = math.max(0, length - held)
   found.ready, found.in_flight = found.ready + ready, found.in_flight + held
   if stream <= 4 then found.by_priority[stream] = ready end
   if held > 0 then count_holders(found, key) end
   local first = ready > 0 and redis.call('XRANGE', key, '(' .. last, '+', 'COUNT', 1)[1]
   if first then found.oldest = math.max(found.oldest, now - tonumber(string.match(first[1], '^%d+'))) end
+end
+
+-- All streams that there are: none before the first task, all six from the first worker on.
+local function look_at_streams(keys, found, now)
+  local there = redis.call('EXISTS', unpack(keys, 1, STREAMS))
+  if there == 0 then return end
+  for stream = 1, STREAMS do
+    if there == STREAMS or redis.call('EXISTS', keys[stream]) == 1 then look_at(keys, found, stream, now) end
+  end
 end
 
 -- What the limits leave to be started. Nothing is said where there is none; a rate for each key is none of the queue's.
@@ -68,15 +76,15 @@ end
 
 -- ARGV: how many ms ahead a delayed task counts as due. Returns a msgpack map by the names of `Depth`; seconds are ms.
 local function depth(keys, args)
-  local now = now_ms()
-  local due = redis.call('ZCOUNT', keys[DELAYED], '-inf', now + tonumber(args[1]))
-  local done = redis.call('HMGET', keys[LOAD], 'settled', 'ran')
+  local now, delayed = now_ms(), redis.call('ZCARD', keys[DELAYED])
+  local due = delayed > 0 and redis.call('ZCOUNT', keys[DELAYED], '-inf', now + tonumber(args[1])) or 0
+  local settled, ran = unpack(redis.call('BITFIELD_RO', keys[LOAD], 'GET', 'i64', '#0', 'GET', 'i64', '#1'))
   local found = { ready = 0, in_flight = 0, arrived = 0, oldest = 0, by_priority = { 0, 0, 0, 0 }, due = due,
-    delayed = redis.call('ZCARD', keys[DELAYED]) - due, gated = redis.call('ZCARD', keys[GATED]),
+    delayed = delayed - due, gated = redis.call('ZCARD', keys[GATED]),
     dead = redis.call('ZCARD', keys[DEAD]), parked = redis.call('ZCARD', keys[PARKED]),
     blocked = redis.call('ZCARD', keys[BLOCKED]), ended = redis.call('HLEN', keys[ENDED]),
-    settled = tonumber(done[1] or 0), ran = tonumber(done[2] or 0), workers = attendance(keys, now) }
-  for stream = 1, STREAMS do look_at(keys, found, stream, now) end
+    settled = settled, ran = ran, workers = attendance(keys, now) }
+  look_at_streams(keys, found, now)
   look_at_limits(keys, found, now)
   return cmsgpack.pack(found)
 end

@@ -131,11 +131,11 @@ local function grouped(args)
   return groups, ids
 end
 
--- Adds up what the attempts of one call took: two commands, however many they were.
+-- Adds up what the attempts of one call took: one command, however many they were.
 local function count_load(keys, batch)
   if batch.settled == 0 then return end
-  redis.call('HINCRBY', keys[LOAD], 'settled', batch.settled)
-  redis.call('HINCRBY', keys[LOAD], 'ran', math.max(0, batch.ran))
+  local ran = math.max(0, batch.ran)
+  redis.call('BITFIELD', keys[LOAD], 'INCRBY', 'i64', '#0', batch.settled, 'INCRBY', 'i64', '#1', ran)
 end
 
 local function settle(keys, args)
