@@ -157,11 +157,33 @@ class TestResting:
 
         await wait_for(over, "the rest to be over", patience=5)
 
+    async def test_holds_no_longer_than_a_cordon_that_was_made_shorter(self, broker: Broker) -> None:
+        await broker.cordon("mail", ["worker-a"], 60)
+        cordon = await cordoned(broker, A)
+        await broker.cordon("mail", ["worker-a"], 0.3)
+        await broker.attend("mail", A, 0, resting=cordon)
+        await broker.cordon("mail", ["worker-a"], 60)
+
+        async def over() -> bool:
+            return not await self.rests(broker)
+
+        await wait_for(over, "the promise to be over", patience=5)
+
     async def test_is_over_when_the_cordon_is_lifted(self, broker: Broker) -> None:
         await broker.cordon("mail", ["worker-a"], 30)
         await broker.attend("mail", A, 0, resting=await cordoned(broker, A))
         await broker.cordon("mail", ["worker-a"], 0)
         assert not await self.rests(broker)
+
+    async def test_is_said_anew_after_it_was_lifted(self, broker: Broker) -> None:
+        """Whoever heard that may be at work by now."""
+        await broker.cordon("mail", ["worker-a"], 30)
+        await broker.attend("mail", A, 0, resting=await cordoned(broker, A))
+        await broker.cordon("mail", ["worker-a"], 0)
+        await broker.cordon("mail", ["worker-a"], 30)
+        assert not await self.rests(broker)
+        await broker.attend("mail", A, 0, resting=await cordoned(broker, A))
+        assert await self.rests(broker)
 
     async def test_of_a_longer_cordon_is_said_anew(self, broker: Broker) -> None:
         """Whoever hasn't heard that it was made longer goes on at the end that he knows."""

@@ -42,7 +42,7 @@ class Presence:
     intakes: Sequence[Intake]
     runner: Runner
     _cordon: Cordon | None = None
-    _resting: bool = False  # as it has said, or tried to say, last
+    _said: Cordon | None = None  # under which it rests, as it has told last or tried to
     _over_at: float = math.inf  # by the loop's clock
     _told: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -64,11 +64,12 @@ class Presence:
             await self._news()
 
     async def _say(self) -> None:
-        self._resting = self._settled
-        resting = self._cordon if self._resting else None
+        self._said = self._cordon if self._settled else None
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                cordon = await self.broker.attend(self.home, self.claimer, len(self.runner.attempts), resting=resting)
+                cordon = await self.broker.attend(
+                    self.home, self.claimer, len(self.runner.attempts), resting=self._said
+                )
         except (PenstockError, TimeoutError) as error:
             log.warning("queue %s: couldn't say that this worker is there: %s", self.home, str(error) or "no answer")
             self.runner.tally.failures["attend"] += 1
@@ -91,12 +92,18 @@ class Presence:
         held = self.runner.attempts or self.runner.leases.held
         return self._cordon is not None and not held and all(intake.standing for intake in self.intakes)
 
+    @property
+    def _unsaid(self) -> bool:
+        """It has come to rest under this cordon and hasn't told so."""
+        cordon, said = self._cordon, self._said
+        return self._settled and cordon is not None and (said is None or said.until != cordon.until)
+
     async def _news(self) -> None:
         """Return when there is something to be said or asked: soon, at once on a signal or when it has come to rest."""
         clock = asyncio.get_running_loop().time
         until = max(clock() + LOOK_SECONDS, min(clock() + INTERVAL_SECONDS, self._over_at))
-        while (left := until - clock()) > 0 and not self._told.is_set() and (self._resting or not self._settled):
-            settling = self._cordon is not None and not self._resting
+        while (left := until - clock()) > 0 and not self._told.is_set() and not self._unsaid:
+            settling = self._cordon is not None and self._said is None
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS if settling else left):
                     await self._told.wait()

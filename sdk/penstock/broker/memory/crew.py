@@ -13,7 +13,7 @@ GONE_SECONDS = 60.0
 PRESENT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Word:
     """A process's last. It rests until `rests_until` (0: it doesn't)."""
 
@@ -32,14 +32,12 @@ class Crew:
 
     def attend(self, claimer: Claimer, busy: int, resting: Cordon | None, now: float) -> Cordon | None:
         """Take down a process's word. Returns the cordon of its worker."""
-        self._said[claimer.consumer] = _Word(claimer.worker, now, busy, resting.until if resting else 0.0)
-        self._said = {consumer: word for consumer, word in self._said.items() if now - word.at < GONE_SECONDS}
         self._cordoned = {worker: until for worker, until in self._cordoned.items() if until > now}
-        return self._cordon(claimer.worker, now)
-
-    def _cordon(self, worker: str, now: float) -> Cordon | None:
-        until = self._cordoned.get(worker, 0.0)
-        return Cordon(until, now) if until > now else None
+        until = self._cordoned.get(claimer.worker, 0.0)
+        rests_until = min(resting.until, until) if resting else 0.0
+        self._said[claimer.consumer] = _Word(claimer.worker, now, busy, rests_until)
+        self._said = {consumer: word for consumer, word in self._said.items() if now - word.at < GONE_SECONDS}
+        return Cordon(until, now) if until else None
 
     def leave(self, claimer: Claimer) -> None:
         """Forget one."""
@@ -49,15 +47,15 @@ class Crew:
         """Let them claim nothing for so long, or (0) again. Returns those that attend now."""
         for worker in workers:
             self._cordoned[worker] = now + seconds
+        for word in self._said.values():
+            if word.worker in workers:
+                word.rests_until = min(word.rests_until, now + seconds)
         return workers & {word.worker for word in self._said.values() if now - word.at < PRESENT_SECONDS}
 
     def attendance(self, now: float) -> tuple[Attendance, ...]:
         """Who attends."""
         return tuple(
-            Attendance(consumer, word.worker, word.busy, self._rests(word, now), now - word.at)
+            Attendance(consumer, word.worker, word.busy, word.rests_until > now, now - word.at)
             for consumer, word in self._said.items()
             if now - word.at < GONE_SECONDS
         )
-
-    def _rests(self, word: _Word, now: float) -> bool:
-        return word.rests_until > now and self._cordon(word.worker, now) is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -237,6 +238,17 @@ class TestResting:
                 intake.isolate()
             await post.hears()
             assert (await post.rests(), await post.ready(), post.bench.started) == (True, 1, [])
+
+    async def test_it_says_so_at_once_of_a_cordon_that_was_made_longer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with posted() as post:
+            await post.hears()
+            monkeypatch.setattr(module, "INTERVAL_SECONDS", LONG)
+            over = time.time() + 0.5
+            await post.cordon(0.5)
+            await post.comes_to_rest()
+            await post.cordon()
+            await until(lambda: time.time() > over + 0.1, "the end of the shorter one")
+            assert await post.rests()
 
     async def test_broadcasts_run_all_the_same(self) -> None:
         async with posted() as post:

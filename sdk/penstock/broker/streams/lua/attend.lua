@@ -1,8 +1,8 @@
 -- Who works on the queue as the first of its queues, and who of them is to claim nothing more. KEYS beside the tasks':
 --   workers   consumer → msgpack {worker, ms of its last word, how many tasks it runs, until when it has said to rest (0)}
 --   cordoned  worker → until when it claims nothing, ms
--- To rest is a promise for the time of the cordon that the consumer was told of, and no longer: if it can't be reached
--- then, it goes on.
+-- To rest is a promise for the time of the cordon that the consumer was told of, as far as that still lasts, and no
+-- longer: if it can't be reached then, it goes on.
 local GONE_MS, PRESENT_MS, SOME = 60000, 10000, 3
 
 -- Forgets what is over of both. Each call looks at some, whichever they are: that costs little however many there are,
@@ -28,27 +28,40 @@ end
 -- it doesn't). Returns {now ms, until when its worker is cordoned in ms (0: it isn't)}.
 local function attend(keys, args)
   local now = now_ms()
-  redis.call('HSET', keys[WORKERS], args[1], cmsgpack.pack({ args[2], now, tonumber(args[3]), tonumber(args[4]) }))
+  local over = cordoned_until(keys, args[2], now)
+  local said = { args[2], now, tonumber(args[3]), math.min(tonumber(args[4]), over) }
+  redis.call('HSET', keys[WORKERS], args[1], cmsgpack.pack(said))
   forget_some(keys, now)
-  return { now, cordoned_until(keys, args[2], now) }
+  return { now, over }
+end
+
+-- What a consumer has said of its rest holds until then at the latest.
+local function shorten(keys, consumer, said, over)
+  said[4] = over
+  redis.call('HSET', keys[WORKERS], consumer, cmsgpack.pack(said))
 end
 
 -- Lets workers claim nothing for a time, or (0) again. ARGV: control channel, ms, then the workers. Returns those of them
 -- that attend now, each as often as it has processes.
 local function cordon(keys, args)
   local now, asked, present = now_ms(), {}, {}
+  local over = args[2] == '0' and 0 or now + tonumber(args[2])
   for at = 3, #args do
     asked[args[at]] = true
-    if args[2] == '0' then
+    if over == 0 then
       redis.call('HDEL', keys[CORDONED], args[at])
     else
-      redis.call('HSET', keys[CORDONED], args[at], now + tonumber(args[2]))
+      redis.call('HSET', keys[CORDONED], args[at], over)
     end
   end
   redis.call('PUBLISH', args[1], 'cordon ' .. queue_name(keys))
-  for _, packed in ipairs(redis.call('HVALS', keys[WORKERS])) do
-    local said = cmsgpack.unpack(packed)
-    if asked[said[1]] and now - said[2] < PRESENT_MS then present[#present + 1] = said[1] end
+  local flat = redis.call('HGETALL', keys[WORKERS])
+  for at = 1, #flat, 2 do
+    local said = cmsgpack.unpack(flat[at + 1])
+    if asked[said[1]] then
+      if now - said[2] < PRESENT_MS then present[#present + 1] = said[1] end
+      if said[4] > over then shorten(keys, flat[at], said, over) end
+    end
   end
   return present
 end

@@ -67,8 +67,7 @@ local function attendance(keys, now)
   for at = 1, #flat, 2 do
     local worker, seen, busy, rests = unpack(cmsgpack.unpack(flat[at + 1]))
     if now - seen < GONE_MS then
-      local resting = rests > now and cordoned_until(keys, worker, now) > 0
-      found[#found + 1] = { flat[at], worker, busy, resting, math.max(0, now - seen) }
+      found[#found + 1] = { flat[at], worker, busy, rests > now, math.max(0, now - seen) }
     end
   end
   return found
