@@ -138,6 +138,7 @@ costs: .venv/ready packages ## where the microseconds of a task go, in Redis and
 .PHONY: looks
 looks: .venv/ready packages ## how long a look at 1,000 queues takes, and how much of it is Redis' own time
 	PYTHONPATH=. $(PYTHON) -m benchmarks.looks
+	PYTHONPATH=. $(PYTHON) -m benchmarks.evaluation
 
 .PHONY: capacity
 capacity: .venv/ready ## Tasks/s beside the bare API and Jobs, latency, 50,000 live Tasks, on the demo's cluster; ARGS=--quick

@@ -10,11 +10,11 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.clocks import clocks
 from benchmarks.peers.record import Machine
 from benchmarks.peers.server import Server, serve
 
@@ -46,16 +46,17 @@ async def measured(server: Server) -> dict[str, Look]:
     """A look at queues that nobody has used, at busy ones, and at as many namespaces' with a call for each."""
     broker = connect(server.url, "looks")
     found = {"unused": await _looks(server, lambda: broker.depth(NAMES))}
-    await asyncio.gather(*(_filled(broker, queue) for queue in NAMES))
+    await asyncio.gather(*(filled(broker, queue) for queue in NAMES))
     found["busy"] = await _looks(server, lambda: broker.depth(NAMES, horizon=dict.fromkeys(NAMES, 5.0)))
     others = [broker.within(f"n{number}") for number in range(QUEUES)]
-    await asyncio.gather(*(_filled(other, "mail") for other in others))
+    await asyncio.gather(*(filled(other, "mail") for other in others))
     found["namespaces"] = await _looks(server, lambda: asyncio.gather(*(other.depth(["mail"]) for other in others)))
     await broker.close()
     return found
 
 
-async def _filled(broker: Broker, queue: str) -> None:
+async def filled(broker: Broker, queue: str) -> None:
+    """A queue with limits, a few tasks of which one runs, and workers that attend."""
     await broker.configure(queue, QueueConfig(limits=Limits(rate=100, burst=10, concurrency=50)))
     ids = (f"{queue}/{number}" for number in range(TASKS))
     await broker.send([Envelope(id=id, task="looks.noop", queue=queue, created_at=1.0, payload=PAYLOAD) for id in ids])
@@ -68,16 +69,10 @@ async def _looks(server: Server, look: Callable[[], Awaitable[object]]) -> Look:
     await look()  # makes the connection, and loads the library
     turns = []
     for _ in range(TURNS):
-        before = _clocks(server)
+        before = clocks(server.pid)
         await look()
-        turns.append([after - start for start, after in zip(before, _clocks(server), strict=True)])
+        turns.append([after - start for start, after in zip(before, clocks(server.pid), strict=True)])
     return Look(*map(statistics.median, zip(*turns, strict=True)))
-
-
-def _clocks(server: Server) -> tuple[float, float, float]:
-    """ms: the wall's, and what Redis' main thread and this process have run."""
-    redis = int(Path(f"/proc/{server.pid}/schedstat").read_text().split()[0]) / 1e6
-    return time.perf_counter() * 1000, redis, time.process_time() * 1000
 
 
 def main() -> int:
