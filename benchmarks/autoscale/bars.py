@@ -28,10 +28,12 @@ def judge(table: Table) -> list[Bar]:
 
 
 def _bar(pattern: str, own: str, peer: str, scalers: Mapping[str, Mapping[str, Spread]]) -> Bar:
-    late, pods = (_change(scalers[own][name].mean, scalers[peer][name].mean) for name in ("late", "pod seconds"))
+    ours, theirs = scalers[own], scalers[peer]
+    late, pods = (_change(ours[name].mean, theirs[name].mean) for name in ("late", "pod seconds"))
     met = late <= 0 and pods <= 0 and min(late, pods) <= -BETTER
-    measured = f"misses {late:+.0%}, pod-seconds {pods:+.0%}"
-    return Bar(f"{pattern}: {own} against {peer}", measured, Verdict.MET if met else Verdict.MISSED)
+    misses = f"late {ours['late'].mean:.2%} to {theirs['late'].mean:.2%} ({late:+.0%})"
+    verdict = Verdict.MET if met else Verdict.MISSED
+    return Bar(f"{pattern}: {own} against {peer}", f"{misses}, pod-seconds {pods:+.0%}", verdict)
 
 
 def _change(own: float, peer: float) -> float:
