@@ -130,7 +130,7 @@ class Autoscaling(Model):
     scale_up: ScalingRules | None = None
     """Default: at once."""
     scale_down: ScalingRules | None = None
-    """Default: at once, idle workers only."""
+    """Default: after two starts of a pod, at least 30 s by backlog and 10 s by latency. Busy workers finish first."""
     idle_seconds: Annotated[float, Field(ge=0, le=86400)] = 30
     """How long all queues must be empty before the step to zero."""
     fallback: Fallback | None = None
@@ -138,6 +138,7 @@ class Autoscaling(Model):
     paused: bool = False
     """true: the count stays as it is."""
     prewarm_seconds: Annotated[float, Field(ge=0, le=86400)] | None = None
-    """How long before delayed work is due the workers for it start. Default: their measured start-up time."""
+    """How long before delayed work is due, or a window opens, the workers for it start. Default: their measured start-up
+    time."""
     windows: Annotated[tuple[Window, ...], Field(max_length=32)] = ()
     """Times with a higher floor."""

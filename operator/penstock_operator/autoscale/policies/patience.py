@@ -7,7 +7,7 @@ from penstock_operator.autoscale.policies.latency import objective, service
 
 __all__ = ["patient"]
 
-SHARE = 0.8  # of the objective that may be used up
+SHARE = 0.7  # of the objective that may be used up
 
 
 def patient(proposal: Proposal, case: Case) -> Proposal:
