@@ -94,6 +94,15 @@ chaos-operator: .venv/ready packages ## faults around the operator in full: kill
 	export PENSTOCK_FAULTS=full PENSTOCK_FAULTS_OUT=build/bench/operator-faults.json; \
 	$(PYTHON) -m pytest -s tests/e2e/test_operator_faults $(ARGS)
 
+.PHONY: chaos-autoscale
+chaos-autoscale: .venv/ready packages ## autoscaling in full: 100 wake-ups, 300 scale-ins under load, rollouts and faults in between
+	@trap '$(LOCAL) local_cluster down --name chaos' EXIT; \
+	$(LOCAL) release up --name chaos --kubeconfig $(KUBECONFIG_CHAOS); \
+	$(call TOOLS,$(KUBECONFIG_CHAOS)); \
+	export PENSTOCK_E2E_KUBECONFIG="$$KUBECONFIG" PENSTOCK_E2E_FILES="$$PWD/build/chaos/chaos"; \
+	export PENSTOCK_FAULTS=full PENSTOCK_AUTOSCALE_OUT=build/bench/autoscale-e2e.json; \
+	$(PYTHON) -m pytest -s tests/e2e/test_autoscale $(ARGS)
+
 # --- clusters ----------------------------------------------------------------------------------------------------
 
 .PHONY: cluster

@@ -58,7 +58,7 @@ def test_by_hand_busy_ones_finish_first(fleet: Fleets, driver: Driver) -> None:
 
 def test_by_hand_to_zero_the_last_one_finishes_first(fleet: Fleets, driver: Driver, tasks: Tasks) -> None:
     pool = _by_hand(fleet, "to-zero", 1)
-    made = tasks.create("to-zero", {"task": "e2e.clocked", "queue": "to-zero", "args": [7.0]})
+    made = tasks.create("to-zero", {"task": "e2e.clocked", "queue": "to-zero", "args": [12.0]})
     ids = [f"to-zero/{made['metadata']['uid']}-1"]
     wait_sync(lambda: _workers(driver, ids), "the task to run")
     pool.namespace("scale", "ppool/to-zero", "--replicas=0")
