@@ -38,7 +38,9 @@ class Judge:
         now, before = self._clock(), state.decision
         fleets = {one.key: self._fleet(one) for servers in rivals.values() for one in servers}
         serving = {queue: [self._serving(one, fleets[one.key]) for one in servers] for queue, servers in rivals.items()}
-        fleet = fleets[state.key]
+        fleet = fleets.get(state.key)
+        if fleet is None:
+            return False  # it has just been deleted
         state.signals = Signals(work_of(self._serving(state, fleet), serving, self._readings), fleet)
         history = state.history or History.begin(state.wanted, now)
         state.decision = decide(state.signals, state.pool.spec, history, now)

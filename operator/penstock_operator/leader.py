@@ -29,6 +29,8 @@ RENEW_SECONDS = 0.75
 LOOK_SECONDS = 0.4
 AGAIN_SECONDS = 0.2
 REQUEST_SECONDS = 1.5
+BRIEF_SECONDS = 30.0  # leading that fails sooner, again and again, won't get better by itself
+FAILURES = 5
 CONFLICT, NOT_FOUND = 409, 404
 
 
@@ -52,6 +54,12 @@ class Leader:
         self._lease: Manifest = {}  # as it was last written by us
         self._until = float("-inf")
         self._least_epoch = 0
+        self.failures = 0
+
+    @property
+    def failing(self) -> bool:
+        """Whether leading fails time and again: a fresh process may do better, or another."""
+        return self.failures >= FAILURES
 
     @property
     def valid(self) -> bool:
@@ -67,7 +75,7 @@ class Leader:
         """For ever: wait for the Lease, then `lead(epoch)` for as long as it is held."""
         try:
             while True:
-                epoch = await self._acquire()
+                epoch, began = await self._acquire(), self._clock()
                 log.info("leading, in epoch %d", epoch)
                 work = asyncio.create_task(lead(epoch), name="penstock leading")
                 try:
@@ -75,17 +83,20 @@ class Leader:
                 finally:
                     await stopped(work)
                 log.warning("not leading any more")
-                self._heed(work)
+                self._heed(work, self._clock() - began)
+                await asyncio.sleep(min(self.failures, FAILURES) * AGAIN_SECONDS)
         finally:
             await self._release()
 
-    def _heed(self, work: asyncio.Task[None]) -> None:
-        """Redis knows of a later epoch though the Lease is ours: it was deleted, or restored from an older copy."""
+    def _heed(self, work: asyncio.Task[None], seconds: float) -> None:
+        """Redis knows of a later epoch though the Lease is ours: it was deleted, or restored from an older copy. Any
+        other end by itself is a bug."""
         error = None if work.cancelled() else work.exception()
         if isinstance(error, Deposed):
             self._least_epoch = error.epoch + 1
         elif error is not None:
             log.error("leading ended by itself", exc_info=error)
+            self.failures = 1 if seconds > BRIEF_SECONDS else self.failures + 1
 
     # --- taking it --------------------------------------------------------------------------------------------------
 

@@ -189,8 +189,8 @@ class Operator:
             await asyncio.sleep(PULSE_SECONDS)
 
     def stuck(self) -> bool:
-        """Whether one of the loops has died, which nothing should be able to cause."""
-        return any(loop.done() for loop in self._loops)
+        """Whether a loop has died, or leading fails again and again, which nothing should be able to cause."""
+        return self.leader.failing or any(loop.done() for loop in self._loops)
 
 
 def _source(of: Resource, parse: Callable[[bytes], T], namespace: str | None, labels: str) -> Source[T]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -76,7 +75,7 @@ class Pools:
         self._protection = Protection(edges.kube)
         self.chronicle = Chronicle(edges.events, clock)
         self._states: dict[Key, PoolState] = {}
-        self._servers: defaultdict[Key, dict[Key, PoolState]] = defaultdict(dict)  # by queue
+        self._servers: dict[Key, dict[Key, PoolState]] = {}  # by queue
         self.pods = Pods(self._concerned)
         self._judge = Judge(self.pods, readings, clock)
         self.views = PoolViews(self._states, readings)
@@ -98,7 +97,7 @@ class Pools:
         self._unlink(state)
         state.pool, state.stored = pool, status
         for queue in state.queues:
-            self._servers[state.key[0], queue][state.key] = state
+            self._servers.setdefault((state.key[0], queue), {})[state.key] = state
         self._concerned(state.key)
 
     def gone(self, body: Manifest) -> None:
@@ -116,10 +115,10 @@ class Pools:
 
     def _unlink(self, state: PoolState) -> None:
         for queue in state.queues:
-            servers = self._servers[state.key[0], queue]
+            servers = self._servers.get((state.key[0], queue), {})
             servers.pop(state.key, None)
             if not servers:
-                del self._servers[state.key[0], queue]
+                self._servers.pop((state.key[0], queue), None)
 
     def deployment_seen(self, body: Manifest) -> None:
         """A pool's Deployment changed."""
@@ -180,7 +179,8 @@ class Pools:
         return marked or state.pool.spec.disruption.protect_busy
 
     def _rivals(self, state: PoolState) -> dict[str, Collection[PoolState]]:
-        return {queue: self._servers[state.key[0], queue].values() for queue in state.queues}
+        # A pool that has just been deleted serves nothing any more.
+        return {queue: self._servers.get((state.key[0], queue), {}).values() for queue in state.queues}
 
     def resume(self) -> None:
         """Look at all of them again: somebody else may have acted meanwhile."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from penstock.errors import Deposed, NotConnected
+from penstock.stopping import stopped
 from penstock_operator import leader as module
 from penstock_operator.api import LEASES
 from penstock_operator.leader import Leader
@@ -151,3 +152,20 @@ async def test_what_breaks_while_leading_is_begun_again(kube: FakeKube) -> None:
     async with standing(first):
         await soon(first.leads, "it to lead")
     assert len(first.epochs) == 2
+
+
+async def test_leading_that_fails_again_and_again_is_told(kube: FakeKube, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.001)
+
+    async def fail(_: int) -> None:
+        raise ValueError("a bug")
+
+    leader = Leader(kube, LEASE, "a_1")
+    assert not leader.failing
+    running = asyncio.create_task(leader.run(fail))
+    await wait_for(lambda: _true(leader.failing), "the leader to be failing", patience=5)
+    await stopped(running)
+
+
+async def _true(what: bool) -> bool:
+    return what

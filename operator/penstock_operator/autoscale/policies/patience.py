@@ -7,7 +7,7 @@ from penstock_operator.autoscale.policies.latency import objective, service
 
 __all__ = ["patient"]
 
-SHARE = 0.7  # of the objective that may be used up
+SHARE = 1.0  # of the objective that may be used up
 
 
 def patient(proposal: Proposal, case: Case) -> Proposal:
@@ -17,8 +17,10 @@ def patient(proposal: Proposal, case: Case) -> Proposal:
     if case.auto.target.latency_seconds is None or not 0 < current < proposal.replicas:
         return proposal
     rate = current * case.places / service(case)
-    later = case.work.waiting + max(0.0, case.work.recent_rate - rate) * case.fleet.start_seconds
-    wait = max(later / rate, case.work.oldest)
+    ahead = case.fleet.start_seconds
+    later = case.work.waiting + max(0.0, case.work.recent_rate - rate) * ahead
+    # Whoever has waited longest goes on waiting until then, if more wait than will begin meanwhile.
+    wait = max(later / rate, case.work.oldest + (ahead if case.work.waiting > rate * ahead else 0.0))
     if wait > SHARE * objective(case):
         return proposal
     return proposal.but(current, "WithinObjective", f"{current} will begin them within {wait:.3g} s")

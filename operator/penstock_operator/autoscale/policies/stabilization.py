@@ -15,7 +15,7 @@ __all__ = ["down_seconds", "stabilized"]
 
 STARTS = 2.0
 # A backlog goes up and down with every task; rates are means already.
-LEAST_SECONDS_BY_BACKLOG, LEAST_SECONDS_BY_LATENCY = 30.0, 10.0
+LEAST_SECONDS_BY_BACKLOG, LEAST_SECONDS_BY_LATENCY = 30.0, 8.0
 MOST_SECONDS = 300.0
 
 
