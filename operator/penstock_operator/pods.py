@@ -23,20 +23,24 @@ class Pods:
         self._pods: dict[str, PodView] = {}
         self._by_pool: defaultdict[Key, dict[str, PodView]] = defaultdict(dict)
         self._starts: dict[Key, float] = {}
+        self._started: set[str] = set()  # who has been ready, and may be unready again for other reasons
 
     def seen(self, pod: PodView) -> None:
         """It was added or changed, or is just there."""
         before = self._pods.get(pod.uid)
         if before == pod:
             return
+        if before is not None and before.pool != pod.pool:
+            self.gone(pod.uid)  # it was given another label
         pool = (pod.namespace, pod.pool)
         self._pods[pod.uid] = self._by_pool[pool][pod.uid] = pod
-        # Only a start that was watched: a pod may be unready and ready again for other reasons.
-        if pod.ready_at is not None and before is not None and before.ready_at is None:
-            self._started(pool, max(0.0, pod.ready_at - pod.created))
+        if pod.ready_at is not None and pod.uid not in self._started:
+            self._started.add(pod.uid)
+            if before is not None:  # only a start that was watched
+                self._measured(pool, min(MOST_SECONDS, max(0.0, pod.ready_at - pod.created)))
         self._changed(pool)
 
-    def _started(self, pool: Key, seconds: float) -> None:
+    def _measured(self, pool: Key, seconds: float) -> None:
         known = self._starts.get(pool)
         self._starts[pool] = seconds if known is None else known + WEIGHT * (seconds - known)
 
@@ -45,7 +49,10 @@ class Pods:
         pod = self._pods.pop(uid, None)
         if pod is not None:
             pool = (pod.namespace, pod.pool)
+            self._started.discard(uid)
             del self._by_pool[pool][uid]
+            if not self._by_pool[pool]:
+                del self._by_pool[pool]
             self._changed(pool)
 
     def uids(self, namespace: str | None = None) -> Collection[str]:
@@ -59,12 +66,11 @@ class Pods:
     def start_seconds(self, pool: Key, now: float) -> float:
         """What it takes a pod of that pool to become ready, lately; at least as long as those that are starting have
         taken already."""
-        starting = (pod.created for pod in self.of(pool) if pod.alive and not pod.ready and not pod.trouble)
+        pods = (pod for pod in self.of(pool) if pod.alive and not pod.trouble)
+        starting = (pod.created for pod in pods if pod.uid not in self._started)
         known = self._starts.get(pool, PRIOR_SECONDS)
         return max(known, min(MOST_SECONDS, now - min(starting, default=now)))
 
     def forget(self, pool: Key) -> None:
         """The pool is gone."""
         self._starts.pop(pool, None)
-        if not self._by_pool.get(pool):
-            self._by_pool.pop(pool, None)

@@ -33,7 +33,9 @@ class History:
 
     def after(self, decision: Decision, signals: Signals, now: float) -> History:
         """With a decision just taken. While the queues can't be read nothing is known to be idle."""
-        quiet = signals.work is not None and not signals.work.backlog
+        work = signals.work
+        # Tasks may come and be done between two looks. Those of a pool without workers are others'.
+        quiet = work is not None and not work.backlog and not (work.active and self.replicas)
         recommended = self.recommended
         if signals.work is not None:
             recommended = _with(recommended, decision.recommended, now)

@@ -20,6 +20,7 @@ __all__ = ["Rates"]
 ATTEMPTS = 100  # whose mean S is
 # Their mean may double in so many seconds: contention with whatever tasks share must not feed itself by more workers.
 DOUBLING_SECONDS = 10.0
+SHORTEST_SECONDS = 1e-3
 MOST_DOUBLINGS = 64.0  # after a long silence it may be anything
 LEAST_SERVICE_SECONDS = 0.001  # the resolution of what the broker measures
 # What is supposed of S at first, and how many attempts it counts for: the first may be short by chance. It fades like
@@ -31,7 +32,8 @@ PRIOR_SECONDS, PRIOR_ATTEMPTS = 1.0, 3.0
 class Rates:
     """One queue's, at a moment (seconds on any clock). `ended` attempts took `took` seconds together, `occupied`
     task-seconds were spent in flight, and `supposed` attempts are only supposed, all faded. `mean` is what an attempt
-    takes as far as they have ended, `service` that or more, None until anything was in flight."""
+    takes as far as they have ended, `service` that or more, None until anything was in flight. `active`: attempts have
+    ended since the look before."""
 
     at: float
     seen: Depth
@@ -42,11 +44,12 @@ class Rates:
     supposed: float = PRIOR_ATTEMPTS
     mean: float = PRIOR_SECONDS
     service: float | None = None
+    active: bool = False
 
     def after(self, depth: Depth, now: float) -> Rates:
         """With a later look."""
         passed = now - self.at
-        if passed <= 0:
+        if passed < SHORTEST_SECONDS:  # it says nothing of rates
             return self
         before = self.seen
         if depth.arrived < before.arrived or depth.settled < before.settled or depth.ran < before.ran:
@@ -69,6 +72,7 @@ class Rates:
             supposed,
             mean,
             _service(mean, ended, occupied, depth.in_flight),
+            settled > 0,
         )
 
 

@@ -15,7 +15,8 @@ class Work:
     too, but for a pause or a limit: more workers wouldn't start them. No more than `most` may run at once (None: no
     such limit). `oldest` has waited so long. `arrival_rate`, λ, counts what becomes ready, retries included, and
     `recent_rate` the same of the last seconds alone;
-    `service_seconds`, S, is what one attempt takes (None: never measured).
+    `service_seconds`, S, is what one attempt takes (None: never measured). `active`: some have ended since the look
+    before, though nothing may be left now.
     """
 
     waiting: float = 0.0
@@ -27,6 +28,7 @@ class Work:
     arrival_rate: float = 0.0
     recent_rate: float = 0.0
     service_seconds: float | None = None
+    active: bool = False
 
     @property
     def backlog(self) -> float:

@@ -31,6 +31,7 @@ def work(depth: Depth, rates: Rates) -> Work:
         arrival_rate=min(most, rates.arrivals.steady),
         recent_rate=min(most, rates.arrivals.quick),
         service_seconds=rates.service,
+        active=rates.active,
     )
 
 
@@ -60,6 +61,7 @@ def together(parts: Sequence[Work], within: float = 1.0) -> Work:
         arrival_rate=sum(part.arrival_rate for part in parts),
         recent_rate=sum(part.recent_rate for part in parts),
         service_seconds=_mean_service(parts, within),
+        active=any(part.active for part in parts),
     )
 
 

@@ -3,11 +3,10 @@
 Little's law (L = λ·W; Little, "A Proof for the Queuing Formula", 1961) for the places in which tasks run: work that
 comes at a rate λ and takes S keeps λ·S of them busy. To begin a backlog B within T besides, B/T more have to start each
 second, so (λ + B/T)·S places are wanted, and ⌈(λ + B/T)·S / places of a replica⌉ replicas. That holds for tasks which
-end within T; of longer ones each that waits wants a place of its own, and no more: λ·S + B·min(1, S/T). Of F that are
-in flight F·(1 - T/S) don't end within T; where those are more than λ keeps busy (many came at once) B can't have their
-places.
+end within T; of longer ones each that waits wants a place of its own, and no more: λ·S + B·min(1, S/T).
 
 B is what will wait by the time that a worker which starts now is up: what those who are up can't begin comes on top.
+B can't have the places of those F·(1 - T/S) in flight that don't end within T, be they more than λ·S: all came at once.
 What is in flight keeps its places, whatever the rates say.
 """
 

@@ -7,8 +7,6 @@ from penstock_operator.autoscale.policies.latency import objective, service
 
 __all__ = ["patient"]
 
-SHARE = 1.0  # of the objective that may be used up
-
 
 def patient(proposal: Proposal, case: Case) -> Proposal:
     """With a latency objective. The wait to be expected by the time that another worker would be up is what waits then,
@@ -21,6 +19,6 @@ def patient(proposal: Proposal, case: Case) -> Proposal:
     later = case.work.waiting + max(0.0, case.work.recent_rate - rate) * ahead
     # Whoever has waited longest goes on waiting until then, if more wait than will begin meanwhile.
     wait = max(later / rate, case.work.oldest + (ahead if case.work.waiting > rate * ahead else 0.0))
-    if wait > SHARE * objective(case):
+    if wait > objective(case):
         return proposal
     return proposal.but(current, "WithinObjective", f"{current} will begin them within {wait:.3g} s")

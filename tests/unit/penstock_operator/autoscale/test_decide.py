@@ -53,7 +53,8 @@ def test_unknown_never_shrinks(signals: Signals, pool: WorkerPoolSpec, past: His
 @given(unknown, specs(), histories())
 def test_unknown_holds_or_goes_up_to_the_fallback(signals: Signals, pool: WorkerPoolSpec, past: History) -> None:
     fallback = pool.autoscaling.fallback
-    expected = max(signals.fleet.wanted, fallback.replicas if fallback else 0)
+    least = max(pool.autoscaling.min_replicas, fallback.replicas if fallback else 0)
+    expected = max(signals.fleet.wanted, least)
     assert decide(signals, pool, past, NOW).replicas == expected
 
 
@@ -123,8 +124,8 @@ def test_a_decision_holds_until_something_changes(signals: Signals, pool: Worker
 
 @given(works(), specs(), st.integers(0, 50))
 def test_a_steady_load_makes_a_steady_count(work: Work, pool: WorkerPoolSpec, current: int) -> None:
-    """It moves one way only, and comes to rest."""
-    found = Pool(pool, current).counts([work] * 60)
+    """It moves one way only, and comes to rest. Nothing begins: that wants more until a worker is up, and less then."""
+    found = Pool(pool, current).counts([replace(work, recent_rate=0.0)] * 60)
     steps = [after - before for before, after in pairwise(found)]
     assert all(step >= 0 for step in steps) or all(step <= 0 for step in steps)
 
@@ -142,6 +143,20 @@ def test_a_noisy_stream_with_a_latency_target_doesnt_flap() -> None:
         Work(waiting=at % 3, in_flight=9, arrival_rate=10 + (at * 7 % 5) / 2, service_seconds=1) for at in range(99)
     ]
     assert len(set(pool.counts(noise)[20:])) == 1
+
+
+def test_what_begins_gets_more_until_it_is_caught_up_with() -> None:
+    pool = Pool(spec(target={"latencySeconds": 5}, max_replicas=50))
+    found = pool.counts([Work(in_flight=100, arrival_rate=100, recent_rate=100, service_seconds=1)] * 30)
+    assert found == [13] * 11 + [7] * 19  # 100 places, and 100 for the 500 that come during a start; for ten seconds
+
+
+def test_a_wait_within_the_objective_is_borne_and_another_is_not() -> None:
+    pool = Pool(spec(concurrency=10, target={"latencySeconds": 5}), current=2)
+    busy = Work(in_flight=20, arrival_rate=20, recent_rate=20, service_seconds=1)
+    borne, late = (pool.look(replace(busy, waiting=waiting)) for waiting in (100, 101))
+    assert (borne.replicas, borne.reason, borne.recommended) == (2, "WithinObjective", 4)
+    assert (late.replicas, late.reason) == (5, "Latency")
 
 
 def test_a_flash_crowd_is_answered_at_once_and_its_end_too_but_for_the_time_that_a_start_would_take() -> None:

@@ -27,6 +27,13 @@ def test_it_begins_as_if_what_there_is_had_just_been_decided() -> None:
     assert past.replicas_at(NOW - 3600) == 3
 
 
+def test_tasks_that_come_and_end_between_two_looks_keep_a_pool_awake() -> None:
+    past = after(History.begin(1, NOW), 1, NOW + 60, Work(active=True))
+    assert past.busy_at == NOW + 60
+    asleep = after(History.begin(0, NOW), 0, NOW + 60, Work(active=True))
+    assert asleep.busy_at == NOW  # others serve the queue
+
+
 def test_what_was_recommended_and_what_was_decided_are_two_things() -> None:
     past = after(History.begin(3, NOW), 4, NOW + 1, recommended=9)
     assert past.replicas == 4

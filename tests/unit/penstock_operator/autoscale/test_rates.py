@@ -192,3 +192,9 @@ def test_a_second_look_at_the_same_moment_changes_nothing() -> None:
 
 def test_before_anything_ran_nothing_is_known_of_its_length() -> None:
     assert first().after(Depth(arrived=5, ready=5), 1.0).service is None
+
+
+def test_whether_anything_has_ended_since_the_look_before() -> None:
+    rates = Rates(0.0, Depth()).after(Depth(arrived=1, settled=1, ran=0.05), 1.0)
+    assert rates.active
+    assert not rates.after(Depth(arrived=1, settled=1, ran=0.05), 2.0).active

@@ -21,8 +21,10 @@ def decided(replicas: int, reason: str = "Backlog", message: str = "because") ->
     return Decision(replicas, reason, message)
 
 
-def signals(waiting: float | None = 0.0, **figures: float) -> Signals:
-    work = None if waiting is None else Work(waiting=waiting, **figures)
+def signals(waiting: float | None = 0.0, in_flight: float = 0.0, oldest: float = 0.0, **rates: float) -> Signals:
+    if waiting is None:
+        return Signals(None, Fleet(wanted=2, ready=1, busy=1))
+    work = Work(waiting=waiting, in_flight=in_flight, oldest=oldest, arrival_rate=rates.get("arrival_rate", 0.0))
     return Signals(work, Fleet(wanted=2, ready=1, busy=1))
 
 

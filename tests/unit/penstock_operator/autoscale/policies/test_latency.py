@@ -14,9 +14,9 @@ from tests.unit.penstock_operator.autoscale.cases import amounts, case, spec, wo
 objectives = st.floats(0.001, 86_400)
 
 
-def replicas(work: Work, seconds: float = 5, concurrency: int = 16, start: float = 5.0) -> int:
+def replicas(work: Work, seconds: float = 5, concurrency: int = 16, start: float = 5.0, ready: int = 0) -> int:
     pool = spec(concurrency=concurrency, target={"latencySeconds": seconds})
-    return by_latency(case(work, Fleet(start_seconds=start), pool=pool)).replicas
+    return by_latency(case(work, Fleet(ready=ready, start_seconds=start), pool=pool)).replicas
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,30 @@ def test_one_task_however_long_wants_one_place() -> None:
 
 def test_long_tasks_that_wait_get_places_beside_those_that_run() -> None:
     assert replicas(Work(waiting=16, in_flight=16, service_seconds=3600)) == 2
+    # Of 40 that run for 10 s half will have ended within 5 s: the other 20 stay, and 20 begin.
+    assert replicas(Work(waiting=20, in_flight=40, service_seconds=10), concurrency=10) == 4
+    assert replicas(Work(waiting=21, in_flight=40, service_seconds=10), concurrency=10) == 5
+    # 4 a second keep 40 places busy: those that run are the ones that were counted on.
+    assert replicas(Work(waiting=20, in_flight=40, arrival_rate=4, service_seconds=10), concurrency=10) == 6
+
+
+@pytest.mark.parametrize(
+    ("start", "ready", "expected"),
+    [
+        (5, 0, 8),  # λ·S = 20; 20 a second, for the 5 s of a start, are 100, and have to begin within 5 s: 20·1·5/5
+        (10, 0, 12),  # 200 by then
+        (5, 2, 6),  # two replicas begin 10 a second of them
+        (5, 4, 4),  # four begin all that comes
+        (5, 9, 4),
+    ],
+)
+def test_what_comes_until_a_new_worker_is_up_waits_too(start: float, ready: int, expected: int) -> None:
+    lately = Work(arrival_rate=20, recent_rate=20, service_seconds=1)
+    assert replicas(lately, concurrency=5, start=start, ready=ready) == expected
+
+
+def test_only_what_comes_lately_will_have_come() -> None:
+    assert replicas(Work(arrival_rate=20, recent_rate=0, service_seconds=1), concurrency=5) == 4
 
 
 def test_what_is_in_flight_keeps_its_places() -> None:
@@ -80,6 +104,11 @@ def test_never_fewer_places_than_run_and_never_more_than_there_is_to_do(work: Wo
 @given(works(), amounts, objectives)
 def test_more_work_never_asks_for_less(work: Work, more: float, seconds: float) -> None:
     assert replicas(replace(work, waiting=work.waiting + more), seconds) >= replicas(work, seconds)
+
+
+@given(works(), objectives, st.integers(0, 60), st.integers(0, 60))
+def test_the_more_are_up_the_fewer_are_missing(work: Work, seconds: float, one: int, other: int) -> None:
+    assert replicas(work, seconds, ready=max(one, other)) <= replicas(work, seconds, ready=min(one, other))
 
 
 @given(works().map(lambda one: replace(one, arrival_rate=0.0)), objectives, objectives)

@@ -31,16 +31,18 @@ def wait(work: Work, replicas: int, start: float = 5.0) -> float:
     ("work", "held"),
     [
         # Two replicas of ten places begin 20 a second, if each task takes a second.
-        (Work(waiting=80, service_seconds=1), True),  # 4 s, which are 0.8 of 5
-        (Work(waiting=81, service_seconds=1), False),
-        (Work(waiting=80), True),  # until anything was measured, too
+        (Work(waiting=100, service_seconds=1), True),  # 5 s
+        (Work(waiting=101, service_seconds=1), False),
+        (Work(waiting=100), True),  # until anything was measured, too
         (Work(waiting=80, service_seconds=2), False),
-        (Work(oldest=4, service_seconds=1), True),
-        (Work(oldest=4.1, service_seconds=1), False),
-        (Work(recent_rate=36, service_seconds=1), True),  # 16 a second too many, for the 5 s of a start
-        (Work(recent_rate=37, service_seconds=1), False),
-        (Work(waiting=80, recent_rate=20, service_seconds=1), True),
-        (Work(waiting=80, recent_rate=21, service_seconds=1), False),
+        (Work(oldest=5, service_seconds=1), True),
+        (Work(oldest=5.1, service_seconds=1), False),
+        (Work(recent_rate=40, service_seconds=1), True),  # 20 a second too many, for the 5 s of a start
+        (Work(recent_rate=41, service_seconds=1), False),
+        (Work(waiting=80, recent_rate=24, service_seconds=1), True),
+        (Work(waiting=80, recent_rate=25, service_seconds=1), False),
+        (Work(waiting=60, oldest=1, service_seconds=1), True),  # all of them begin before another worker would be up
+        (Work(waiting=90, oldest=4.9, service_seconds=1), True),
         (Work(waiting=1, service_seconds=3600), False),  # nobody ends in time
         (Work(in_flight=20, service_seconds=3600), True),
     ],
@@ -52,6 +54,13 @@ def test_no_more_while_what_waits_will_begin_in_time(work: Work, held: bool) -> 
 
 def test_the_message_says_how_long() -> None:
     assert "2 will begin them within 3 s" in patient(proposed(3), there(Work(waiting=60, service_seconds=1), 2)).message
+
+
+def test_who_has_waited_longest_waits_for_the_next_worker_if_there_are_too_many() -> None:
+    crowd = Work(waiting=41, oldest=3.1, service_seconds=1)  # of which two seconds' start sees forty begin
+    assert patient(proposed(3), there(crowd, 2, seconds=5, start=2)).replicas == 3
+    assert patient(proposed(3), there(replace(crowd, oldest=2.9), 2, seconds=5, start=2)).replicas == 2
+    assert patient(proposed(3), there(replace(crowd, waiting=40), 2, seconds=5, start=2)).replicas == 2
 
 
 @given(works(), st.integers(1, 60), st.integers(0, 60), objectives, starts)

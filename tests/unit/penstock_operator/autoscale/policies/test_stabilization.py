@@ -61,7 +61,7 @@ def test_one_direction_leaves_the_other_alone() -> None:
 @pytest.mark.parametrize(
     ("target", "start", "seconds"),
     [
-        *(("latencySeconds", 1, 10), ("latencySeconds", 5, 10), ("latencySeconds", 8, 16)),
+        *(("latencySeconds", 1, 8), ("latencySeconds", 5, 10), ("latencySeconds", 8, 16)),
         *(("backlogPerReplica", 1, 30), ("backlogPerReplica", 15, 30), ("backlogPerReplica", 20, 40)),
         *(("latencySeconds", 90, 180), ("latencySeconds", 150, 300), ("backlogPerReplica", 600, 300)),
     ],
