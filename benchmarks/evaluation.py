@@ -78,8 +78,8 @@ class Operator:
         self._before = clocks(self.server.pid)
         return self.pools.horizons()
 
-    def _asleep(self) -> list[Key]:
-        return self.pools.asleep()
+    def _asleep(self, queue: Key) -> bool:
+        return self.pools.asleep(queue)
 
     def _looked(self, queues: Collection[Key]) -> None:
         self.pools.looked(queues)

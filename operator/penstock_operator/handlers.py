@@ -42,7 +42,7 @@ def registry(settings: Settings) -> kopf.OperatorRegistry:
 
 
 class _Process:
-    """What lives from kopf's start-up to its clean-up."""
+    """What lives from kopf's start-up to its clean-up. All handlers are coroutines: others kopf runs in threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -66,15 +66,15 @@ class _Process:
         await self._health.stop()
         await self._operator.stop()
 
-    def pool(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+    async def pool(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         pools = self._operator.pools
         (pools.gone if type == "DELETED" else pools.seen)(_plain(body))
 
-    def queue(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+    async def queue(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         queues = self._operator.queues
         (queues.gone if type == "DELETED" else queues.seen)(_plain(body))
 
-    def deployment(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+    async def deployment(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         pools = self._operator.pools
         (pools.deployment_gone if type == "DELETED" else pools.deployment_seen)(_plain(body))
 

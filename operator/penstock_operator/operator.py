@@ -95,8 +95,8 @@ class Operator:
     def _horizons(self) -> dict[Key, float]:
         return dict.fromkeys(self.queues.keys(), 0.0) | self.pools.horizons()
 
-    def _asleep(self) -> list[Key]:
-        return self.pools.asleep()
+    def _asleep(self, queue: Key) -> bool:
+        return self.pools.asleep(queue)
 
     def _looked(self, queues: Collection[Key]) -> None:
         self.pools.looked(queues)

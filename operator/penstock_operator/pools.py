@@ -154,9 +154,10 @@ class Pools:
         prewarm = state.pool.spec.autoscaling.prewarm_seconds
         return self.pods.start_seconds(state.key, self._clock()) if prewarm is None else prewarm
 
-    def asleep(self) -> list[Key]:
-        """Queues for which nobody works."""
-        return [queue for queue, servers in self._servers.items() if all(one.asleep for one in servers.values())]
+    def asleep(self, queue: Key) -> bool:
+        """Whether pools serve it, and none of them works."""
+        servers = self._servers.get(queue)
+        return servers is not None and all(one.asleep for one in servers.values())
 
     def looked(self, queues: Iterable[Key]) -> None:
         """These were just looked at: decide, and act where that changes something."""
@@ -201,12 +202,14 @@ class Pools:
         if state.deployment is None:
             state.deployment = await self._deployments.look(key)
             self._judged(state)
-        step = self._step(state)
+        step, was_awake = self._step(state), not state.asleep
         await self._bring_about(state, step)
         await self._protection.ensure(state.pool, self._judge.annotations(state), self._judge.busy(state))
         self.statuses.changed(key)
+        if step.under_way or (state.asleep and was_awake):  # they tell who rests, or are to say when something comes
+            for queue in state.queues:
+                self._look((key[0], queue))
         if step.under_way:
-            self._look(state.home)
             return STEP_SECONDS
         return REFUSED_AGAIN_SECONDS if state.refused else None
 

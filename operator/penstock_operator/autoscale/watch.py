@@ -30,13 +30,13 @@ ANY = "default"  # whose broker hears of the queues of all namespaces
 
 class Watch:
     """The queues that somebody scales by or shows. `wanted()` says how far ahead (seconds) to look for due tasks in
-    each, `asleep()` which have no worker; `tell(keys)` hears which have just been looked at."""
+    each, `asleep(key)` whether it has no worker; `tell(keys)` hears which have just been looked at."""
 
     def __init__(
         self,
         brokers: Brokers,
         wanted: Callable[[], Mapping[Key, float]],
-        asleep: Callable[[], Iterable[Key]],
+        asleep: Callable[[Key], bool],
         tell: Callable[[Collection[Key]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -69,10 +69,9 @@ class Watch:
         wanted = self._wanted()
         for key in self.readings.keys() - wanted.keys():
             del self.readings[key]
+            self._dozing.pop(key, None)
         self._woken.clear()
-        await self._read(wanted)
-        self._tell(wanted.keys())
-        await self._doze()
+        await self._look_at(wanted)
 
     async def _look_at_news(self, until: float) -> None:
         """At what is woken until then."""
@@ -86,8 +85,13 @@ class Watch:
             woken = {key: wanted[key] for key in self._woken & wanted.keys()}
             self._woken.clear()
             if woken:
-                await self._read(woken)
-                self._tell(woken.keys())
+                await self._look_at(woken)
+
+    async def _look_at(self, horizons: Mapping[Key, float]) -> None:
+        """1. read, 2. have it decided on, 3. have those that sleep say when something comes."""
+        await self._read(horizons)
+        self._tell(horizons.keys())
+        await self._doze(horizons)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -119,11 +123,14 @@ class Watch:
 
     # --- being woken ------------------------------------------------------------------------------------------------
 
-    async def _doze(self) -> None:
+    async def _doze(self, queues: Iterable[Key]) -> None:
         """Have sleeping queues say when something comes. One where something has come meanwhile is looked at now."""
-        now, asleep = self._clock(), set(self._asleep())
-        self._dozing = {key: since for key, since in self._dozing.items() if key in asleep}
-        due = [key for key in asleep if now - self._dozing.get(key, float("-inf")) >= DOZE_SECONDS]
+        now, due = self._clock(), []
+        for key in queues:
+            if not self._asleep(key):
+                self._dozing.pop(key, None)
+            elif now - self._dozing.get(key, float("-inf")) >= DOZE_SECONDS:
+                due.append(key)
         await asyncio.gather(*(self._doze_off(key, now) for key in due))
 
     async def _doze_off(self, key: Key, now: float) -> None:

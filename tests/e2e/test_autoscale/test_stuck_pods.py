@@ -39,7 +39,7 @@ NOWHERE = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "nodeSelector": {"penstock.d
 CAUSES = {
     "image": Cause({"image": "localhost/nowhere:0"}, ("ErrImagePull", "ImagePullBackOff"), {"image": None}),
     "crash": Cause({"app": "nothing:app"}, ("CrashLoopBackOff",), {"app": "tasks:app"}),
-    "node": Cause({"template": NOWHERE}, ("node affinity/selector",), {"template": TEMPLATE}),
+    "node": Cause({"template": NOWHERE}, ("node affinity/selector",), {"template": {"spec": {"nodeSelector": None}}}),
 }
 
 

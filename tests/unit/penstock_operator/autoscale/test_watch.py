@@ -29,7 +29,7 @@ class Watched:
         self.wanted: dict[Key, float] = {MAIL: 2.0, ("shop", "reports"): 0.0, ("billing", "mail"): 0.0}
         self.asleep: list[Key] = []
         self.running: list[asyncio.Task[None]] = []
-        self.watch = Watch(self.brokers, lambda: self.wanted, lambda: self.asleep, self._tell)
+        self.watch = Watch(self.brokers, lambda: self.wanted, lambda key: key in self.asleep, self._tell)
 
     def run(self) -> None:
         """Begin to watch."""
