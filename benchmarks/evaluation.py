@@ -31,7 +31,7 @@ from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
 from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
-from penstock_operator.pools import Edges, Pools
+from penstock_operator.pools.controller import Edges, Pools
 from penstock_operator.settings import Settings
 
 OUT = Path("build/bench/evaluation.json")

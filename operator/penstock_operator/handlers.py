@@ -11,11 +11,11 @@ from opentelemetry import metrics
 from penstock.kube import Kube, Manifest
 from penstock.resources.kinds import GROUP, VERSION
 from penstock.telemetry import SCOPE
-from penstock_operator.figures import Glimpse, register
 from penstock_operator.health import Health
 from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.operator import Operator
 from penstock_operator.settings import Settings
+from penstock_operator.surface.figures import Glimpse, register
 
 __all__ = ["registry"]
 

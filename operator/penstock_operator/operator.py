@@ -16,23 +16,23 @@ from penstock.kube import Kube, Resource
 from penstock.stopping import stopped
 from penstock_operator.admission.view import TaskView
 from penstock_operator.api import PODS, TASK_BATCHES, TASKS, Key
+from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.watch import Watch
-from penstock_operator.batch_view import BatchBody
-from penstock_operator.batches import Batches
+from penstock_operator.batches.controller import Batches
+from penstock_operator.batches.view import BatchBody
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
-from penstock_operator.figures import Figures
 from penstock_operator.informer import Informer, Item, Source
 from penstock_operator.leader import Leader
 from penstock_operator.leader_label import LeaderLabel
 from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
-from penstock_operator.pod_view import PodView
-from penstock_operator.pool_statuses import PoolStatuses
-from penstock_operator.pools import Edges, Pools
+from penstock_operator.pools.controller import Edges, Pools
+from penstock_operator.pools.statuses import PoolStatuses
 from penstock_operator.queues import Queues
 from penstock_operator.settings import Settings
-from penstock_operator.surface import Surface
+from penstock_operator.surface.figures import Figures
+from penstock_operator.surface.server import Surface
 from penstock_operator.sweep import Known, Sweep
 from penstock_operator.tasks import Tasks
 

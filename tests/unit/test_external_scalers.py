@@ -19,7 +19,7 @@ from penstock.resources.autoscaling import Mode
 from penstock.resources.kinds import API_VERSION, WORKER_POOL
 from penstock.resources.pool import WorkerPool
 from penstock.telemetry import Metric
-from penstock_operator.explanations import flat
+from penstock_operator.surface.explanations import flat
 from tests.unit.penstock_operator.views import FAST
 
 ROOT = Path(__file__).parents[2]

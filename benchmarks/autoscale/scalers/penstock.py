@@ -17,13 +17,13 @@ from penstock.resources.pool import WorkerPoolSpec
 from penstock_operator.autoscale.decide import decide
 from penstock_operator.autoscale.decision import Decision
 from penstock_operator.autoscale.history import History
+from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.rates import Rates
 from penstock_operator.autoscale.signals import Fleet, Signals
 from penstock_operator.autoscale.watch import INTERVAL_SECONDS, SHORTEST_SECONDS
 from penstock_operator.autoscale.work import work
-from penstock_operator.pod_view import PodView
-from penstock_operator.pods import Pods
-from penstock_operator.pools import STEP_SECONDS
+from penstock_operator.pools.controller import STEP_SECONDS
+from penstock_operator.pools.pods import Pods
 
 __all__ = ["Penstock"]
 

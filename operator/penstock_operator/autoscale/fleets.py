@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from penstock_operator.autoscale.deployment_view import DeploymentView
+from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.signals import Fleet
-from penstock_operator.deployment_view import DeploymentView
-from penstock_operator.pod_view import PodView
 
 __all__ = ["fleet_of"]
 

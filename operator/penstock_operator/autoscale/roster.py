@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from penstock.broker.messages import Attendance, Depth
 from penstock_operator.autoscale.departure import Worker
-from penstock_operator.pod_view import PodView
+from penstock_operator.autoscale.pod_view import PodView
 
 __all__ = ["holders", "roster"]
 

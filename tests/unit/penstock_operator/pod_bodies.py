@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from penstock.kube import Manifest
-from penstock_operator.pod_view import PodView
+from penstock_operator.autoscale.pod_view import PodView
 
 CREATED, CREATED_AT = "2026-11-21T10:00:00Z", 1_795_255_200.0
 READY, READY_AT = "2026-11-21T10:00:07Z", CREATED_AT + 7

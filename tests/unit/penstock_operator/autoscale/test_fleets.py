@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from penstock.kube import Manifest
+from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.fleets import fleet_of
+from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.signals import Fleet
-from penstock_operator.deployment_view import DeploymentView
-from penstock_operator.pod_view import PodView
 from tests.unit.penstock_operator.pod_bodies import (
     CRASHING,
     EVICTED,

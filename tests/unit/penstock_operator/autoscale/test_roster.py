@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from penstock.broker.messages import Attendance, Depth
 from penstock_operator.autoscale.departure import Worker
+from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.roster import SILENT_SECONDS, holders, roster
-from penstock_operator.pod_view import PodView
 from tests.unit.penstock_operator.pod_bodies import CREATED_AT, EVICTED, STARTING, UP, view
 
 POD, OTHER = "fast-workers-7d4b9c6f5-x2x7k", "fast-workers-7d4b9c6f5-q8w2z"

@@ -1,0 +1,1 @@
+"""WorkerPools: seen, decided on, brought about, shown."""

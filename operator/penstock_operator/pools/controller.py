@@ -1,0 +1,254 @@
+"""WorkerPools: gives each its Deployment and as many replicas as the policy says.
+
+looked (each second, and when a queue wakes) → judge → _reconcile: one step towards what was decided
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from penstock.errors import ApiRefused, ConfigurationError
+from penstock.kube import Kube, Manifest
+from penstock.resources.pool import WorkerPool
+from penstock.workqueue import WorkQueue
+from penstock_operator.api import Key
+from penstock_operator.autoscale.departure import Step, lowered, plan, strays
+from penstock_operator.autoscale.deployment_view import DeploymentView
+from penstock_operator.autoscale.survey import Reading
+from penstock_operator.brokers import Brokers
+from penstock_operator.events import Events
+from penstock_operator.manifests import POOL_LABEL
+from penstock_operator.namespaces import Namespaces
+from penstock_operator.pools.budgets import Budgets
+from penstock_operator.pools.chronicle import Chronicle
+from penstock_operator.pools.deployments import Deployments
+from penstock_operator.pools.disruption import MARKS
+from penstock_operator.pools.farewells import Farewells
+from penstock_operator.pools.judge import Judge
+from penstock_operator.pools.pods import Pods
+from penstock_operator.pools.protection import Protection
+from penstock_operator.pools.state import PoolState
+from penstock_operator.pools.statuses import PoolStatuses
+from penstock_operator.pools.views import PoolViews
+from penstock_operator.settings import Settings
+
+__all__ = ["Edges", "Pools"]
+
+log = logging.getLogger("penstock.operator")
+WORKERS = 8
+REFUSED_AGAIN_SECONDS = 30.0
+STEP_SECONDS = 0.2  # between two steps of workers that are leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What pools act by."""
+
+    kube: Kube
+    brokers: Brokers
+    namespaces: Namespaces
+    events: Events
+    settings: Settings
+
+
+class Pools:
+    """All WorkerPools. `readings` are the latest of all queues; `look(queue)` has one looked at now."""
+
+    def __init__(
+        self,
+        edges: Edges,
+        readings: Mapping[Key, Reading],
+        look: Callable[[Key], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._edges = edges
+        self._look = look
+        self._clock = clock
+        self._deployments = Deployments(edges.kube, edges.settings)
+        self._farewells = Farewells(edges.kube, edges.brokers)
+        self._budgets = Budgets(edges.kube)
+        self._protection = Protection(edges.kube)
+        self.chronicle = Chronicle(edges.events, clock)
+        self._states: dict[Key, PoolState] = {}
+        self._servers: dict[Key, dict[Key, PoolState]] = {}  # by queue
+        self.pods = Pods(self._concerned)
+        self._judge = Judge(self.pods, readings, clock)
+        self.views = PoolViews(self._states, readings)
+        self.statuses = PoolStatuses(edges.kube, self._states, clock)
+        self.queue: WorkQueue[Key] = WorkQueue("pools", self._reconcile, workers=WORKERS)
+
+    # --- what the watches say ---------------------------------------------------------------------------------------
+
+    def seen(self, body: Manifest) -> None:
+        """A pool was added or changed."""
+        try:
+            pool = WorkerPool.stored(body)
+        except ValidationError as error:
+            log.error("WorkerPool %s isn't understood and stays as it is: %s", body["metadata"]["name"], error)
+            return
+        status = dict(body.get("status") or {})
+        new = PoolState(pool, status)
+        state = self._states.setdefault(new.key, new)
+        self._unlink(state)
+        state.pool, state.stored = pool, status
+        for queue in state.queues:
+            self._servers.setdefault((state.key[0], queue), {})[state.key] = state
+        self._concerned(state.key)
+
+    def gone(self, body: Manifest) -> None:
+        """A pool was deleted; Kubernetes' garbage collection takes its Deployment."""
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        state = self._states.pop(key, None)
+        if state is not None:
+            self._unlink(state)
+        self._deployments.forget(key)
+        for part in (self._budgets, self._protection, self.chronicle):
+            part.gone(key)
+        self.pods.forget(key)
+        self.queue.forget(key)
+        self.statuses.forget(key)
+
+    def _unlink(self, state: PoolState) -> None:
+        for queue in state.queues:
+            servers = self._servers.get((state.key[0], queue), {})
+            servers.pop(state.key, None)
+            if not servers:
+                self._servers.pop((state.key[0], queue), None)
+
+    def deployment_seen(self, body: Manifest) -> None:
+        """A pool's Deployment changed."""
+        key = (body["metadata"]["namespace"], body["metadata"]["labels"][POOL_LABEL])
+        if (state := self._states.get(key)) is not None:
+            state.deployment = DeploymentView.of(body)
+            self._concerned(key)
+
+    def deployment_gone(self, body: Manifest) -> None:
+        """Somebody deleted a pool's Deployment: it comes again."""
+        key = (body["metadata"]["namespace"], body["metadata"]["labels"][POOL_LABEL])
+        if (state := self._states.get(key)) is not None:
+            state.deployment = DeploymentView()
+            self._deployments.forget(key)
+            self._concerned(key)
+
+    def _concerned(self, key: Key) -> None:
+        if key in self._states:
+            self.queue.add(key)
+            self.statuses.changed(key)
+
+    # --- what the queues say ----------------------------------------------------------------------------------------
+
+    def queues(self) -> set[Key]:
+        """(namespace, queue) that pools serve."""
+        return set(self._servers)
+
+    def horizons(self) -> dict[Key, float]:
+        """How many seconds ahead tasks count that will be due: by then a worker that is started now is up."""
+        return {queue: max(map(self._horizon, servers.values())) for queue, servers in self._servers.items()}
+
+    def _horizon(self, state: PoolState) -> float:
+        prewarm = state.pool.spec.autoscaling.prewarm_seconds
+        return self.pods.start_seconds(state.key, self._clock()) if prewarm is None else prewarm
+
+    def asleep(self, queue: Key) -> bool:
+        """Whether pools serve it, and none of them works."""
+        servers = self._servers.get(queue)
+        return servers is not None and all(one.asleep for one in servers.values())
+
+    def looked(self, queues: Iterable[Key]) -> None:
+        """These were just looked at: decide, and act where that changes something."""
+        for key in {key for queue in queues for key in self._servers.get(queue, ())}:
+            state = self._states[key]
+            if self._judged(state) or state.chosen or self._protects(state):
+                self.queue.add(key)
+            self.statuses.changed(key)
+
+    def _judged(self, state: PoolState) -> bool:
+        """Decide. Whether anything is to be done about it."""
+        before = state.decision
+        acts = self._judge.judge(state, self._rivals(state))
+        self.chronicle.judged(state, before)
+        return acts
+
+    def _protects(self, state: PoolState) -> bool:
+        """Whether its busy pods are marked, or were."""
+        marked = any(not MARKS.keys().isdisjoint(pod.annotations) for pod in self.pods.of(state.key))
+        return marked or state.pool.spec.disruption.protect_busy
+
+    def _rivals(self, state: PoolState) -> dict[str, Collection[PoolState]]:
+        # A pool that has just been deleted serves nothing any more.
+        return {queue: self._servers.get((state.key[0], queue), {}).values() for queue in state.queues}
+
+    def resume(self) -> None:
+        """Look at all of them again: somebody else may have acted meanwhile."""
+        for part in (self._budgets, self._protection):
+            part.resume()
+        for key, state in self._states.items():
+            state.forget()
+            self._deployments.forget(key)
+            self.queue.add(key)
+
+    # --- acting -----------------------------------------------------------------------------------------------------
+
+    async def _reconcile(self, key: Key) -> float | None:
+        state = self._states.get(key)
+        if state is None:
+            return None
+        await self._edges.namespaces.ensure(key[0])
+        if state.deployment is None:
+            state.deployment = await self._deployments.look(key)
+            self._judged(state)
+        step, was_awake = self._step(state), not state.asleep
+        await self._bring_about(state, step)
+        await self._protection.ensure(state.pool, self._judge.annotations(state), self._judge.busy(state))
+        self.statuses.changed(key)
+        if step.under_way or (state.asleep and was_awake):  # they tell who rests, or are to say when something comes
+            for queue in state.queues:
+                self._look((key[0], queue))
+        if step.under_way:
+            return STEP_SECONDS
+        return REFUSED_AGAIN_SECONDS if state.refused else None
+
+    def _step(self, state: PoolState) -> Step:
+        """The next one towards what was decided; no step down before anything was."""
+        crew = self._judge.crew(state)
+        for name in strays(state.names, crew, state.chosen):
+            log.warning("pool %s/%s: %s went, though others had been chosen", *state.key, name)
+        state.names = frozenset(worker.name for worker in crew.workers)
+        desired = state.decision.replicas if state.decision else state.wanted
+        return plan(crew, state.chosen, desired, self._clock())
+
+    async def _bring_about(self, state: PoolState, step: Step) -> None:
+        """1. the count goes up, 2. whoever is to go or to stay learns of it, 3. the count goes down: so a broker that
+        is away keeps nobody from coming, and all from going."""
+        down, now = step.replicas < state.wanted, self._clock()
+        if not down:
+            await self._bring(state, step.replicas)
+        state.chosen = await self._farewells.take(step, state.home, now)
+        if down:
+            await self._bring(state, step.replicas)
+            state.chosen = lowered(state.chosen, step.leaving, now)
+
+    async def _bring(self, state: PoolState, replicas: int) -> None:
+        try:
+            seen = state.deployment or DeploymentView()
+            state.deployment = await self._deployments.bring(state.pool, replicas, seen)
+            await self._budgets.ensure(state.pool)
+        except ConfigurationError as error:
+            state.refused = str(error)
+        except ApiRefused as error:
+            self._refused(state, error)
+        else:
+            state.refused = ""
+
+    def _refused(self, state: PoolState, error: ApiRefused) -> None:
+        outdated = self._deployments.outdated(state.key, error)
+        if outdated:
+            state.deployment = None
+        if error.passing or outdated:
+            raise error
+        state.refused = error.message
