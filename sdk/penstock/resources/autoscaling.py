@@ -138,7 +138,7 @@ class Autoscaling(Model):
     paused: bool = False
     """true: the count stays as it is."""
     prewarm_seconds: Annotated[float, Field(ge=0, le=86400)] | None = None
-    """How long before delayed work is due, or a window opens, the workers for it start. Default: their measured start-up
-    time."""
+    """How long before delayed work is due, or a window opens, the workers for it start. Default: their measured
+    start-up time."""
     windows: Annotated[tuple[Window, ...], Field(max_length=32)] = ()
     """Times with a higher floor."""
