@@ -6,14 +6,15 @@ import asyncio
 import io
 import json
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from penstock.cli import pool_commands
 from penstock.cli.chart import BLOCKS
 from penstock.cli.commands import program
 from penstock.cli.explain import Page, explained
@@ -24,7 +25,7 @@ from penstock.kube import Kube, Manifest
 from penstock.report import moment
 from tests.unit.fake_kube import FakeKube
 
-NOW = time.time()
+NOW = 1_800_000_000.0  # for the command, too: others run for twenty minutes before these
 WAY = "/api/v1/namespaces/penstock-system/services/penstock-operator:api/proxy/v1/namespaces/shop/pools/fast"
 POOL: Manifest = {
     "apiVersion": "penstock.dev/v1alpha1",
@@ -117,6 +118,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         await cluster.create(EVENTS, "shop", {**EVENT, **other, "message": "of another pool"})
 
     monkeypatch.setattr(Kube, "connect", connect)
+    monkeypatch.setattr(pool_commands, "time", SimpleNamespace(time=lambda: NOW))
     monkeypatch.setenv("COLUMNS", "100")
     asyncio.run(prepare())
     return cluster
