@@ -11,6 +11,7 @@ from penstock_operator.autoscale.departure import CORDON_SECONDS, Chosen, Crew, 
 from penstock_operator.deletion_cost import CHOSEN_COST, USUAL_COST
 
 NOBODY: Mapping[str, Chosen] = {}
+PLACES = 8  # of a worker in the model
 
 
 def crew(*workers: Worker, wants: int | None = None, exist: int = 0) -> Crew:
@@ -197,7 +198,8 @@ class World:
         for pod in self.pods.values():
             if pod.busy and self.random.random() < 0.4:
                 pod.busy -= 1
-            if self.now >= pod.ready_at and pod.cordoned_until <= self.now and self.random.random() < load:
+            free = pod.busy < PLACES and self.now >= pod.ready_at and pod.cordoned_until <= self.now
+            if free and self.random.random() < load:
                 pod.busy += 1
 
     def pass_(self, seconds: float) -> None:
