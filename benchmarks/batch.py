@@ -6,7 +6,6 @@ make batch-bench  →  100,000 no-ops streamed by the SDK, then run; without a l
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.kept import keep
 from benchmarks.peers.record import Machine
 from benchmarks.peers.server import serve
 
@@ -121,8 +121,7 @@ def main() -> None:
     """Measure, keep and tell."""
     with tempfile.TemporaryDirectory(prefix="penstock-batch-") as folder, serve(Path(folder)) as server:
         found = run(measured(server.url))
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"machine": asdict(Machine.here()), "items a second": found}, indent=2))
+    keep(OUT, {"machine": asdict(Machine.here()), "items a second": found}, indent=2)
     for name, rate in found.items():
         print(f"{name:24}{rate:10,.0f} items/s")
     slow = [name for name, rate in found.items() if rate < BAR]

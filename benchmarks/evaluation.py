@@ -7,7 +7,6 @@ make looks          →  ms from asking for the queues to the last decision, CPU
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import cast
 
 import redis.asyncio
 from benchmarks.clocks import clocks
+from benchmarks.kept import keep
 from benchmarks.looks import filled
 from benchmarks.peers.record import Machine
 from benchmarks.peers.server import Server, serve
@@ -131,8 +131,7 @@ def main() -> int:
     pools = NAMESPACES * POOLS
     met = wall <= BAR and operator.connections <= 2 and operator.decided == pools
     told = {"ms": wall, "redis ms": redis_ms, "own ms": own, "connections": operator.connections}
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"machine": asdict(Machine.here()), "pools": pools, "bar ms": BAR, **told}, indent=2))
+    keep(OUT, {"machine": asdict(Machine.here()), "pools": pools, "bar ms": BAR, **told}, indent=2)
     print(
         f"{operator.decided:,} of {pools:,} pools in {NAMESPACES} namespaces: {wall:.0f} ms at the median; "
         f"CPU: Redis {redis_ms:.0f} ms, this process {own:.0f} ms; {operator.connections} connections"

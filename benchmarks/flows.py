@@ -5,7 +5,6 @@ make flows       →  10,000 calls and their sum, known beforehand (map) or foun
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -15,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kept import keep
 from benchmarks.peers.record import Machine
 from benchmarks.peers.server import serve
 
@@ -87,8 +87,7 @@ def main() -> None:
     """Measure, keep and tell."""
     with tempfile.TemporaryDirectory(prefix="penstock-flows-") as folder, serve(Path(folder)) as server:
         found = run(measured(server.url))
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"machine": asdict(Machine.here()), "seconds": found}, indent=2))
+    keep(OUT, {"machine": asdict(Machine.here()), "seconds": found}, indent=2)
     for name, took in found.items():
         print(f"{name:20}{took * 1000:10.2f} ms")
 

@@ -6,7 +6,6 @@ make looks          →  ms for 1,000 queues on one connection, idle and busy, a
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.clocks import clocks
+from benchmarks.kept import keep
 from benchmarks.peers.record import Machine
 from benchmarks.peers.server import Server, serve
 
@@ -79,11 +79,8 @@ def main() -> int:
     """Measure, keep and tell. Fails where a look takes too long."""
     with tempfile.TemporaryDirectory(prefix="penstock-looks-") as folder, serve(Path(folder)) as server:
         found = run(measured(server))
-    OUT.parent.mkdir(parents=True, exist_ok=True)
     looks = {name: asdict(look) for name, look in found.items()}
-    OUT.write_text(
-        json.dumps({"machine": asdict(Machine.here()), "queues": QUEUES, "bar ms": BAR, "looks": looks}, indent=2)
-    )
+    keep(OUT, {"machine": asdict(Machine.here()), "queues": QUEUES, "bar ms": BAR, "looks": looks}, indent=2)
     for name, look in found.items():
         print(f"{name:12}{look.ms:8.1f} ms; CPU: Redis {look.redis_ms:.1f} ms, this process {look.own_ms:.1f} ms")
     met = max(look.ms for look in found.values()) <= BAR

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from benchmarks.autoscale.bars import Table
 from benchmarks.autoscale.options import Options
 from benchmarks.autoscale.patterns.catalogue import PATTERNS
 from benchmarks.autoscale.run import Outcome
+from benchmarks.kept import keep
 from benchmarks.peers.bars import Bar
 
 __all__ = ["OUT", "Record", "write"]
@@ -31,9 +31,7 @@ class Record:
 
 def write(record: Record, path: Path = OUT) -> Path:
     """Keep it as JSON; the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_plain(record), indent=1))
-    return path
+    return keep(path, _plain(record))
 
 
 def _plain(record: Record) -> dict[str, object]:

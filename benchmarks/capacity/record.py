@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 from benchmarks.capacity.environment import Environment
 from benchmarks.capacity.figures import Figures, Found
 from benchmarks.capacity.options import Options
+from benchmarks.kept import keep
 from benchmarks.peers.bars import Bar
 
 __all__ = ["Run", "write"]
@@ -32,9 +32,7 @@ class Run:
 
 def write(run: Run, path: Path = OUT) -> Path:
     """Keep it as JSON; the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_plain(run), indent=1))
-    return path
+    return keep(path, _plain(run))
 
 
 def _plain(run: Run) -> dict[str, Any]:

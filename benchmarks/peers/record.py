@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kept import keep
 from benchmarks.peers.bars import Bar
 from benchmarks.peers.figures import Figures, Row
 from benchmarks.peers.options import Options
@@ -57,9 +57,7 @@ class Run:
 
 def write(run: Run, path: Path = OUT) -> Path:
     """Keep it as JSON; the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_plain(run), indent=1))
-    return path
+    return keep(path, _plain(run))
 
 
 def _plain(run: Run) -> dict[str, Any]:

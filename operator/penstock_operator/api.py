@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.kube import Resource
-from penstock.report import TASK_BATCHES, TASKS
+from penstock.report import TASK_BATCHES, TASKS, WORKER_POOLS
 from penstock.resources.kinds import GROUP, VERSION
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "EVENTS",
     "LEASES",
     "NAMESPACES",
+    "OWNER",
     "PODS",
     "POD_DISRUPTION_BUDGETS",
     "ROLE_BINDINGS",
@@ -24,7 +25,6 @@ __all__ = [
 ]
 
 TASK_QUEUES = Resource(f"/apis/{GROUP}/{VERSION}", "taskqueues")
-WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
 DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
 EVENTS = Resource("/apis/events.k8s.io/v1", "events")
 LEASES = Resource("/apis/coordination.k8s.io/v1", "leases")
@@ -34,6 +34,8 @@ POD_DISRUPTION_BUDGETS = Resource("/apis/policy/v1", "poddisruptionbudgets")
 SECRETS = Resource("/api/v1", "secrets")
 SERVICE_ACCOUNTS = Resource("/api/v1", "serviceaccounts")
 ROLE_BINDINGS = Resource("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
+
+OWNER = "penstock-operator"  # the field manager of what the operator writes
 
 Key = tuple[str, str]
 """(namespace, name) of an object."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from penstock.errors import ApiRefused, PenstockError
 from penstock.kube import Kube
-from penstock_operator.api import PODS, Key
+from penstock_operator.api import OWNER, PODS, Key
 
 __all__ = ["LABEL", "LeaderLabel"]
 
@@ -68,7 +68,7 @@ class LeaderLabel:
         change = {"metadata": {"labels": {LABEL: value}}}
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                await self._kube.merge(PODS, self._namespace, name, change, owner="penstock-operator")
+                await self._kube.merge(PODS, self._namespace, name, change, owner=OWNER)
         except ApiRefused as error:
             if error.status != NOT_FOUND:
                 raise

@@ -11,6 +11,7 @@ from penstock.errors import ConfigurationError
 from penstock.kube import Manifest
 from penstock.resources.kinds import API_VERSION, GROUP
 from penstock.resources.pool import WorkerPool, WorkerPoolSpec
+from penstock_operator.api import Key
 from penstock_operator.deletion_cost import DELETION_COST, USUAL_COST
 from penstock_operator.merge import merge
 from penstock_operator.settings import Settings
@@ -23,8 +24,10 @@ __all__ = [
     "fingerprint",
     "namespace_objects",
     "owner",
+    "pool_key",
     "pool_queues",
     "selector",
+    "workers_name",
 ]
 
 BROKER_SECRET = "penstock-broker"
@@ -41,6 +44,16 @@ HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC", "hostUsers"}
 def pool_queues(spec: WorkerPoolSpec) -> Sequence[str]:
     """The queues that a pool serves: its own list, else the one named like its app's package."""
     return spec.queues or (spec.app.partition(":")[0].partition(".")[0],)
+
+
+def pool_key(pool: WorkerPool) -> Key:
+    """(namespace, name)."""
+    return str(pool.metadata.namespace), str(pool.metadata.name)
+
+
+def workers_name(pool: str) -> str:
+    """Of the pool's Deployment, and of all that goes with it."""
+    return f"{pool}-workers"
 
 
 def selector(pool: str) -> dict[str, str]:
@@ -70,7 +83,7 @@ def deployment(pool: WorkerPool, replicas: int, settings: Settings) -> Manifest:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
-            "name": f"{name}-workers",
+            "name": workers_name(name),
             "labels": labels,
             "ownerReferences": [owner(pool)],
         },

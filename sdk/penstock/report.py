@@ -17,10 +17,11 @@ from penstock.resources.limits import MESSAGE_LENGTH, RESULT_BYTES
 from penstock.standing import Standing
 from penstock.status import Phase
 
-__all__ = ["TASKS", "TASK_BATCHES", "ended", "guarded", "moment", "observed", "standing"]
+__all__ = ["TASKS", "TASK_BATCHES", "WORKER_POOLS", "ended", "guarded", "moment", "observed", "standing"]
 
 TASKS = Resource(f"/apis/{GROUP}/{VERSION}", "tasks")
 TASK_BATCHES = Resource(f"/apis/{GROUP}/{VERSION}", "taskbatches")
+WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
 
 
 def moment(seconds: float) -> str:

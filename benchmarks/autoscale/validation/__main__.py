@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from benchmarks.capacity.cluster import Cluster
 from benchmarks.capacity.noop import complete
 from benchmarks.capacity.pool import POOL_LABEL
 from benchmarks.capacity.stuck import Stuck, until
+from benchmarks.kept import keep
 from benchmarks.peers.table import aligned
 
 from penstock.errors import PenstockError
@@ -87,7 +87,6 @@ def _report(measured: Measured) -> None:
 
 
 def _keep(measured: Measured, rows: list[Row]) -> Path:
-    OUT.parent.mkdir(parents=True, exist_ok=True)
     startup = measured.startup
     kept = {
         "tasks": [asdict(task) for task in measured.tasks],
@@ -95,8 +94,7 @@ def _keep(measured: Measured, rows: list[Row]) -> Path:
         "startup": {"median": startup.median, "sigma": startup.sigma},
         "rows": [asdict(row) | {"difference": row.difference} for row in rows],
     }
-    OUT.write_text(json.dumps(kept, indent=1))
-    return OUT
+    return keep(OUT, kept)
 
 
 def _draw(measured: Measured, pods: list[int], guess: list[float]) -> Path:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["ROUTINE", "Decision"]
+__all__ = ["Decision", "notable"]
 
 # Reasons that come and go with every task while the count stays: no news by themselves.
 ROUTINE = frozenset({"Backlog", "Latency", "WithinTolerance", "WithinObjective", "Stabilizing", "RateLimited"})
+
+
+def notable(reason: str) -> str:
+    """The reason, unless it is routine."""
+    return "" if reason in ROUTINE else reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +29,4 @@ class Decision:
     @property
     def news(self) -> tuple[int, str]:
         """What of it is worth telling when it changes: how many, and why, unless that is routine."""
-        return self.replicas, "" if self.reason in ROUTINE else self.reason
+        return self.replicas, notable(self.reason)

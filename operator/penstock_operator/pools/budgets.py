@@ -8,13 +8,12 @@ from collections.abc import Callable
 from penstock.errors import ConfigurationError
 from penstock.kube import Kube, Manifest
 from penstock.resources.pool import WorkerPool
-from penstock_operator.api import POD_DISRUPTION_BUDGETS, Key
-from penstock_operator.manifests import fingerprint
-from penstock_operator.pools.disruption import budget, budget_name
+from penstock_operator.api import OWNER, POD_DISRUPTION_BUDGETS, Key
+from penstock_operator.manifests import fingerprint, pool_key, workers_name
+from penstock_operator.pools.disruption import budget
 
 __all__ = ["Budgets"]
 
-OWNER = "penstock-operator"
 AGAIN_SECONDS = 300.0  # a deleted one comes back within this, or with the pool's next change
 
 
@@ -29,7 +28,7 @@ class Budgets:
     async def ensure(self, pool: WorkerPool) -> None:
         """Return when the pool has the budget that it asks for, or none. Raises ConfigurationError where its name is
         taken, and ApiRefused with what the API server has against it."""
-        key, wanted = _key(pool), budget(pool)
+        key, wanted = pool_key(pool), budget(pool)
         asked = f"{pool.metadata.uid} {fingerprint(wanted or {})}"
         before, at = self._done.get(key, ("", float("-inf")))
         if before == asked and self._clock() - at < AGAIN_SECONDS:
@@ -46,7 +45,7 @@ class Budgets:
         self._done.pop(key, None)
 
     async def _bring_about(self, pool: WorkerPool, wanted: Manifest | None) -> None:
-        namespace, name = _key(pool)[0], budget_name(pool)
+        namespace, name = pool_key(pool)[0], workers_name(str(pool.metadata.name))
         found = await self._kube.get(POD_DISRUPTION_BUDGETS, namespace, name)
         ours = found is None or _belongs(found, pool)
         if wanted is not None and ours:
@@ -58,10 +57,6 @@ class Budgets:
             )
         elif found is not None and ours:
             await self._kube.delete(POD_DISRUPTION_BUDGETS, namespace, name, uid=found["metadata"]["uid"])
-
-
-def _key(pool: WorkerPool) -> Key:
-    return str(pool.metadata.namespace), str(pool.metadata.name)
 
 
 def _belongs(found: Manifest, pool: WorkerPool) -> bool:

@@ -8,20 +8,14 @@ from dataclasses import dataclass, field
 from penstock.errors import ApiRefused
 from penstock.kube import Kube, Manifest
 from penstock.resources.pool import WorkerPool
-from penstock_operator.api import DEPLOYMENTS, Key
+from penstock_operator.api import DEPLOYMENTS, OWNER, Key
 from penstock_operator.autoscale.deployment_view import DeploymentView
-from penstock_operator.manifests import deployment, fingerprint
+from penstock_operator.manifests import deployment, fingerprint, pool_key, workers_name
 from penstock_operator.settings import Settings
 
-__all__ = ["Deployments", "deployment_name"]
+__all__ = ["Deployments"]
 
-OWNER = "penstock-operator"
 NOT_FOUND, CONFLICT = 404, 409
-
-
-def deployment_name(pool: str) -> str:
-    """Of the pool's Deployment."""
-    return f"{pool}-workers"
 
 
 @dataclass
@@ -34,7 +28,7 @@ class Deployments:
 
     async def look(self, pool: Key) -> DeploymentView:
         """As it is now; an empty one where there is none."""
-        found = await self.kube.get(DEPLOYMENTS, pool[0], deployment_name(pool[1]))
+        found = await self.kube.get(DEPLOYMENTS, pool[0], workers_name(pool[1]))
         return DeploymentView.of(found) if found else DeploymentView()
 
     def forget(self, pool: Key) -> None:
@@ -44,7 +38,7 @@ class Deployments:
     async def bring(self, pool: WorkerPool, replicas: int, seen: DeploymentView) -> DeploymentView:
         """1. the Deployment as the spec asks for it, 2. else only its scale. Raises ConfigurationError for a template
         that is none, and ApiRefused."""
-        key = (str(pool.metadata.namespace), str(pool.metadata.name))
+        key = pool_key(pool)
         manifest = deployment(pool, replicas, self.settings)
         wanted = fingerprint(manifest | {"spec": manifest["spec"] | {"replicas": 0}})
         at = {"resourceVersion": seen.version} if seen.version else {}
@@ -55,9 +49,7 @@ class Deployments:
         if seen.wanted == replicas:
             return seen
         change = {"metadata": at, "spec": {"replicas": replicas}}
-        return DeploymentView.of(
-            await self.kube.merge(DEPLOYMENTS, key[0], deployment_name(key[1]), change, owner=OWNER)
-        )
+        return DeploymentView.of(await self.kube.merge(DEPLOYMENTS, key[0], workers_name(key[1]), change, owner=OWNER))
 
     async def _apply(self, key: Key, manifest: Manifest) -> Manifest:
         return await self.kube.apply(DEPLOYMENTS, key[0], manifest, owner=OWNER)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from penstock.kube import Manifest
 from penstock.resources.pool import WorkerPool
-from penstock_operator.manifests import owner, selector
+from penstock_operator.manifests import owner, selector, workers_name
 
-__all__ = ["MARKS", "Spell", "budget", "budget_name", "changes", "markable", "marks", "spells"]
+__all__ = ["MARKS", "Spell", "budget", "changes", "markable", "marks", "spells"]
 
 # By which Cluster Autoscaler and Karpenter leave a pod, and so its node, alone.
 MARKS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
@@ -17,11 +17,6 @@ MARKS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.s
 BUSY_SECONDS = 2.0
 # The next task often comes sooner: no two writes for that.
 IDLE_SECONDS = 10.0
-
-
-def budget_name(pool: WorkerPool) -> str:
-    """As its Deployment's."""
-    return f"{pool.metadata.name}-workers"
 
 
 def budget(pool: WorkerPool) -> Manifest | None:
@@ -35,7 +30,7 @@ def budget(pool: WorkerPool) -> Manifest | None:
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": {
-            "name": budget_name(pool),
+            "name": workers_name(str(pool.metadata.name)),
             "labels": labels,
             "ownerReferences": [owner(pool)],
         },

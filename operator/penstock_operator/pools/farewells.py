@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 
-from penstock.errors import ApiRefused
 from penstock.kube import Kube
-from penstock_operator.api import PODS, Key
+from penstock_operator.api import Key
 from penstock_operator.autoscale.departure import CORDON_SECONDS, Chosen, Step
 from penstock_operator.brokers import Brokers
 from penstock_operator.deletion_cost import CHOSEN_COST, DELETION_COST, USUAL_COST
+from penstock_operator.pools.pod_changes import change_pod
 
 __all__ = ["Farewells"]
-
-log = logging.getLogger("penstock.operator")
-NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,8 @@ class Farewells:
         return chosen
 
     async def _price(self, namespace: str, pod: str, cost: int) -> None:
-        try:
-            await self.kube.merge(PODS, namespace, pod, {"metadata": {"annotations": {DELETION_COST: str(cost)}}})
-        except ApiRefused as error:
-            if error.status != NOT_FOUND:  # it is gone already
-                raise
+        change = {"metadata": {"annotations": {DELETION_COST: str(cost)}}}
+        await change_pod(self.kube, namespace, pod, change)
 
 
 def _cordoned(one: Chosen, attended: bool, now: float) -> Chosen:

@@ -36,12 +36,13 @@ class Judge:
         if state.deployment is None or not self._looked_at(state):
             return False
         now, before = self._clock(), state.decision
-        fleets = {one.key: self._fleet(one) for servers in rivals.values() for one in servers}
-        serving = {queue: [self._serving(one, fleets[one.key]) for one in servers] for queue, servers in rivals.items()}
-        fleet = fleets.get(state.key)
-        if fleet is None:
+        known = {one.key: one for servers in rivals.values() for one in servers}
+        serving = {key: self._serving(one) for key, one in known.items()}
+        me = serving.get(state.key)
+        if me is None:
             return False  # it has just been deleted
-        state.signals = Signals(work_of(self._serving(state, fleet), serving, self._readings), fleet)
+        by_queue = {queue: [serving[one.key] for one in servers] for queue, servers in rivals.items()}
+        state.signals = Signals(work_of(me, by_queue, self._readings), me.fleet)
         history = state.history or History.begin(state.wanted, now)
         state.decision = decide(state.signals, state.pool.spec, history, now)
         state.would = self._would(state, history, now)
@@ -73,9 +74,9 @@ class Judge:
         """The names of those who hold tasks; None while its queues can't be read."""
         return None if state.signals.work is None else frozenset(holders(self._depths(state)))
 
-    def _serving(self, state: PoolState, fleet: Fleet) -> Serving:
+    def _serving(self, state: PoolState) -> Serving:
         names = frozenset(pod.name for pod in self._pods.of(state.key))
-        return Serving(state.key, state.pool.spec, state.queues, fleet, names)
+        return Serving(state.key, state.pool.spec, state.queues, self._fleet(state), names)
 
     def _fleet(self, state: PoolState) -> Fleet:
         pods, held = self._pods.of(state.key), holders(self._depths(state))

@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 
-from penstock.errors import ApiRefused
 from penstock.kube import Kube, Manifest
 from penstock.pace import Pace
 from penstock.resources.pool import WorkerPool
-from penstock_operator.api import PODS, Key
+from penstock_operator.api import Key
+from penstock_operator.manifests import pool_key
 from penstock_operator.pools.disruption import Spell, changes, markable, spells
+from penstock_operator.pools.pod_changes import change_pod
 
 __all__ = ["Protection"]
 
-OWNER = "penstock-operator"
 WRITES_PER_SECOND = 10.0  # of all pools together: scaling comes first
-NOT_FOUND = 404
 
 
 class Protection:
@@ -37,12 +36,12 @@ class Protection:
         knows, and all stays as it is)."""
         if busy is None:
             return
-        key = (str(pool.metadata.namespace), str(pool.metadata.name))
+        key = pool_key(pool)
         due = self._due(key, pool, pods, busy)
         sent = self._sent[key] = {pod: patch for pod, patch in self._sent.get(key, {}).items() if due.get(pod) == patch}
         for pod, patch in due.items():
             if pod not in sent and self._pace.take():
-                await self._write(key[0], pod, patch)
+                await change_pod(self._kube, key[0], pod, patch)
                 sent[pod] = patch
 
     def gone(self, key: Key) -> None:
@@ -63,10 +62,3 @@ class Protection:
             return changes(pods, dict.fromkeys(pods, Spell(False, float("-inf"))), markable(pool), now)
         self._spells[key] = spells(self._spells.get(key, {}), pods, busy, now)
         return changes(pods, self._spells[key], markable(pool), now)
-
-    async def _write(self, namespace: str, pod: str, patch: Manifest) -> None:
-        try:
-            await self._kube.merge(PODS, namespace, pod, patch, owner=OWNER)
-        except ApiRefused as error:
-            if error.status != NOT_FOUND:  # else it went meanwhile
-                raise

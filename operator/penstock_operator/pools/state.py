@@ -13,7 +13,7 @@ from penstock_operator.autoscale.departure import Chosen
 from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.history import History
 from penstock_operator.autoscale.signals import Fleet, Signals
-from penstock_operator.manifests import pool_queues
+from penstock_operator.manifests import pool_key, pool_queues
 
 __all__ = ["PoolState"]
 
@@ -38,7 +38,7 @@ class PoolState:
     @property
     def key(self) -> Key:
         """(namespace, name)."""
-        return str(self.pool.metadata.namespace), str(self.pool.metadata.name)
+        return pool_key(self.pool)
 
     @property
     def queues(self) -> tuple[str, ...]:

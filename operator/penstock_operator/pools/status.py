@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penstock.kube import Manifest
 from penstock.report import moment
-from penstock_operator.autoscale.decision import ROUTINE, Decision
+from penstock_operator.autoscale.decision import Decision, notable
 from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.policies.windows import misspelt
 from penstock_operator.autoscale.signals import Fleet
@@ -39,10 +39,9 @@ def pool_status(state: PoolState, *, old: Manifest, now: float) -> Manifest:
 def said(status: Manifest) -> Manifest:
     """A status without what changes all the time: figures, and which rule was the last to speak."""
     decision = status.get("decision") or {}
-    reason = decision.get("reason")
     return status | {
         "busyReplicas": 0,
-        "decision": [decision.get("replicas"), reason if reason not in ROUTINE else ""],
+        "decision": [decision.get("replicas"), notable(decision.get("reason", ""))],
         "conditions": [_unworded(condition) for condition in status.get("conditions", ())],
     }
 

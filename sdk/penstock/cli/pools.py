@@ -14,12 +14,11 @@ from penstock.errors import ApiRefused, ConfigurationError
 from penstock.explanation import Explanation, path
 from penstock.kube import Kube, Manifest, Resource
 from penstock.namespace import current_namespace
-from penstock.resources.kinds import GROUP, VERSION
+from penstock.report import WORKER_POOLS
 from penstock.resources.pool import WorkerPool
 
 __all__ = ["Found", "Operator", "find", "pool_lines"]
 
-WORKER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "workerpools")
 EVENTS = Resource("/api/v1", "events")
 SERVICES = Resource("/api/v1", "services")
 PORT = "api"

@@ -18,11 +18,11 @@ from penstock.cli import pool_commands
 from penstock.cli.chart import BLOCKS
 from penstock.cli.commands import program
 from penstock.cli.explain import Page, explained
-from penstock.cli.pools import EVENTS, WORKER_POOLS, Found
+from penstock.cli.pools import EVENTS, Found
 from penstock.errors import ApiRefused, ConfigurationError, NotConnected
 from penstock.explanation import Bounds, Change, Choice, Explanation, Fleet, Sample, Timeline, Work
 from penstock.kube import Kube, Manifest
-from penstock.report import moment
+from penstock.report import WORKER_POOLS, moment
 from tests.unit.fake_kube import FakeKube
 
 NOW = 1_800_000_000.0  # for the command, too: others run for twenty minutes before these
