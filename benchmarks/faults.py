@@ -162,7 +162,7 @@ def findings(ids: list[str], crew: Crew, outcomes: Outcomes, journal: Path, seco
     for line in journal.read_text().splitlines():
         number, pid = map(int, line.split())
         starts[number].append(pid)
-    written = [outcomes.written[id.partition("/")[2]] for id in ids]
+    written = [outcomes.written[id.partition(".")[2]] for id in ids]
     again = [pids for pids in starts.values() if len(pids) > 1]
     unprovoked = [pids for pids in again if not set(pids[:-1]) <= crew.killed]
     lost, twice = written.count(0), sum(times > 1 for times in written)

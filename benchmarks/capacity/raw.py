@@ -56,7 +56,7 @@ def patch(made: Manifest, now: float) -> list[Manifest]:
     meta = made["metadata"]
     ref = ResourceRef(meta["namespace"], meta["name"], meta["uid"], run=1, generation=1)
     outcome = Outcome(
-        id=f"shop/{meta['uid']}",
+        id=f"shop.{meta['uid']}",
         task=TASK,
         phase=Phase.SUCCEEDED,
         finished_at=now,

@@ -34,7 +34,7 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:control, :done    channels: signals to workers; outcomes that somebody waits for
     penstock:{NS/QUEUE}:wake              channel: a task has come to a queue that had none
 
-An item of a batch is a task whose id is QUEUE/b.UID.INDEX.
+An item of a batch is a task whose id is QUEUE.b.UID.INDEX.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ WAKES = "penstock:{*}:wake"  # the pattern of all such channels
 _WAKE = re.compile(r"penstock:\{([^/]+)/([^}]+)\}:wake")
 _BATCH = "b."  # how the unique part of an item's id begins
 _OF_RESOURCE = re.compile(r"(?:b\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[-.]\d+")  # UID-RUN, b.UID.INDEX
+_ITEM = re.compile(r"([^.]+\.b\.[^.]+)\.([0-9]+)")  # QUEUE.b.UID.INDEX
 _QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
@@ -90,20 +91,20 @@ def checked_queue(queue: str) -> str:
 
 def task_id(queue: str, unique: str) -> str:
     """The id that the rest of the system passes around; the queue in front routes it."""
-    return f"{queue}/{unique}"
+    return f"{queue}.{unique}"
 
 
 def queue_of(task_id: str) -> str:
     """The queue that an id belongs to."""
-    queue, slash, unique = task_id.partition("/")
-    if not (queue and slash and unique):
-        raise ConfigurationError(f"task id {task_id!r} isn't QUEUE/UNIQUE; pass the id of a handle as it is")
+    queue, dot, unique = task_id.partition(".")
+    if not (queue and dot and unique):
+        raise ConfigurationError(f"task id {task_id!r} isn't QUEUE.UNIQUE; pass the id of a handle as it is")
     return queue
 
 
 def resource_uid(task_id: str) -> str | None:
     """The uid of the Task that an id stands for, or of the TaskBatch whose item it is; None for other tasks."""
-    found = _OF_RESOURCE.fullmatch(task_id.partition("/")[2])
+    found = _OF_RESOURCE.fullmatch(task_id.partition(".")[2])
     return found and found[1]
 
 
@@ -120,7 +121,7 @@ def batch_id(queue: str, uid: str) -> str:
 
 def batch_uid(batch_id: str) -> str:
     """What tells a batch from the others of its queue."""
-    return batch_id.partition("/")[2].removeprefix(_BATCH)
+    return batch_id.partition(".")[2].removeprefix(_BATCH)
 
 
 def item_id(batch_id: str, index: int) -> str:
@@ -130,8 +131,8 @@ def item_id(batch_id: str, index: int) -> str:
 
 def item_of(task_id: str) -> tuple[str, int] | None:
     """The batch and the index of a task that is an item of one."""
-    batch, _, index = task_id.rpartition(".")
-    return (batch, int(index)) if f"/{_BATCH}" in batch and index.isdecimal() else None
+    found = _ITEM.fullmatch(task_id)
+    return found and (found[1], int(found[2]))
 
 
 @dataclass(frozen=True)
@@ -164,11 +165,11 @@ class QueueKeys:
 
     def task(self, task_id: str) -> str:
         """Where the outcome of one task is kept."""
-        return f"{self.prefix}task:{task_id.partition('/')[2]}"
+        return f"{self.prefix}task:{task_id.partition('.')[2]}"
 
     def inputs(self, task_id: str) -> str:
         """Where the inputs of one task are kept."""
-        return f"{self.prefix}inputs:{task_id.partition('/')[2]}"
+        return f"{self.prefix}inputs:{task_id.partition('.')[2]}"
 
     def batch(self, batch_id: str) -> tuple[str, ...]:
         """What is kept of a batch, as `item.lua` names it too."""

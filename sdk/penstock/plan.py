@@ -1,6 +1,6 @@
 """From a flow to the messages it is made of: one a call, each with its links, all known before anything is sent.
 
-Pure. A step's id is QUEUE/FLOW-NUMBER; members of a group count from 0 behind a common start, so that ten thousand of
+Pure. A step's id is QUEUE.FLOW-NUMBER; members of a group count from 0 behind a common start, so that ten thousand of
 them are named in a few bytes.
 """
 

@@ -56,7 +56,7 @@ class Load:
         depth = await self._shop.app.queue().depth()
         assert (depth.ready, depth.in_flight, depth.delayed, depth.dead) == (0, 0, 0, 0)
         settled = settlements(server)
-        assert {handle.id.partition("/")[2] for handle in self.handles} <= settled.keys()
+        assert {handle.id.partition(".")[2] for handle in self.handles} <= settled.keys()
         twice = [unique for unique, times in settled.items() if times > 1]
         assert not twice, f"settled twice; what Redis wrote of the first: {_history(server, twice[0])}"
 

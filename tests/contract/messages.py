@@ -15,7 +15,7 @@ A, B = Claimer("a", "worker-a"), Claimer("b", "worker-b")
 
 
 def message(unique: str, /, **fields: object) -> Envelope:
-    return Envelope(id=f"mail/{unique}", task="shop.send", queue="mail", created_at=time.time(), **fields)  # type: ignore[arg-type]  # test data
+    return Envelope(id=f"mail.{unique}", task="shop.send", queue="mail", created_at=time.time(), **fields)  # type: ignore[arg-type]  # test data
 
 
 async def claim(broker: Broker, budget: int = 10, by: Claimer = A, *, alone: bool = False) -> list[Begun]:
@@ -23,7 +23,7 @@ async def claim(broker: Broker, budget: int = 10, by: Claimer = A, *, alone: boo
 
 
 async def names(broker: Broker, budget: int = 10, by: Claimer = A) -> list[str]:
-    return [begun.lease.id.partition("/")[2] for begun in await claim(broker, budget, by)]
+    return [begun.lease.id.partition(".")[2] for begun in await claim(broker, budget, by)]
 
 
 async def start_one(broker: Broker, unique: str = "1", /, **fields: object) -> Begun:
@@ -45,7 +45,7 @@ def again(begun: Begun, verb: Verb, delay: float = 0.0) -> Settlement:
 def cancelled(unique: str) -> Outcome:
     failure = Failure("Cancelled", "by the test")
     return Outcome(
-        id=f"mail/{unique}", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time(), failure=failure
+        id=f"mail.{unique}", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time(), failure=failure
     )
 
 

@@ -22,7 +22,7 @@ class TestSend:
         envelope = message("1", payload=b"[[42],{}]")
         assert await sent(broker, envelope) == [Sent.QUEUED]
         [begun] = await claim(broker)
-        assert (begun.lease.id, begun.message) == ("mail/1", encode(envelope))
+        assert (begun.lease.id, begun.message) == ("mail.1", encode(envelope))
 
     async def test_an_id_is_queued_once(self, broker: Broker) -> None:
         assert await sent(broker, message("1"), message("2"), message("1")) == [Sent.QUEUED, Sent.QUEUED, Sent.KNOWN]
@@ -57,7 +57,7 @@ class TestClaim:
         await asyncio.sleep(0)
         await broker.send([message("1")])
         read = await listening
-        assert [delivery.id for delivery in read] == ["mail/1"]
+        assert [delivery.id for delivery in read] == ["mail.1"]
         [begun] = (await broker.claim("mail", A, 5, read=read)).begun
         assert (begun.verdict, begun.attempts) == (Verdict.RUN, 1)
 
@@ -66,7 +66,7 @@ class TestClaim:
         await broker.send([message("1"), message("2"), message("3")])
         read = await broker.listen("mail", A, 1.0)
         claimed = await broker.claim("mail", A, 1, read=read)
-        assert [begun.lease.id for begun in claimed.begun] == ["mail/1", "mail/2"]
+        assert [begun.lease.id for begun in claimed.begun] == ["mail.1", "mail.2"]
 
     async def test_listens_no_longer_than_asked(self, broker: Broker) -> None:
         await claim(broker)
@@ -89,7 +89,7 @@ class TestClaim:
             if unique == "cancelled":
                 await broker.cancel(cancelled(unique), reason="user", life=60)
             else:
-                await broker.withdraw(f"mail/{unique}")
+                await broker.withdraw(f"mail.{unique}")
             assert (await broker.claim("mail", A, 1, read=read)).begun == []
             await broker.unclaim(read)
             depth = (await broker.depth(["mail"]))["mail"]
@@ -126,14 +126,14 @@ class TestLease:
         assert (reclaimed.moved, reclaimed.suspects) == (1, 1)
         assert await names(broker, by=B) == ["2"]
         [second] = await claim(broker, 10, B, alone=True)
-        assert (second.lease.id, second.verdict, second.attempts, second.crashes) == ("mail/1", Verdict.RUN, 2, 1)
+        assert (second.lease.id, second.verdict, second.attempts, second.crashes) == ("mail.1", Verdict.RUN, 2, 1)
         assert broker.renew([begun.lease], A) == [Renewal.LOST]
 
     async def test_nothing_comes_with_a_suspect(self, broker: Broker) -> None:
         await start_one(broker)
         await broker.reclaim("mail", B, lease=0.0)
         await broker.send([message("2"), message("3", priority="critical")])
-        assert [begun.lease.id for begun in await claim(broker, 10, B, alone=True)] == ["mail/1"]
+        assert [begun.lease.id for begun in await claim(broker, 10, B, alone=True)] == ["mail.1"]
         assert await names(broker, by=B) == ["3", "2"]
 
     async def test_what_was_read_and_never_begun_is_no_suspect(self, broker: Broker) -> None:
@@ -184,7 +184,7 @@ class TestSettle:
     async def test_an_end_is_recorded(self, broker: Broker) -> None:
         begun = await start_one(broker)
         await broker.settle([ended(begun, result=b"7", attempts=1, worker="worker-a")])
-        [snapshot] = await broker.snapshots(["mail/1"])
+        [snapshot] = await broker.snapshots(["mail.1"])
         assert snapshot is not None
         assert snapshot.outcome is not None
         assert (snapshot.phase, snapshot.attempts, snapshot.worker) == (Phase.SUCCEEDED, 1, "worker-a")
@@ -194,14 +194,14 @@ class TestSettle:
         await broker.settle([ended(await start_one(broker), life=0.05)])
 
         async def gone() -> bool:
-            return await broker.snapshots(["mail/1"]) == [None]
+            return await broker.snapshots(["mail.1"]) == [None]
 
         await wait_for(gone, "the result to expire")
-        assert await broker.wait("mail/1") is None
+        assert await broker.wait("mail.1") is None
 
     async def test_a_retry_waits_for_its_time(self, broker: Broker) -> None:
         await broker.settle([again(await start_one(broker), Verb.RETRY, delay=0.1)])
-        [snapshot] = await broker.snapshots(["mail/1"])
+        [snapshot] = await broker.snapshots(["mail.1"])
         assert snapshot is not None
         assert snapshot.phase is Phase.RETRYING
         assert await claim(broker) == []
@@ -219,7 +219,7 @@ class TestSettle:
     async def test_phases_are_told(self, broker: Broker) -> None:
         await broker.send([message("1"), message("2", not_before=time.time() + 60)])
         await claim(broker, 1)
-        phases = [snapshot and snapshot.phase for snapshot in await broker.snapshots(["mail/1", "mail/2", "mail/3"])]
+        phases = [snapshot and snapshot.phase for snapshot in await broker.snapshots(["mail.1", "mail.2", "mail.3"])]
         assert phases == [Phase.RUNNING, Phase.QUEUED, None]
 
     async def test_what_nobody_knows_waits_outside_the_depth(self, broker: Broker) -> None:
@@ -237,14 +237,14 @@ class TestSettle:
         resource = ResourceRef("default", "a", "uid")
         await broker.settle([ended(first, resource=resource), ended(second)])
         [outcome] = await broker.outbox("mail", 10)
-        assert outcome.id == "mail/1"
+        assert outcome.id == "mail.1"
         await broker.clear([outcome])
         assert await broker.outbox("mail", 10) == []
 
     async def test_progress_is_shown(self, broker: Broker) -> None:
         begun = await start_one(broker)
         assert await broker.note(begun.lease, b'{"percent":50}') is True
-        [snapshot] = await broker.snapshots(["mail/1"])
+        [snapshot] = await broker.snapshots(["mail.1"])
         assert snapshot is not None
         assert snapshot.progress == b'{"percent":50}'
 
@@ -263,7 +263,7 @@ class TestDepth:
 class TestWait:
     async def test_returns_when_the_task_ends(self, broker: Broker) -> None:
         begun = await start_one(broker)
-        waiting = asyncio.create_task(broker.wait("mail/1"))
+        waiting = asyncio.create_task(broker.wait("mail.1"))
         await asyncio.sleep(0)
         await broker.settle([ended(begun, result=b"7")])
         outcome = await asyncio.wait_for(waiting, 10)
@@ -272,8 +272,8 @@ class TestWait:
 
     async def test_returns_at_once_for_an_ended_task(self, broker: Broker) -> None:
         await broker.settle([ended(await start_one(broker))])
-        assert (await asyncio.wait_for(broker.wait("mail/1"), 1)) is not None
+        assert (await asyncio.wait_for(broker.wait("mail.1"), 1)) is not None
 
     async def test_knows_what_it_does_not_know(self, broker: Broker) -> None:
-        assert await asyncio.wait_for(broker.wait("mail/nobody"), 5) is None
-        assert await broker.snapshots(["mail/nobody"]) == [None]
+        assert await asyncio.wait_for(broker.wait("mail.nobody"), 5) is None
+        assert await broker.snapshots(["mail.nobody"]) == [None]

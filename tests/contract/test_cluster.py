@@ -218,8 +218,8 @@ async def test_all_primaries_are_checked(cluster: Cluster, connection: Connectio
 async def test_announcements_are_heard_wherever_they_are_made(connection: Connection) -> None:
     channels = Channels(connection)
     for number, key in enumerate(KEYS):
-        async with channels.listening(f"{key}:done", f"q/{number}") as announced:
-            await connection.call("test_announce", [f"{key}:done"], [f"q/{number}\nend"])
+        async with channels.listening(f"{key}:done", f"q.{number}") as announced:
+            await connection.call("test_announce", [f"{key}:done"], [f"q.{number}\nend"])
             assert await asyncio.wait_for(announced(), 5) == b"end"
     await channels.close()
 
@@ -246,7 +246,7 @@ async def test_the_wrong_scheme_is_told(cluster: Cluster, tmp_path_factory: pyte
 async def test_a_primary_dies(cluster: Cluster, connection: Connection) -> None:
     """The last one: afterwards the first third lives on the former replica."""
     channels = Channels(connection)
-    async with channels.listening(f"{KEYS[1]}:done", "q/1") as announced:
+    async with channels.listening(f"{KEYS[1]}:done", "q.1") as announced:
         assert await works(connection, *KEYS)
         cluster.servers[0].kill()
         with pytest.raises(NotConnected):
@@ -256,7 +256,7 @@ async def test_a_primary_dies(cluster: Cluster, connection: Connection) -> None:
         assert time.monotonic() - started < 10
 
         async def heard() -> bool:
-            return await connection.call("test_announce", [f"{KEYS[1]}:done"], ["q/1\nend"]) == 1 or bool(
+            return await connection.call("test_announce", [f"{KEYS[1]}:done"], ["q.1\nend"]) == 1 or bool(
                 await announced()
             )
 

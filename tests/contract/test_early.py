@@ -34,7 +34,7 @@ async def test_its_lease_is_none_before_the_claim(broker: Broker) -> None:
     await broker.send([message("1")])
     presumed = (await read_one(broker)).presumed
     assert await broker.settle([ended(presumed)]) == [False]
-    [snapshot] = await broker.snapshots(["mail/1"])
+    [snapshot] = await broker.snapshots(["mail.1"])
     assert snapshot is not None
     assert snapshot.outcome is None
 

@@ -68,7 +68,7 @@ class TestChain:
 
     async def test_the_first_failure_ends_all_that_follows(self, kitchen: Kitchen) -> None:
         handle = await (kitchen.fail.s(1) | kitchen.double | kitchen.add | kitchen.add).enqueue()
-        with pytest.raises(TaskFailed, match=r"kitchen\.fail \(kitchen/.*\): ValueError: no 1") as caught:
+        with pytest.raises(TaskFailed, match=r"kitchen\.fail \(kitchen\..*\): ValueError: no 1") as caught:
             await handle.result(PATIENCE)
         assert (caught.value.type, await handle.wait()) == ("UpstreamFailed", Phase.FAILED)
         assert kitchen.ran == []

@@ -36,7 +36,7 @@ class TestUnfinished:
             found |= set(ids)
             if not cursor:
                 break
-        assert found == {*(f"mail/{number}" for number in range(50)), "mail/running"}
+        assert found == {*(f"mail.{number}" for number in range(50)), "mail.running"}
 
 
 class TestLeading:
@@ -58,7 +58,7 @@ class TestLeading:
             await first.send([message("2")])
         assert refusal.value.epoch == 2
         for act in (
-            first.withdraw("mail/1"),
+            first.withdraw("mail.1"),
             first.cancel(cancelled("1"), reason="late", life=60),
             first.configure("mail", QueueConfig(timeout=1)),
             first.pause("mail", True),
@@ -74,14 +74,14 @@ class TestLeading:
         second.lead(LEASE, 2)
         await second.send([message("1")])
         assert (await first.depth(["mail"]))["mail"].ready == 1
-        assert await first.snapshots(["mail/1"]) != [None]
+        assert await first.snapshots(["mail.1"]) != [None]
 
     async def test_workers_and_submitters_have_no_epoch(self, two: tuple[Broker, Broker]) -> None:
         first, second = two
         first.lead(LEASE, 7)
         await first.begin_epoch("mail")
         await second.send([message("1")])
-        assert [begun.lease.id for begun in (await second.claim("mail", A, 1)).begun] == ["mail/1"]
+        assert [begun.lease.id for begun in (await second.claim("mail", A, 1)).begun] == ["mail.1"]
 
     async def test_shards_have_leaders_of_their_own(self, two: tuple[Broker, Broker]) -> None:
         first, second = two

@@ -121,12 +121,12 @@ class TestConcurrency:
         await limited(broker, concurrency_per_key=1)
         await broker.send([message(f"x{i}", key="x") for i in range(4)] + [message("y0", key="y"), message("free")])
         running = await claim(broker)
-        assert [begun.lease.id for begun in running] == ["mail/x0", "mail/y0", "mail/free"]
+        assert [begun.lease.id for begun in running] == ["mail.x0", "mail.y0", "mail.free"]
         assert (await broker.depth(["mail"]))["mail"].gated == 3
         for expected in ("x1", "x2", "x3"):
             await broker.settle([ended(running[0])])
             running = await claim(broker)
-            assert [begun.lease.id for begun in running] == [f"mail/{expected}"]
+            assert [begun.lease.id for begun in running] == [f"mail.{expected}"]
 
     async def test_a_retry_gives_its_key_to_the_next(self, broker: Broker) -> None:
         await limited(broker, concurrency_per_key=1)

@@ -14,13 +14,13 @@ from penstock.status import Phase
 from tests.contract.messages import LIFE, again, cancelled, claim, ended, message, names, start_one
 from tests.waiting import wait_for
 
-FEEDS = Links(feeds=(Feed("mail/last", 0),))
+FEEDS = Links(feeds=(Feed("mail.last", 0),))
 
 
 def supply(number: int, value: bytes | None, unique: str = "last") -> Supply:
     failure = Failure("UpstreamFailed", "by the test")
-    outcome = Outcome(id=f"mail/{unique}", task="", phase=Phase.FAILED, finished_at=time.time(), failure=failure)
-    return Supply(f"mail/{unique}", number, value, outcome)
+    outcome = Outcome(id=f"mail.{unique}", task="", phase=Phase.FAILED, finished_at=time.time(), failure=failure)
+    return Supply(f"mail.{unique}", number, value, outcome)
 
 
 async def give(broker: Broker, *supplies: Supply) -> None:
@@ -33,7 +33,7 @@ async def blocked(broker: Broker, waits: int, unique: str = "last", /, **fields:
 
 
 async def phase(broker: Broker, unique: str = "last") -> Phase:
-    [snapshot] = await broker.snapshots([f"mail/{unique}"])
+    [snapshot] = await broker.snapshots([f"mail.{unique}"])
     assert snapshot is not None
     return snapshot.phase
 
@@ -51,7 +51,7 @@ class TestWaiting:
         await give(broker, supply(0, b'"a"'))
         assert await phase(broker) is Phase.QUEUED
         assert await names(broker) == ["last"]
-        assert await broker.inputs("mail/last") == {0: b'"a"', 1: b'"b"'}
+        assert await broker.inputs("mail.last") == {0: b'"a"', 1: b'"b"'}
 
     async def test_an_input_that_comes_twice_counts_once(self, broker: Broker) -> None:
         await blocked(broker, 2)
@@ -88,7 +88,7 @@ class TestWaiting:
         [begun] = await claim(broker)
         await broker.settle([again(begun, Verb.RETRY)])
         assert await names(broker) == ["last"]
-        assert await broker.inputs("mail/last") == {0: b"1"}
+        assert await broker.inputs("mail.last") == {0: b"1"}
 
     async def test_it_is_sent_once_and_not_counted_as_waiting_for_a_worker(self, broker: Broker) -> None:
         await blocked(broker, 1)
@@ -101,20 +101,20 @@ class TestWaiting:
         await blocked(broker, UNKNOWN)
         await give(broker, supply(0, b"0"), supply(1, b"1"))
         assert await phase(broker) is Phase.BLOCKED
-        assert await broker.expect("mail/last", 2)
+        assert await broker.expect("mail.last", 2)
         assert await names(broker) == ["last"]
-        assert await broker.expect("mail/last", 2)
+        assert await broker.expect("mail.last", 2)
 
     async def test_no_inputs_at_all(self, broker: Broker) -> None:
         await blocked(broker, UNKNOWN)
-        assert await broker.expect("mail/last", 0)
+        assert await broker.expect("mail.last", 0)
         assert await names(broker) == ["last"]
-        assert not await broker.expect("mail/nobody", 0)
+        assert not await broker.expect("mail.nobody", 0)
 
     async def test_tasks_that_have_waited_too_long_are_found(self, broker: Broker) -> None:
         await blocked(broker, 1)
         assert await broker.blocked("mail", 10, since=time.time() - 60) == []
-        assert await broker.blocked("mail", 10, since=time.time() + 60) == ["mail/last"]
+        assert await broker.blocked("mail", 10, since=time.time() + 60) == ["mail.last"]
 
 
 class TestFailure:
@@ -122,7 +122,7 @@ class TestFailure:
         await blocked(broker, 2)
         await give(broker, supply(0, b"1"))
         await give(broker, supply(1, None))
-        outcome = await broker.wait("mail/last")
+        outcome = await broker.wait("mail.last")
         assert outcome is not None
         assert (outcome.phase, outcome.failure) == (Phase.FAILED, Failure("UpstreamFailed", "by the test"))
         depth = (await broker.depth(["mail"]))["mail"]
@@ -134,7 +134,7 @@ class TestFailure:
         await blocked(broker, 2, tolerant=True)
         await give(broker, supply(0, b"1"), supply(1, None))
         assert await names(broker) == ["last"]
-        assert await broker.inputs("mail/last") == {0: b"1", 1: b"null"}
+        assert await broker.inputs("mail.last") == {0: b"1", 1: b"null"}
 
     @pytest.mark.parametrize("tolerant", [False, True])
     async def test_who_only_hears_of_failure_gives_no_input(self, broker: Broker, tolerant: bool) -> None:
@@ -152,8 +152,8 @@ class TestFailure:
 
     async def test_a_blocked_task_can_be_withdrawn(self, broker: Broker) -> None:
         await blocked(broker, 3)
-        assert await broker.withdraw("mail/last") is Cancellation.CANCELLED
-        assert await broker.snapshots(["mail/last"]) == [None]
+        assert await broker.withdraw("mail.last") is Cancellation.CANCELLED
+        assert await broker.snapshots(["mail.last"]) == [None]
         assert await told_of(broker) == []
 
 
@@ -193,15 +193,15 @@ class TestTelling:
 class TestChildren:
     async def test_a_running_task_adopts_children(self, broker: Broker) -> None:
         begun = await start_one(broker)
-        assert await broker.adopt(begun.lease, ["mail/a", "other/b"])
-        assert await broker.adopt(begun.lease, ["mail/c"])
+        assert await broker.adopt(begun.lease, ["mail.a", "other.b"])
+        assert await broker.adopt(begun.lease, ["mail.c"])
         await broker.settle([ended(begun, Phase.FAILED)])
         [told] = await told_of(broker)
-        assert list(told.children) == ["mail/a", "other/b", "mail/c"]
+        assert list(told.children) == ["mail.a", "other.b", "mail.c"]
 
     async def test_a_lost_lease_adopts_nobody(self, broker: Broker) -> None:
         begun = await start_one(broker)
         await broker.settle([again(begun, Verb.RELEASE)])
-        assert not await broker.adopt(begun.lease, ["mail/a"])
+        assert not await broker.adopt(begun.lease, ["mail.a"])
         await claim(broker)
-        assert not await broker.adopt(begun.lease, ["mail/a"])
+        assert not await broker.adopt(begun.lease, ["mail.a"])

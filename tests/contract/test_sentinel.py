@@ -112,7 +112,7 @@ async def test_the_master_dies(watch: Watch, connection: Connection) -> None:
     former = watch.master()
     latter = next(server for server in watch.servers if server is not former)
     channels = Channels(connection)
-    async with channels.listening("done", "q/1") as announced:
+    async with channels.listening("done", "q.1") as announced:
         assert await works_at(connection, former)
         former.kill()
         with pytest.raises(NotConnected):
@@ -120,7 +120,7 @@ async def test_the_master_dies(watch: Watch, connection: Connection) -> None:
         await wait_for(lambda: works_at(connection, latter), "the new master", patience=BOUND)
 
         async def heard() -> bool:
-            await connection.call("test_announce", ["done"], ["q/1\nend"])
+            await connection.call("test_announce", ["done"], ["q.1\nend"])
             return await announced() == b"end"
 
         await wait_for(heard, "an announcement at the new master")

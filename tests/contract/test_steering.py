@@ -34,7 +34,7 @@ class TestCancel:
         assert await broker.cancel(cancelled("1"), reason="user", life=60) == (Cancellation.CANCELLED, 0)
         assert await claim(broker) == []
         assert (await broker.depth(["mail"]))["mail"].backlog == 0
-        [snapshot] = await broker.snapshots(["mail/1"])
+        [snapshot] = await broker.snapshots(["mail.1"])
         assert snapshot is not None
         assert snapshot.phase is Phase.CANCELLED
 
@@ -64,7 +64,7 @@ class TestCancel:
             return heard.done()
 
         await wait_for(told, "the worker to hear of the cancellation")
-        assert heard.result() == Signal("cancel", "mail/1")
+        assert heard.result() == Signal("cancel", "mail.1")
         assert broker.renew([begun.lease], A) == [Renewal.CANCEL]
 
     async def test_a_cancellation_survives_the_worker(self, broker: Broker) -> None:
@@ -81,7 +81,7 @@ class TestCancel:
 
     async def test_whoever_waits_hears_of_it(self, broker: Broker) -> None:
         await broker.send([message("1")])
-        waiting = asyncio.create_task(broker.wait("mail/1"))
+        waiting = asyncio.create_task(broker.wait("mail.1"))
         await asyncio.sleep(0)
         await cancel(broker, "1")
         outcome = await asyncio.wait_for(waiting, 10)
@@ -100,18 +100,18 @@ class TestWithdraw:
     async def test_a_waiting_task_is_gone_and_may_be_sent_again(self, broker: Broker) -> None:
         for delay in (0.0, 60.0):
             await broker.send([message("1", not_before=time.time() + delay if delay else None)])
-            assert await broker.withdraw("mail/1") is Cancellation.CANCELLED
+            assert await broker.withdraw("mail.1") is Cancellation.CANCELLED
             assert await claim(broker) == []
-            assert await broker.snapshots(["mail/1"]) == [None]
+            assert await broker.snapshots(["mail.1"]) == [None]
         [receipt] = await broker.send([message("1")])
         assert receipt.sent == "queued"
 
     async def test_what_runs_goes_on(self, broker: Broker) -> None:
         begun = await start_one(broker)
-        assert await broker.withdraw("mail/1") is Cancellation.REQUESTED
+        assert await broker.withdraw("mail.1") is Cancellation.REQUESTED
         assert await broker.settle([ended(begun)]) == [True]
-        assert await broker.withdraw("mail/1") is Cancellation.FINISHED
-        assert await broker.withdraw("mail/2") is Cancellation.UNKNOWN
+        assert await broker.withdraw("mail.1") is Cancellation.FINISHED
+        assert await broker.withdraw("mail.2") is Cancellation.UNKNOWN
 
 
 class TestDeadLetters:
@@ -120,22 +120,22 @@ class TestDeadLetters:
         [letter] = await broker.dead_letters("mail", 10)
         assert letter.outcome is not None
         assert letter.outcome.failure == Failure("ValueError", "of 1")
-        assert (letter.id, letter.message != b"") == ("mail/1", True)
+        assert (letter.id, letter.message != b"") == ("mail.1", True)
         assert (await broker.depth(["mail"]))["mail"].dead == 1
 
     async def test_a_replayed_one_starts_from_its_first_attempt(self, broker: Broker) -> None:
         for unique in "123":
             await bury(broker, unique, priority="high")
-        assert await broker.replay("mail", ["mail/2", "mail/nobody"]) == 1
-        assert await dead(broker) == ["mail/1", "mail/3"]
+        assert await broker.replay("mail", ["mail.2", "mail.nobody"]) == 1
+        assert await dead(broker) == ["mail.1", "mail.3"]
         [begun] = await claim(broker)
-        assert (begun.lease.id, begun.attempts, begun.crashes) == ("mail/2", 1, 0)
+        assert (begun.lease.id, begun.attempts, begun.crashes) == ("mail.2", 1, 0)
         assert await broker.settle([ended(begun)]) == [True]
 
     async def test_purged_ones_are_gone(self, broker: Broker) -> None:
         await bury(broker, "1")
-        assert await broker.purge("mail", ["mail/1"]) == 1
-        assert await broker.purge("mail", ["mail/1"]) == 0
+        assert await broker.purge("mail", ["mail.1"]) == 1
+        assert await broker.purge("mail", ["mail.1"]) == 0
         assert await dead(broker) == []
         assert await claim(broker) == []
 
@@ -143,7 +143,7 @@ class TestDeadLetters:
         await broker.configure("mail", QueueConfig(dead_letters=2))
         for unique in "123":
             await bury(broker, unique)
-        assert await dead(broker) == ["mail/2", "mail/3"]
+        assert await dead(broker) == ["mail.2", "mail.3"]
 
     async def test_only_for_so_long(self, broker: Broker) -> None:
         await broker.configure("mail", QueueConfig(dead_seconds=0.05))

@@ -78,7 +78,7 @@ async def test_a_redis_that_lost_everything_is_used_again(redis: aioredis.Redis,
 
 
 async def test_every_function_of_the_library_is_registered(redis: aioredis.Redis, app: Penstock) -> None:
-    await app.broker().send([Envelope(id="shop/1", task="shop.x", queue="shop", created_at=time.time())])
+    await app.broker().send([Envelope(id="shop.1", task="shop.x", queue="shop", created_at=time.time())])
     libraries = str(await redis.execute_command("FUNCTION", "LIST"))
     assert all(function_name(function) in libraries for function in FUNCTIONS)
 
@@ -86,7 +86,7 @@ async def test_every_function_of_the_library_is_registered(redis: aioredis.Redis
 async def test_what_is_not_an_envelope_is_dead_lettered(redis: aioredis.Redis, app: Penstock) -> None:
     keys = QueueKeys(app.namespace, "shop")
     async with worker(app):
-        await redis.xadd(keys.streams[0], {"id": "shop/odd", "m": b"\xff\xfe"})
+        await redis.xadd(keys.streams[0], {"id": "shop.odd", "m": b"\xff\xfe"})
 
         async def buried() -> bool:
             return bool(await redis.zcard(keys.dead) == 1)

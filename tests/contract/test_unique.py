@@ -21,16 +21,16 @@ async def free(broker: Broker, key: Unique) -> bool:
     """Whether another task gets the key; it is taken off again."""
     receipt = await send(broker, "probe", key)
     if receipt.sent is Sent.QUEUED:
-        await broker.withdraw("mail/probe")
+        await broker.withdraw("mail.probe")
     return receipt.sent is Sent.QUEUED
 
 
 async def test_a_duplicate_gets_the_first_ones_id(broker: Broker) -> None:
     key = Unique("k")
-    assert await send(broker, "1", key) == Receipt(Sent.QUEUED, "mail/1")
-    assert await send(broker, "2", key) == Receipt(Sent.DUPLICATE, "mail/1")
+    assert await send(broker, "1", key) == Receipt(Sent.QUEUED, "mail.1")
+    assert await send(broker, "2", key) == Receipt(Sent.DUPLICATE, "mail.1")
     assert (await send(broker, "3", Unique("other"))).sent is Sent.QUEUED
-    assert await broker.snapshots(["mail/2"]) == [None]
+    assert await broker.snapshots(["mail.2"]) == [None]
 
 
 async def test_until_started(broker: Broker) -> None:
@@ -82,7 +82,7 @@ async def test_cancelling_and_withdrawing_free_it(broker: Broker) -> None:
     await broker.cancel(cancelled("1"), reason="user", life=60)
     assert await free(broker, key)
     await send(broker, "2", key)
-    await broker.withdraw("mail/2")
+    await broker.withdraw("mail.2")
     assert await free(broker, key)
 
 

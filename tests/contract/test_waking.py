@@ -50,7 +50,7 @@ class Ear:
         async def heard() -> bool:
             queue = f"probe-{next(_numbers)}"
             await self._broker.doze(queue)
-            await self._broker.send([Envelope(id=f"{queue}/1", task="a.b", queue=queue, created_at=1.0)])
+            await self._broker.send([Envelope(id=f"{queue}.1", task="a.b", queue=queue, created_at=1.0)])
             return bool(self.heard)
 
         await wait_for(heard, "something to be heard")
@@ -60,7 +60,7 @@ class Ear:
         """What was heard before this call, and each but once."""
         queue = f"mark-{next(_numbers)}"
         assert await self._broker.doze(queue)
-        await self._broker.send([Envelope(id=f"{queue}/1", task="a.b", queue=queue, created_at=1.0)])
+        await self._broker.send([Envelope(id=f"{queue}.1", task="a.b", queue=queue, created_at=1.0)])
 
         async def heard() -> bool:
             return any(name == queue for _, name in self.heard)
@@ -129,7 +129,7 @@ class TestAsking:
         await wait_for(due, "the task to be due", patience=5)
 
     async def test_word_to_be_passed_on_is_something_to_do(self, broker: Broker, ear: Ear) -> None:
-        feeding = Links(feeds=(Feed("mail/last", 0),), waits=1)
+        feeding = Links(feeds=(Feed("mail.last", 0),), waits=1)
         await broker.send([message("1", links=feeding)])
         assert await broker.doze("mail")
         await broker.cancel(cancelled("1"), reason="user", life=LIFE)
@@ -140,7 +140,7 @@ class TestAsking:
         self, broker: Broker, ear: Ear
     ) -> None:
         async def sent(queue: str) -> None:
-            await broker.send([Envelope(id=f"{queue}/1", task="a.b", queue=queue, created_at=1.0)])
+            await broker.send([Envelope(id=f"{queue}.1", task="a.b", queue=queue, created_at=1.0)])
 
         queues = [f"race-{next(_numbers)}" for _ in range(100)]
         calls = (call for queue in queues for call in (broker.doze(queue), sent(queue), broker.doze(queue)))
@@ -203,28 +203,28 @@ class TestWhatWakes:
     async def test_dead_letters_that_are_replayed(self, broker: Broker, ear: Ear) -> None:
         await broker.settle([ended(await start_one(broker), Phase.DEAD_LETTERED)])
         assert await broker.doze("mail")
-        await broker.purge("mail", ["mail/2"])
+        await broker.purge("mail", ["mail.2"])
         assert await ear.told() == set()
-        await broker.replay("mail", ["mail/1"])
+        await broker.replay("mail", ["mail.1"])
         assert len(await ear.told()) == 1
 
     async def test_the_last_input_of_a_blocked_task(self, broker: Broker, ear: Ear) -> None:
         await broker.send([message("1", links=Links(waits=1))])
         assert await broker.doze("mail")
-        end = Outcome(id="mail/1", task="", phase=Phase.FAILED, finished_at=1.0)
-        await broker.supply([Supply("mail/1", 0, b"1", end)], life=LIFE)
+        end = Outcome(id="mail.1", task="", phase=Phase.FAILED, finished_at=1.0)
+        await broker.supply([Supply("mail.1", 0, b"1", end)], life=LIFE)
         assert len(await ear.told()) == 1
 
     async def test_a_task_that_is_to_run_earlier(self, broker: Broker, ear: Ear) -> None:
         await broker.send([message("1", not_before=time.time() + 3600)])
         assert await broker.doze("mail")
-        await broker.revise("mail/1", due=time.time())
+        await broker.revise("mail.1", due=time.time())
         assert len(await ear.told()) == 1
 
     async def test_a_parked_task_that_somebody_knows(self, broker: Broker, ear: Ear) -> None:
         await broker.settle([again(await start_one(broker), Verb.PARK)])
         assert await broker.doze("mail")
-        await broker.unpark("mail", ["mail/1"])
+        await broker.unpark("mail", ["mail.1"])
         assert len(await ear.told()) == 1
 
 

@@ -45,7 +45,7 @@ class TestNamespaces:
         assert other.namespace != broker.namespace
         await broker.send([message("1")])
         assert await claim(other) == []
-        assert await other.snapshots(["mail/1"]) == [None]
+        assert await other.snapshots(["mail.1"]) == [None]
         assert await names(broker) == ["1"]
 
     async def test_are_what_they_are_to_everybody(self, broker: Broker, other: Broker) -> None:
@@ -59,7 +59,7 @@ class TestNamespaces:
     async def test_know_tasks_of_the_same_id(self, broker: Broker, other: Broker) -> None:
         """Whoever waits for one hears nothing of the other."""
         first, second = await start_one(broker), await start_one(other)
-        waiting = [asyncio.create_task(one.wait("mail/1")) for one in (broker, other)]
+        waiting = [asyncio.create_task(one.wait("mail.1")) for one in (broker, other)]
         await asyncio.sleep(0)
         await other.settle([ended(second, result=b'"theirs"')])
         outcome = await asyncio.wait_for(waiting[1], 10)

@@ -42,7 +42,7 @@ asyncio.run(main())
 
 def evidence(pool: Kubectl, runs: Collection[Run], *, emptied: bool = False) -> Evidence:
     """The broker's records of these runs, and the notes of all executions."""
-    ids = {f"{QUEUE}/{uid}-{run}": (uid, run) for uid, run in runs}
+    ids = {f"{QUEUE}.{uid}-{run}": (uid, run) for uid, run in runs}
     said: list[str] = []
     wait_sync(lambda: _ask(pool, "\n".join(ids), said), "a worker to tell what the broker has", patience=PATIENCE)
     found = json.loads(said[0])

@@ -100,10 +100,10 @@ async def test_what_a_worker_cannot_convert_becomes_a_dead_letter(app: Penstock)
     async def charge(amount: float) -> None: ...
 
     envelope = Envelope(
-        id="shop/1", task="shop.charge", queue="shop", payload=b'[["a lot"],{}]', created_at=time.time()
+        id="shop.1", task="shop.charge", queue="shop", payload=b'[["a lot"],{}]', created_at=time.time()
     )
     await app.broker().send([envelope])
-    handle = app.handle("shop/1")
+    handle = app.handle("shop.1")
     async with worker(app):
         with pytest.raises(TaskFailed, match=r"BadArgument: shop\.charge: amount: Input should be a valid number"):
             await handle.result(timeout=5)

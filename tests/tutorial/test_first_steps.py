@@ -165,7 +165,7 @@ def test_sync_code_submits_too(app: Penstock) -> None:
     async def greet(name: str) -> str:
         return f"hello {name}"
 
-    assert greet.delay("Ada").id.startswith("shop/")
+    assert greet.delay("Ada").id.startswith("shop.")
 
 
 async def test_a_sync_call_inside_a_loop_says_what_to_use(app: Penstock) -> None:

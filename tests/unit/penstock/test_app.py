@@ -114,9 +114,9 @@ async def test_a_handle_is_found_again_by_its_id(app: Penstock) -> None:
 
 async def test_an_unknown_handle_is_told(app: Penstock) -> None:
     with pytest.raises(UnknownTask):
-        await app.handle("shop/nobody").status()
+        await app.handle("shop.nobody").status()
     with pytest.raises(UnknownTask):
-        await app.handle("shop/nobody").cancel()
+        await app.handle("shop.nobody").cancel()
 
 
 def test_an_app_works_on_one_loop_after_another(app: Penstock) -> None:

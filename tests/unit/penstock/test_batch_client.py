@@ -114,7 +114,7 @@ class TestSubmitting:
         assert len(begun) == 1000
         message = decode(begun[-1].message)
         assert (message.payload, message.result_ttl, message.resource) == (b"[[999],{}]", 100_000, None)
-        assert message.id == f"emails/b.{stage.batch()['metadata']['uid']}.999"
+        assert message.id == f"emails.b.{stage.batch()['metadata']['uid']}.999"
 
     async def test_async_iterables(self, stage: Stage) -> None:
         async def calls() -> AsyncIterator[Signature[float]]:
@@ -190,7 +190,7 @@ class TestSubmitting:
         async def calls() -> AsyncIterator[Signature[float]]:
             for number in range(1000):
                 if number == 700:
-                    await stage.broker.forget_batch(f"emails/b.{stage.batch()['metadata']['uid']}")
+                    await stage.broker.forget_batch(f"emails.b.{stage.batch()['metadata']['uid']}")
                 yield stage.send_welcome.s(number)
 
         with pytest.raises(SubmissionError, match="the broker has lost it, or it was deleted"):

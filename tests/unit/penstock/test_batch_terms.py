@@ -10,13 +10,13 @@ def spec(**fields: object) -> TaskBatchSpec:
 
 
 def test_what_is_left_out_is_left_open() -> None:
-    assert batch_terms(spec(), "u") == BatchTerms(id="shop/b.u", life=LIFE_SECONDS)
+    assert batch_terms(spec(), "u") == BatchTerms(id="shop.b.u", life=LIFE_SECONDS)
 
 
 def test_what_is_said_is_told() -> None:
     said = spec(queue="emails", run=2, parallelism=3, failurePolicy={"maxFailures": 4}, priority="low", suspend=True)
     assert batch_terms(said, "u") == BatchTerms(
-        id="emails/b.u",
+        id="emails.b.u",
         run=2,
         parallelism=3,
         max_failures=4,

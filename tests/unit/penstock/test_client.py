@@ -61,7 +61,7 @@ async def test_concurrent_submissions_share_round_trips(broker: MemoryBroker, mo
 async def test_many_calls_keep_their_order_over_queues_and_batches(broker: MemoryBroker) -> None:
     calls = [call(f"q{number % 3}") for number in range(3 * client.BATCH + 7)]
     handles = await BrokerClient(broker).submit_many(calls)
-    assert [handle.id.partition("/")[0] for handle in handles] == [call.queue for call in calls]
+    assert [handle.id.partition(".")[0] for handle in handles] == [call.queue for call in calls]
     depths = await broker.depth(["q0", "q1", "q2"])
     assert sum(depth.ready for depth in depths.values()) == len(calls)
 
@@ -146,10 +146,10 @@ async def test_what_waits_is_cancelled_at_once_and_what_runs_is_asked(broker: Me
 async def test_what_nobody_knows_is_told(broker: MemoryBroker) -> None:
     submitter = BrokerClient(broker)
     with pytest.raises(UnknownTask):
-        await submitter.status("mail/nobody")
+        await submitter.status("mail.nobody")
     with pytest.raises(UnknownTask):
-        await submitter.cancel("mail/nobody")
-    assert await submitter.wait("mail/nobody") is None
+        await submitter.cancel("mail.nobody")
+    assert await submitter.wait("mail.nobody") is None
 
 
 async def test_a_running_tasks_status_shows_its_progress(broker: MemoryBroker) -> None:

@@ -32,7 +32,7 @@ envelopes = st.builds(
     unique=st.none()
     | st.builds(Unique, text, st.sampled_from(["started", "finished", "expired"]), seconds, st.booleans()),
 )
-PLAIN = Envelope(id="shop/1", task="shop.send", queue="shop", created_at=1.0)
+PLAIN = Envelope(id="shop.1", task="shop.send", queue="shop", created_at=1.0)
 
 
 @given(envelopes)
@@ -42,7 +42,7 @@ def test_an_envelope_arrives_as_it_was_sent(envelope: Envelope) -> None:
 
 def test_what_is_unset_takes_no_room() -> None:
     assert msgspec.msgpack.decode(encode(PLAIN)) == {
-        "id": "shop/1",
+        "id": "shop.1",
         "task": "shop.send",
         "queue": "shop",
         "created_at": 1.0,

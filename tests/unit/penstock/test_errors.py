@@ -55,7 +55,7 @@ def test_a_refusal_tells_what_was_said() -> None:
 
 
 def test_a_failed_task_tells_its_exception() -> None:
-    error = TaskFailed("shop/1", "ValueError", "no such account", "Traceback …")
-    assert str(error) == "shop/1: ValueError: no such account"
-    assert str(TaskFailed("shop/1", "ValueError", "")) == "shop/1: ValueError"
-    assert (error.task_id, error.type, error.traceback) == ("shop/1", "ValueError", "Traceback …")
+    error = TaskFailed("shop.1", "ValueError", "no such account", "Traceback …")
+    assert str(error) == "shop.1: ValueError: no such account"
+    assert str(TaskFailed("shop.1", "ValueError", "")) == "shop.1: ValueError"
+    assert (error.task_id, error.type, error.traceback) == ("shop.1", "ValueError", "Traceback …")

@@ -33,9 +33,9 @@ def test_an_id_leads_back_to_its_queue(namespace: str, queue: str, unique: str) 
     assert QueueKeys(namespace, queue).task(id) == f"penstock:{{{namespace}/{queue}}}:task:{unique}"
 
 
-@pytest.mark.parametrize("wrong", ["", "emails", "emails/", "/1"])
+@pytest.mark.parametrize("wrong", ["", "emails", "emails.", ".1", "emails/1"])
 def test_what_is_no_id_is_refused(wrong: str) -> None:
-    with pytest.raises(ConfigurationError, match="isn't QUEUE/UNIQUE"):
+    with pytest.raises(ConfigurationError, match="isn't QUEUE.UNIQUE"):
         queue_of(wrong)
 
 
@@ -46,7 +46,7 @@ def test_no_key_is_shared_between_queues_or_namespaces(n1: str, q1: str, n2: str
 
 
 def test_all_keys_of_a_queue_share_one_slot() -> None:
-    every = [*KEYS.fixed, KEYS.control, KEYS.done, KEYS.task("emails/1")]
+    every = [*KEYS.fixed, KEYS.control, KEYS.done, KEYS.task("emails.1")]
     assert all(key.startswith("penstock:{shop/emails}:") for key in every)
 
 
@@ -70,7 +70,7 @@ def test_an_item_leads_back_to_its_batch(queue: str, uid: object, index: int) ->
     assert keys[0] == f"penstock:{{shop/{queue}}}:batch:{uid}"
 
 
-@pytest.mark.parametrize("id", ["emails/1", "emails/ab.3", "emails/b.u", "emails/b.u.x", "a.b/0f.1"])
+@pytest.mark.parametrize("id", ["emails.1", "emails.ab.3", "emails.b.u", "emails.b.u.x", "a.b/0f.1"])
 def test_other_ids_are_no_items(id: str) -> None:
     assert item_of(id) is None
 

@@ -104,7 +104,7 @@ def test_nothing_waits_for_what_comes_later(flow: Flow[Any]) -> None:
 def test_ten_thousand_sources_take_a_few_bytes() -> None:
     _, sent = messages(step.map(range(10_000)) | step)
     [last] = [message for message in sent.values() if links(message).waits]
-    assert links(last).sources == (Source("shop/f-0g", 10_000),)
+    assert links(last).sources == (Source("shop.f-0g", 10_000),)
 
 
 def test_a_group_after_a_group_gets_one_list() -> None:

@@ -30,7 +30,7 @@ def queue(broker: MemoryBroker) -> Queue:
 
 async def bury(broker: MemoryBroker, *uniques: str) -> list[str]:
     """These end in the dead letters, in this order."""
-    ids = [f"mail/{unique}" for unique in uniques]
+    ids = [f"mail.{unique}" for unique in uniques]
     await broker.send([Envelope(id=id, task="shop.send", queue="mail", created_at=time.time()) for id in ids])
     for begun in (await broker.claim("mail", WORKER, len(ids))).begun:
         failure = Failure("ValueError", "no such account")
@@ -50,7 +50,7 @@ async def test_it_shows_what_it_holds(broker: MemoryBroker, queue: Queue) -> Non
 
 async def test_paused_it_accepts_tasks_and_starts_none(broker: MemoryBroker, queue: Queue) -> None:
     await queue.pause()
-    await broker.send([Envelope(id="mail/1", task="shop.send", queue="mail", created_at=1.0)])
+    await broker.send([Envelope(id="mail.1", task="shop.send", queue="mail", created_at=1.0)])
     assert (await queue.depth()).paused
     assert (await broker.claim("mail", WORKER, 9)).begun == []
     await queue.resume()
@@ -75,10 +75,10 @@ async def test_dead_letters_come_oldest_first_with_their_reason(broker: MemoryBr
 
 async def test_a_replayed_one_starts_from_its_first_attempt(broker: MemoryBroker, queue: Queue) -> None:
     await bury(broker, "1", "2")
-    assert await queue.replay(["mail/1"]) == 1
+    assert await queue.replay(["mail.1"]) == 1
     [begun] = (await broker.claim("mail", WORKER, 9)).begun
-    assert (begun.lease.id, begun.attempts) == ("mail/1", 1)
-    assert [letter.id for letter in await queue.dead_letters()] == ["mail/2"]
+    assert (begun.lease.id, begun.attempts) == ("mail.1", 1)
+    assert [letter.id for letter in await queue.dead_letters()] == ["mail.2"]
 
 
 async def test_all_of_them_are_replayed_in_batches(
@@ -92,12 +92,12 @@ async def test_all_of_them_are_replayed_in_batches(
 
 async def test_purged_ones_are_forgotten(broker: MemoryBroker, queue: Queue) -> None:
     await bury(broker, "1", "2", "3")
-    assert await queue.purge(["mail/1"]) == 1
+    assert await queue.purge(["mail.1"]) == 1
     assert await queue.purge() == 2
     assert ((await queue.depth()).dead, (await queue.depth()).ready) == (0, 0)
 
 
-@pytest.mark.parametrize("ids", [[], ["mail/nobody"]])
+@pytest.mark.parametrize("ids", [[], ["mail.nobody"]])
 async def test_what_is_no_dead_letter_is_neither_replayed_nor_purged(
     broker: MemoryBroker, queue: Queue, ids: list[str]
 ) -> None:

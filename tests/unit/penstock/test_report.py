@@ -37,7 +37,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     phase = draw(st.sampled_from(sorted(TERMINAL)))
     succeeded = phase is Phase.SUCCEEDED
     return Outcome(
-        id="shop/uid-1-2",
+        id="shop.uid-1-2",
         task="shop.send",
         phase=phase,
         attempts=draw(st.integers(0, 1000)),
@@ -77,7 +77,7 @@ def condition(status: Manifest, type: str) -> Manifest:
 
 def ended(phase: Phase, **fields: object) -> Manifest:
     return report.ended(
-        REF, msgspec.structs.replace(Outcome(id="q/1", task="a.b", phase=phase, finished_at=9.0), **fields)
+        REF, msgspec.structs.replace(Outcome(id="q.1", task="a.b", phase=phase, finished_at=9.0), **fields)
     )
 
 
@@ -169,7 +169,7 @@ def test_big_integers_are_kept() -> None:
 def test_a_result_beyond_16_kib_stays_with_the_broker(size: int, inline: bool) -> None:
     status = ended(Phase.SUCCEEDED, result=msgspec.json.encode("x" * (size - 2)))
     assert ("result" in status) == inline
-    assert status.get("resultRef") == (None if inline else "broker:q/1")
+    assert status.get("resultRef") == (None if inline else "broker:q.1")
 
 
 def test_the_trace_is_named_by_its_id() -> None:

@@ -46,7 +46,7 @@ def kube(client: ResourceClient) -> FakeKube:
 async def end(client: ResourceClient, name: str, phase: Phase, **fields: object) -> None:
     body = kube(client).the(TASKS, "shop", name)
     ref = ResourceRef("shop", name, body["metadata"]["uid"])
-    outcome = Outcome(id="emails/1", task="shop.send_welcome", phase=phase, finished_at=1.0, resource=ref, **fields)  # type: ignore[arg-type]  # test data
+    outcome = Outcome(id="emails.1", task="shop.send_welcome", phase=phase, finished_at=1.0, resource=ref, **fields)  # type: ignore[arg-type]  # test data
     assert await StatusWriter(kube(client)).ended(outcome)
 
 
@@ -140,5 +140,5 @@ async def test_an_unknown_task_is_told(client: ResourceClient) -> None:
 async def test_a_large_result_is_no_none(client: ResourceClient) -> None:
     handle = await client.submit(send_welcome.options(resource="a").s(1))
     await end(client, "a", Phase.SUCCEEDED, result=b'"' + b"x" * 20_000 + b'"')
-    with pytest.raises(ResultExpired, match=r"lies at broker:emails/1"):
+    with pytest.raises(ResultExpired, match=r"lies at broker:emails.1"):
         await handle.result(timeout=5)

@@ -23,7 +23,7 @@ async def kube() -> FakeKube:
 
 
 def outcome(phase: Phase = Phase.SUCCEEDED, *, ref: ResourceRef | None = REF, **fields: object) -> Outcome:
-    return Outcome(id="shop/uid-1-1", task="shop.send", phase=phase, finished_at=9.0, resource=ref, **fields)  # type: ignore[arg-type]  # test data
+    return Outcome(id="shop.uid-1-1", task="shop.send", phase=phase, finished_at=9.0, resource=ref, **fields)  # type: ignore[arg-type]  # test data
 
 
 def running() -> Standing:

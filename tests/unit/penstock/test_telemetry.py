@@ -101,8 +101,8 @@ def test_without_an_sdk_there_is_nothing_to_carry() -> None:
 
 
 def test_an_attempt_is_numbered() -> None:
-    assert "penstock.attempt" not in telemetry.attributes(Step.WAIT, id="a/1", task="a.b", queue="a")
-    assert telemetry.attributes(Step.ATTEMPT, id="a/1", task="a.b", queue="a", attempt=2)["penstock.attempt"] == 2
+    assert "penstock.attempt" not in telemetry.attributes(Step.WAIT, id="a.1", task="a.b", queue="a")
+    assert telemetry.attributes(Step.ATTEMPT, id="a.1", task="a.b", queue="a", attempt=2)["penstock.attempt"] == 2
 
 
 @pytest.mark.parametrize(

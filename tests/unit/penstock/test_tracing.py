@@ -16,7 +16,7 @@ from opentelemetry.trace import TracerProvider as Provider
 from penstock import telemetry, tracing
 from penstock.telemetry import Step
 
-NAMES = telemetry.attributes(Step.ADMIT, id="shop/1", task="shop.send", queue="shop")
+NAMES = telemetry.attributes(Step.ADMIT, id="shop.1", task="shop.send", queue="shop")
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -116,7 +116,7 @@ def test_a_span_never_ends_before_it_began(spans: Spans) -> None:
     ],
 )
 def test_spans_are_named_by_step_and_queue(spans: Spans, step: Step, kind: SpanKind) -> None:
-    telemetry.start(step, telemetry.attributes(step, id="shop/1", task="shop.send", queue="shop")).end()
+    telemetry.start(step, telemetry.attributes(step, id="shop.1", task="shop.send", queue="shop")).end()
     span = spans.the()
     assert (span.name, span.kind) == (f"{step} shop", kind)
     assert span.attributes is not None

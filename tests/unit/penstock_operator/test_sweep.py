@@ -41,7 +41,7 @@ async def swept(rig: TaskRig, times: int = 2) -> None:
     for _ in range(times):
         task = await rig.apply(f"canary-{len(rig.kube.requests)}", task="canary.sing")
         await rig.queued("canary")
-        rig.forget(f"canary/{task['metadata']['uid']}-1")
+        rig.forget(f"canary.{task['metadata']['uid']}-1")
 
         async def sings() -> bool:
             return bool(await rig.queued("canary"))

@@ -36,7 +36,7 @@ class TestAdmission:
     async def test_a_new_task_is_queued(self, rig: TaskRig) -> None:
         task = await rig.apply(args=[42])
         [envelope] = await rig.queued()
-        assert envelope.id == f"mail/{task['metadata']['uid']}-1"
+        assert envelope.id == f"mail.{task['metadata']['uid']}-1"
         assert envelope.payload == b"[[42],{}]"
 
     async def test_it_is_queued_once_however_often_it_is_seen(self, rig: TaskRig) -> None:
@@ -356,7 +356,7 @@ class TestRerun:
         await finish(rig)
         await rig.change(run=2)
         [envelope] = await rig.queued()
-        assert envelope.id == f"mail/{task['metadata']['uid']}-2"
+        assert envelope.id == f"mail.{task['metadata']['uid']}-2"
 
     async def test_its_outcome_replaces_the_first_ones(self, rig: TaskRig) -> None:
         await rig.apply()
@@ -453,7 +453,7 @@ class TestEnd:
         await rig.kube.delete(TASKS, NAMESPACE, "a")
         task = await rig.apply()
         [envelope] = await rig.queued()
-        assert envelope.id == f"mail/{task['metadata']['uid']}-1"
+        assert envelope.id == f"mail.{task['metadata']['uid']}-1"
 
 
 class TestDependencies:

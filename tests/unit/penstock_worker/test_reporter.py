@@ -21,7 +21,7 @@ from tests.unit.fake_kube import FakeKube
 from tests.waiting import wait_for
 
 REF = ResourceRef("shop", "welcome", "00000000-0000-0000-0000-000000000001")
-ENVELOPE = Envelope(id="mail/uid-1-1", task="mail.send", queue="mail", created_at=1.0, resource=REF)
+ENVELOPE = Envelope(id="mail.uid-1-1", task="mail.send", queue="mail", created_at=1.0, resource=REF)
 
 
 class Rig:

@@ -61,7 +61,7 @@ def test_one_is_shown_as_json(cli: Cli) -> None:
 def test_results_are_a_line_each(cli: Cli) -> None:
     [first, second] = cli("results", "w").output.splitlines()
     assert first == '0\t{"a": 1}'
-    assert second.startswith("1\terror: emails/b.")
+    assert second.startswith("1\terror: emails.b.")
     assert cli("results", "w", "--failures").output.splitlines() == [second]
 
 

@@ -33,11 +33,11 @@ def run(*words: str) -> Result:
 
 def bury(broker: MemoryBroker) -> None:
     async def act() -> None:
-        await broker.send([Envelope(id="mail/1", task="shop.send", queue="mail", created_at=time.time())])
+        await broker.send([Envelope(id="mail.1", task="shop.send", queue="mail", created_at=time.time())])
         [begun] = (await broker.claim("mail", Claimer("w", "pod-1"), 1)).begun
         failure = Failure("ValueError", "no such account")
         outcome = Outcome(
-            id="mail/1", task="shop.send", phase=Phase.DEAD_LETTERED, finished_at=time.time(), failure=failure
+            id="mail.1", task="shop.send", phase=Phase.DEAD_LETTERED, finished_at=time.time(), failure=failure
         )
         await broker.settle(
             [Settlement(lease=begun.lease, verb=Verb.END, phase=outcome.phase, outcome=outcome, life=60.0)]
@@ -66,25 +66,25 @@ def test_a_queue_is_paused_and_goes_on(broker: MemoryBroker) -> None:
 
 def test_a_dead_letter_is_a_line_with_its_reason(broker: MemoryBroker) -> None:
     bury(broker)
-    assert run("dlq", "list", "mail").output == "mail/1\tshop.send\tValueError: no such account\n"
+    assert run("dlq", "list", "mail").output == "mail.1\tshop.send\tValueError: no such account\n"
 
 
 def test_a_reason_that_has_expired_is_told(broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     async def old(queue: str, limit: int) -> list[DeadLetter]:
-        return [DeadLetter("mail/1", 1.0, b"")]
+        return [DeadLetter("mail.1", 1.0, b"")]
 
     monkeypatch.setattr(broker, "dead_letters", old)
-    assert run("dlq", "list", "mail").output == "mail/1\t\t(its reason has expired)\n"
+    assert run("dlq", "list", "mail").output == "mail.1\t\t(its reason has expired)\n"
 
 
-@pytest.mark.parametrize("ids", [(), ("mail/1",)])
+@pytest.mark.parametrize("ids", [(), ("mail.1",)])
 def test_dead_letters_are_replayed(broker: MemoryBroker, ids: tuple[str, ...]) -> None:
     bury(broker)
     assert run("dlq", "replay", "mail", *ids).output == "1 queued again\n"
     assert (shown()["ready"], shown()["dead"]) == (1, 0)
 
 
-@pytest.mark.parametrize(("ids", "count"), [((), 1), (("mail/1",), 1), (("mail/2",), 0)])
+@pytest.mark.parametrize(("ids", "count"), [((), 1), (("mail.1",), 1), (("mail.2",), 0)])
 def test_dead_letters_are_forgotten(broker: MemoryBroker, ids: tuple[str, ...], count: int) -> None:
     bury(broker)
     assert run("dlq", "purge", "mail", *ids).output == f"{count} forgotten\n"

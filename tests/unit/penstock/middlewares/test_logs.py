@@ -8,7 +8,7 @@ import pytest
 from penstock import Snooze, TaskContext
 from penstock.middlewares import Logging
 
-CONTEXT = TaskContext(id="shop/1", task="shop.f", attempt=2)
+CONTEXT = TaskContext(id="shop.1", task="shop.f", attempt=2)
 
 
 def clock() -> float:
@@ -30,8 +30,8 @@ async def test_an_attempt_is_a_line_at_its_start_and_at_its_end(caplog: pytest.L
     caplog.set_level(logging.INFO)
     assert await Logging(clock=clock).execute(CONTEXT, fine) == 7
     assert caplog.messages == [
-        "shop.f shop/1: attempt 2 starts",
-        "shop.f shop/1: attempt 2 succeeded after 0.250 s",
+        "shop.f shop.1: attempt 2 starts",
+        "shop.f shop.1: attempt 2 succeeded after 0.250 s",
     ]
 
 
@@ -39,7 +39,7 @@ async def test_a_failure_is_a_warning_with_its_message(caplog: pytest.LogCapture
     with pytest.raises(ValueError, match="no such user"):
         await Logging(logging.DEBUG, clock=clock).execute(CONTEXT, broken)
     [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert record.getMessage() == "shop.f shop/1: attempt 2 after 0.250 s: ValueError: no such user"
+    assert record.getMessage() == "shop.f shop.1: attempt 2 after 0.250 s: ValueError: no such user"
 
 
 async def test_a_snooze_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
@@ -49,5 +49,5 @@ async def test_a_snooze_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with pytest.raises(Snooze):
         await Logging(clock=clock).execute(CONTEXT, early)
-    assert caplog.messages[-1] == "shop.f shop/1: attempt 2 snoozes for 5 s: the shop isn't open yet"
+    assert caplog.messages[-1] == "shop.f shop.1: attempt 2 snoozes for 5 s: the shop isn't open yet"
     assert not [record for record in caplog.records if record.levelno > logging.INFO]

@@ -11,7 +11,7 @@ from sentry_sdk.transport import Transport
 from penstock import Retry, Snooze, TaskContext
 from penstock.middlewares import Sentry
 
-CONTEXT = TaskContext(id="shop/1", task="shop.f", attempt=2)
+CONTEXT = TaskContext(id="shop.1", task="shop.f", attempt=2)
 
 
 class Kept(Transport):
@@ -46,7 +46,7 @@ async def test_an_exception_is_told_with_its_task(kept: Kept) -> None:
     assert event["transaction"] == "shop.f"
     assert event["tags"] == {"penstock.task": "shop.f", "penstock.attempt": "2"} | event["tags"]
     trace = f"{span.get_span_context().trace_id:032x}"
-    assert event["contexts"]["penstock"] == {"id": "shop/1", "task": "shop.f", "attempt": 2, "trace_id": trace}
+    assert event["contexts"]["penstock"] == {"id": "shop.1", "task": "shop.f", "attempt": 2, "trace_id": trace}
 
 
 @pytest.mark.parametrize(("retries", "events"), [(False, 0), (True, 1)])

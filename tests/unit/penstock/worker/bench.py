@@ -70,7 +70,7 @@ class Bench:
     def finish(self, *uniques: str) -> None:
         """Let these end."""
         for unique in uniques:
-            self._gates[f"mail/{unique}"].set()
+            self._gates[f"mail.{unique}"].set()
 
     async def claim(self, count: int = 1, *, alone: bool = False) -> None:
         """Begin what is ready."""
@@ -101,7 +101,7 @@ class Bench:
 
     async def snapshot(self, unique: str = "1") -> Snapshot:
         """How a task stands."""
-        [found] = await self.broker.snapshots([f"mail/{unique}"])
+        [found] = await self.broker.snapshots([f"mail.{unique}"])
         assert found is not None
         return found
 

@@ -126,7 +126,7 @@ class FlakyBroker(MemoryBroker):
 
 
 def message(unique: str, queue: str = "mail", task: str = "shop.send") -> Envelope:
-    return Envelope(id=f"{queue}/{unique}", task=task, queue=queue, created_at=time.time())
+    return Envelope(id=f"{queue}.{unique}", task=task, queue=queue, created_at=time.time())
 
 
 async def begun(broker: MemoryBroker, unique: str = "1", claimer: Claimer = ME) -> Begun:

@@ -45,8 +45,8 @@ async def places() -> AsyncIterator[Places]:
 
 
 def attempt(function: Callable[..., Any], *args: object, limit: Limit = NO_LIMIT, **options: Any) -> Attempt:
-    envelope = Envelope(id="shop/1", task="shop.f", queue="shop", created_at=1.0, payload=codec.encode_call(args, {}))
-    begun = Begun(Lease("shop", "shop/1", "n"), Verdict.RUN, b"", 2, 0, 1.0, 1.0)
+    envelope = Envelope(id="shop.1", task="shop.f", queue="shop", created_at=1.0, payload=codec.encode_call(args, {}))
+    begun = Begun(Lease("shop", "shop.1", "n"), Verdict.RUN, b"", 2, 0, 1.0, 1.0)
     definition = Definition("shop.f", function, Options("shop", **options))
     return Attempt(envelope, begun, definition, limit, Policy(RetryPolicy(), None, 60.0))
 
@@ -152,7 +152,7 @@ async def test_a_result_that_cannot_travel_is_a_failure(places: Places) -> None:
 
 async def test_arguments_that_cannot_be_read_are_a_failure(places: Places) -> None:
     broken = attempt(endless)
-    broken.envelope = Envelope(id="shop/1", task="shop.f", queue="shop", created_at=1.0, payload=b"[")
+    broken.envelope = Envelope(id="shop.1", task="shop.f", queue="shop", created_at=1.0, payload=b"[")
     assert isinstance(await broken.run(places), Unfit)
     assert not broken.started
 
@@ -361,7 +361,7 @@ class TestContext:
             return [context.id, context.task, context.attempt, context.cancelled]
 
         one = attempt(telling, "Ada")
-        assert await one.run(places) == Returned(b'["shop/1","shop.f",2,false]')
+        assert await one.run(places) == Returned(b'["shop.1","shop.f",2,false]')
         assert (one.said, one.news) == ((50, "Ada"), True)
 
     @pytest.mark.parametrize("percent", [-0.1, 100.1])

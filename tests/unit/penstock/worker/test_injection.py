@@ -13,7 +13,7 @@ from penstock import Depends, TaskContext
 from penstock.parameters import parameters
 from penstock.worker.injection import Injection, Overrides
 
-CONTEXT = TaskContext(id="shop/1")
+CONTEXT = TaskContext(id="shop.1")
 who: ContextVar[str] = ContextVar("who", default="nobody")
 
 

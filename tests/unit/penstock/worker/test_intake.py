@@ -187,7 +187,7 @@ class TestEarly:
             await called(b, "listen")
             await b.broker.send([message("1")])
             await b.reach(1)
-            outcome = Outcome(id="mail/1", task="shop.send", phase=Phase.CANCELLED, finished_at=1.0)
+            outcome = Outcome(id="mail.1", task="shop.send", phase=Phase.CANCELLED, finished_at=1.0)
             await b.broker.cancel(outcome, reason="user", life=60)
             b.broker.slow.set()
             await b.idle()
@@ -253,7 +253,7 @@ class TestLimits:
                 for n in range(3):
                     await b.reach(n + 1)
                     [running] = b.running
-                    b.finish(running.removeprefix("mail/"))
+                    b.finish(running.removeprefix("mail."))
 
     async def test_a_closed_queue_can_be_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with bench(2) as b:
@@ -270,7 +270,7 @@ class TestSuspects:
             async with reading(b):
                 await b.reach(1)
                 await b.broker.send([message("1"), message("2")])
-                assert (b.running, b.slots.free) == ({"mail/suspect"}, 0)
+                assert (b.running, b.slots.free) == ({"mail.suspect"}, 0)
                 b.finish("suspect")
                 await b.reach(3)
 
@@ -282,7 +282,7 @@ class TestSuspects:
                 await b.reach(1)
                 await b.broker.send([message("1"), message("2")])
                 await b.reach(3)
-                assert b.running == {"mail/suspect", "mail/1", "mail/2"}
+                assert b.running == {"mail.suspect", "mail.1", "mail.2"}
 
     async def test_two_run_one_after_the_other(self) -> None:
         async with bench(3) as b:
@@ -292,7 +292,7 @@ class TestSuspects:
                 for expected in (1, 2):
                     await b.reach(expected)
                     [running] = b.running
-                    b.finish(running.removeprefix("mail/"))
+                    b.finish(running.removeprefix("mail."))
 
     async def test_the_next_one_follows_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "WAIT_SECONDS", 3600)
@@ -317,7 +317,7 @@ class TestSuspects:
                 await called(b, "unclaim")
                 b.finish("1")
                 await b.reach(2)
-                assert (b.started, b.running) == (["mail/1", "mail/suspect"], {"mail/suspect"})
+                assert (b.started, b.running) == (["mail.1", "mail.suspect"], {"mail.suspect"})
                 b.finish("suspect")
                 await b.reach(3)
 
@@ -334,10 +334,10 @@ class TestSuspects:
                 intake.isolate()
                 await b.broker.send([message("2")])
                 await b.reach(2)
-                assert (b.running, b.slots.free) == ({"mail/long", "mail/suspect"}, 0)
+                assert (b.running, b.slots.free) == ({"mail.long", "mail.suspect"}, 0)
                 b.finish("suspect")
                 await b.reach(3)
-                assert b.running == {"mail/long", "mail/2"}
+                assert b.running == {"mail.long", "mail.2"}
 
     async def test_one_that_runs_does_not_hold_up_a_drain(self) -> None:
         async with bench(2) as b:

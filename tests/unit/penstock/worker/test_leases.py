@@ -81,7 +81,7 @@ async def test_who_lost_a_lease_is_told_on_the_loop(broker: FlakyBroker) -> None
 
     async with keeping(broker, note) as leases:
         leases.hold(lease)
-        assert await asyncio.wait_for(told.get(), 5) == ("mail/1", Renewal.LOST, threading.main_thread().name)
+        assert await asyncio.wait_for(told.get(), 5) == ("mail.1", Renewal.LOST, threading.main_thread().name)
 
 
 async def test_a_cancellation_comes_with_the_renewal(broker: FlakyBroker) -> None:

@@ -18,7 +18,7 @@ from penstock.worker.policy import REPORTED_SECONDS, RESULT_SECONDS, Policies, r
 from tests.unit.penstock.worker.brokers import FlakyBroker
 from tests.waiting import wait_for
 
-PLAIN = Envelope(id="mail/1", task="shop.send", queue="mail", created_at=1.0)
+PLAIN = Envelope(id="mail.1", task="shop.send", queue="mail", created_at=1.0)
 REF = ResourceRef("shop", "welcome", "uid-1")
 
 retries = st.none() | st.builds(RetryPolicy, st.integers(1, 9))
@@ -164,7 +164,7 @@ DEFINITION = Definition("shop.send", len, Options("mail", timeout=3.0))
 
 async def test_tasks_that_ask_for_nothing_share_their_policy(broker: FlakyBroker) -> None:
     policies = Policies(broker)
-    assert policies.of(PLAIN, DEFINITION) is policies.of(msgspec.structs.replace(PLAIN, id="mail/2"), DEFINITION)
+    assert policies.of(PLAIN, DEFINITION) is policies.of(msgspec.structs.replace(PLAIN, id="mail.2"), DEFINITION)
 
 
 async def test_who_asks_for_something_gets_it_and_spoils_nobody_elses(broker: FlakyBroker) -> None:

@@ -199,7 +199,7 @@ class TestResting:
             await post.hears()
             post.bench.finish("1")
             await post.comes_to_rest()
-            assert (post.bench.started, await post.ready(), await post.ready("other")) == (["mail/1"], 1, 1)
+            assert (post.bench.started, await post.ready(), await post.ready("other")) == (["mail.1"], 1, 1)
 
     async def test_what_is_read_meanwhile_goes_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("penstock.broker.memory.working.LISTEN_SECONDS", LONG)

@@ -36,7 +36,7 @@ def unheard(percent: float | None, message: str) -> None:
     pass
 
 
-def call(function: Callable[..., Any], *args: object, task: str = "calls.any", id: str = "calls/1") -> Call:
+def call(function: Callable[..., Any], *args: object, task: str = "calls.any", id: str = "calls.1") -> Call:
     module, qualname = located(function)
     return Call(module, qualname, id, task, 3, codec.encode_call(args, {}))
 
@@ -87,7 +87,7 @@ class TestCalls:
         assert await value(processes, calls.Shelf.halved, 3) == 1.5
 
     async def test_get_their_context(self, processes: Processes) -> None:
-        assert await value(processes, calls.described) == ["calls/1", "calls.any", 3, False]
+        assert await value(processes, calls.described) == ["calls.1", "calls.any", 3, False]
 
     async def test_run_in_the_main_thread_of_a_process_like_this(
         self, processes: Processes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -172,11 +172,11 @@ class TestErrors:
 
     async def test_come_from_arguments_that_cannot_be_read(self, processes: Processes) -> None:
         module, qualname = located(calls.echo)
-        said = await processes.run(Call(module, qualname, "calls/1", "calls.any", 1, b"["), unheard)
+        said = await processes.run(Call(module, qualname, "calls.1", "calls.any", 1, b"["), unheard)
         assert isinstance(said, Error)
 
     async def test_come_from_functions_that_are_not_there(self, processes: Processes) -> None:
-        said = await processes.run(Call("no_such_module", "f", "calls/1", "calls.any", 1, b"[[], {}]"), unheard)
+        said = await processes.run(Call("no_such_module", "f", "calls.1", "calls.any", 1, b"[[], {}]"), unheard)
         assert isinstance(said, Error)
         assert said.type == "ModuleNotFoundError"
 
@@ -251,7 +251,7 @@ class TestChildren:
         await value(processes, calls.say, "hello")
         out, err = capfd.readouterr()
         assert out == "hello\n"
-        assert err.endswith("INFO calls logged hello [calls/1]\n")
+        assert err.endswith("INFO calls logged hello [calls.1]\n")
 
     async def test_are_all_ended_by_closing(self) -> None:
         pool = Processes(3)
@@ -395,7 +395,7 @@ def busy(context: TaskContext):
         pass
 
 async def main(function):
-    call = Call(*located(function), "calls/1", "calls.any", 1, b"[[], {}]")
+    call = Call(*located(function), "calls.1", "calls.any", 1, b"[[], {}]")
     print(await Processes(1).run(call, lambda _, message: print(message, flush=True)))
 
 if __name__ == "__main__":

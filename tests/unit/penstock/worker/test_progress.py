@@ -21,7 +21,7 @@ Word = tuple[str, float | None, str]
 
 
 def attempt(unique: str = "1") -> Attempt:
-    envelope = Envelope(id=f"shop/{unique}", task="shop.f", queue="shop", created_at=1.0)
+    envelope = Envelope(id=f"shop.{unique}", task="shop.f", queue="shop", created_at=1.0)
     begun = Begun(Lease("shop", envelope.id, "n"), Verdict.RUN, b"", 1, 0, 1.0, 1.0)
     now = asyncio.get_running_loop().time()
     return Attempt(envelope, begun, None, Limit(None), Policy(RetryPolicy(), None, 60.0), told_at=now)
@@ -72,7 +72,7 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
 async def test_that_it_runs_is_news(desk: Desk) -> None:
     desk.running.append(attempt())
     async with desk.reporting():
-        await desk.reach(("shop/1", None, ""))
+        await desk.reach(("shop.1", None, ""))
 
 
 async def test_a_short_task_costs_no_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +82,8 @@ async def test_a_short_task_costs_no_report(desk: Desk, monkeypatch: pytest.Monk
     short.tell(100, "done")
     desk.running += [short, old]
     async with desk.reporting():
-        await desk.reach(("shop/old", None, ""))
-    assert [id for id, *_ in desk.words] == ["shop/old"]
+        await desk.reach(("shop.old", None, ""))
+    assert [id for id, *_ in desk.words] == ["shop.old"]
 
 
 async def test_only_the_latest_word_is_published(desk: Desk) -> None:
@@ -92,8 +92,8 @@ async def test_only_the_latest_word_is_published(desk: Desk) -> None:
         one.tell(percent, "")
     desk.running.append(one)
     async with desk.reporting():
-        await desk.reach(("shop/1", 99, ""))
-    assert desk.words == [("shop/1", 99, "")]
+        await desk.reach(("shop.1", 99, ""))
+    assert desk.words == [("shop.1", 99, "")]
 
 
 async def test_the_same_is_not_said_twice(desk: Desk) -> None:
@@ -101,12 +101,12 @@ async def test_the_same_is_not_said_twice(desk: Desk) -> None:
     desk.running.append(one)
     async with desk.reporting():
         one.tell(1, "one")
-        await desk.reach(("shop/1", 1, "one"))
+        await desk.reach(("shop.1", 1, "one"))
         desk.running.append(other)
-        await desk.reach(("shop/2", None, ""))
+        await desk.reach(("shop.2", None, ""))
         one.tell(2, "two")
-        await desk.reach(("shop/1", 2, "two"))
-    assert desk.words == [("shop/1", 1, "one"), ("shop/2", None, ""), ("shop/1", 2, "two")]
+        await desk.reach(("shop.1", 2, "two"))
+    assert desk.words == [("shop.1", 1, "one"), ("shop.2", None, ""), ("shop.1", 2, "two")]
 
 
 async def test_no_task_is_told_of_more_often_than_once_an_interval(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,12 +115,12 @@ async def test_no_task_is_told_of_more_often_than_once_an_interval(desk: Desk, m
     talker.told_at -= 3600
     desk.running.append(talker)
     async with desk.reporting():
-        await desk.reach(("shop/talker", None, ""))
+        await desk.reach(("shop.talker", None, ""))
         talker.tell(50, "more")
         witness.told_at -= 3600
         desk.running.append(witness)
-        await desk.reach(("shop/witness", None, ""))
-    assert ("shop/talker", 50, "more") not in desk.words
+        await desk.reach(("shop.witness", None, ""))
+    assert ("shop.talker", 50, "more") not in desk.words
 
 
 async def test_a_thread_may_tell(desk: Desk) -> None:
@@ -129,7 +129,7 @@ async def test_a_thread_may_tell(desk: Desk) -> None:
     thread = threading.Thread(target=one.tell, args=(50, "from a thread"))
     thread.start()
     async with desk.reporting():
-        await desk.reach(("shop/1", 50, "from a thread"))
+        await desk.reach(("shop.1", 50, "from a thread"))
     thread.join()
 
 
@@ -144,7 +144,7 @@ async def test_an_outage_does_not_silence_it(desk: Desk) -> None:
 
         await wait_for(failed, "the first report to fail", patience=5)
         one.tell(7, "")
-        await desk.reach(("shop/1", 7, ""))
+        await desk.reach(("shop.1", 7, ""))
 
 
 async def test_nothing_is_said_after_the_end(desk: Desk) -> None:
@@ -157,5 +157,5 @@ async def test_nothing_is_said_after_the_end(desk: Desk) -> None:
         desk.running.remove(ended)  # … while the second ends
         desk.running.append(witness)
         desk.gate.set()
-        await desk.reach(("shop/witness", None, ""))
-    assert "shop/ended" not in [id for id, *_ in desk.words]
+        await desk.reach(("shop.witness", None, ""))
+    assert "shop.ended" not in [id for id, *_ in desk.words]

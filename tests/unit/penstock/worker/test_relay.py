@@ -11,7 +11,7 @@ from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
 from penstock.worker.relay import concluded, forsaken, supplies
 
-FEEDS = (Feed("mail/next", 3), Feed("other/next", 0))
+FEEDS = (Feed("mail.next", 3), Feed("other.next", 0))
 
 
 def ended(
@@ -22,14 +22,14 @@ def ended(
     waits: int = 0,
 ) -> Ended:
     failure = None if phase is Phase.SUCCEEDED else Failure("ValueError", "no such user", "Traceback …")
-    outcome = Outcome(id="mail/1", task="shop.f", phase=phase, finished_at=1.0, result=result, failure=failure)
-    message = encode(Envelope(id="mail/1", task="shop.f", queue="mail", created_at=0.0, links=links))
+    outcome = Outcome(id="mail.1", task="shop.f", phase=phase, finished_at=1.0, result=result, failure=failure)
+    message = encode(Envelope(id="mail.1", task="shop.f", queue="mail", created_at=0.0, links=links))
     return Ended(outcome, message, children or [], waits)
 
 
 def test_a_result_is_an_input_of_all_that_wait_for_it() -> None:
     found = list(supplies(ended(Phase.SUCCEEDED, Links(feeds=FEEDS), b"42"), 9.0))
-    assert [(one.id, one.number, one.value) for one in found] == [("mail/next", 3, b"42"), ("other/next", 0, b"42")]
+    assert [(one.id, one.number, one.value) for one in found] == [("mail.next", 3, b"42"), ("other.next", 0, b"42")]
 
 
 def test_nothing_returned_is_null() -> None:
@@ -50,13 +50,13 @@ def test_a_failure_says_how_those_end_that_cannot_do_without(phase: Phase, then:
         failure = one.otherwise.failure
         assert (one.value, one.otherwise.phase, one.otherwise.finished_at) == (None, then, 9.0)
         assert failure is not None
-        assert (failure.type, failure.message) == ("UpstreamFailed", "shop.f (mail/1): ValueError: no such user")
+        assert (failure.type, failure.message) == ("UpstreamFailed", "shop.f (mail.1): ValueError: no such user")
         assert failure.traceback == "Traceback …"
 
 
 def test_the_first_cause_goes_all_the_way_down() -> None:
-    second = concluded("mail/2", ended(Phase.FAILED).outcome, "shop.f", 9.0)
-    third = concluded("mail/3", second, "shop.g", 10.0)
+    second = concluded("mail.2", ended(Phase.FAILED).outcome, "shop.f", 9.0)
+    third = concluded("mail.3", second, "shop.g", 10.0)
     assert third.failure == second.failure
 
 
@@ -66,20 +66,20 @@ def test_who_has_no_links_concerns_nobody() -> None:
 
 
 def test_children_go_with_a_parent_that_comes_to_nothing() -> None:
-    assert list(forsaken(ended(Phase.FAILED, children=["mail/a", "mail/b"]))) == ["mail/a", "mail/b"]
-    assert list(forsaken(ended(Phase.SUCCEEDED, children=["mail/a"]))) == []
+    assert list(forsaken(ended(Phase.FAILED, children=["mail.a", "mail.b"]))) == ["mail.a", "mail.b"]
+    assert list(forsaken(ended(Phase.SUCCEEDED, children=["mail.a"]))) == []
 
 
 def test_sources_go_with_what_has_waited_for_them() -> None:
-    links = Links(waits=3, sources=(Source("mail/0"), Source("mail/g", 2)))
-    assert list(forsaken(ended(Phase.CANCELLED, links, waits=3))) == ["mail/0", "mail/g0", "mail/g1"]
+    links = Links(waits=3, sources=(Source("mail.0"), Source("mail.g", 2)))
+    assert list(forsaken(ended(Phase.CANCELLED, links, waits=3))) == ["mail.0", "mail.g0", "mail.g1"]
     assert list(forsaken(ended(Phase.CANCELLED, links))) == []  # it had started: all of them have ended
 
 
 def test_so_do_those_whose_number_came_later() -> None:
-    links = Links(waits=UNKNOWN, sources=(Source("mail/e.", UNKNOWN), Source("mail/e")))
-    assert list(forsaken(ended(Phase.FAILED, links, waits=2))) == ["mail/e.0", "mail/e.1", "mail/e"]
-    assert list(forsaken(ended(Phase.FAILED, links, waits=UNKNOWN))) == ["mail/e"]
+    links = Links(waits=UNKNOWN, sources=(Source("mail.e.", UNKNOWN), Source("mail.e")))
+    assert list(forsaken(ended(Phase.FAILED, links, waits=2))) == ["mail.e.0", "mail.e.1", "mail.e"]
+    assert list(forsaken(ended(Phase.FAILED, links, waits=UNKNOWN))) == ["mail.e"]
 
 
 def test_what_cannot_be_read_concerns_nobody() -> None:

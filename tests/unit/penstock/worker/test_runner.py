@@ -43,7 +43,7 @@ async def test_what_cannot_be_understood_is_dead_lettered_with_the_reason() -> N
         assert outcome.phase is Phase.DEAD_LETTERED
         assert outcome.failure is not None
         assert (outcome.failure.type, b.slots.busy) == ("Undecodable", 0)
-        assert [letter.id for letter in await b.broker.dead_letters("mail", 10)] == ["mail/1"]
+        assert [letter.id for letter in await b.broker.dead_letters("mail", 10)] == ["mail.1"]
 
 
 async def test_its_neighbours_in_the_batch_run() -> None:
@@ -73,7 +73,7 @@ class TestForegone:
         async with bench() as b:
             await abandoned(b.broker)
             start = await taken(b.broker)
-            asked = Outcome(id="mail/1", task="", phase=Phase.CANCELLED, finished_at=time.time())
+            asked = Outcome(id="mail.1", task="", phase=Phase.CANCELLED, finished_at=time.time())
             await b.broker.cancel(asked, reason="user", life=60.0)
             await b.broker.reclaim("mail", OTHER, lease=0.0)
             await b.claim(alone=True)
@@ -110,16 +110,16 @@ class TestForegone:
         async with bench() as b:
             await b.broker.send([message("1")])
             await b.claim()
-            b.runner.cancel("mail/1")
+            b.runner.cancel("mail.1")
             outcome = await b.outcome()
             assert (outcome.phase, outcome.attempts, b.started) == (Phase.CANCELLED, 0, [])
 
     async def test_what_is_cancelled_while_its_claim_is_on_its_way(self) -> None:
         async with bench() as b:
             one = await begun(b.broker)
-            asked = Outcome(id="mail/1", task="", phase=Phase.CANCELLED, finished_at=time.time())
+            asked = Outcome(id="mail.1", task="", phase=Phase.CANCELLED, finished_at=time.time())
             await b.broker.cancel(asked, reason="user", life=60.0)
-            b.runner.cancel("mail/1")  # told before the claim's answer was read
+            b.runner.cancel("mail.1")  # told before the claim's answer was read
             b.slots.take_now(1)
             b.runner.start([one])
             assert (await b.outcome()).phase is Phase.CANCELLED
@@ -127,11 +127,11 @@ class TestForegone:
     async def test_a_cancellation_that_came_too_late_does_not_stop_a_replay(self) -> None:
         async with bench() as b:
             elsewhere = await begun(b.broker, claimer=OTHER)
-            b.runner.cancel("mail/1")  # every worker of the queue is told
-            outcome = Outcome(id="mail/1", task="", phase=Phase.DEAD_LETTERED, finished_at=time.time())
+            b.runner.cancel("mail.1")  # every worker of the queue is told
+            outcome = Outcome(id="mail.1", task="", phase=Phase.DEAD_LETTERED, finished_at=time.time())
             end = Settlement(lease=elsewhere.lease, verb=Verb.END, phase=outcome.phase, outcome=outcome, life=60.0)
             await b.broker.settle([end])
-            assert await b.broker.replay("mail", ["mail/1"]) == 1
+            assert await b.broker.replay("mail", ["mail.1"]) == 1
             await b.claim()
             b.finish("1")
             assert (await b.outcome()).phase is Phase.SUCCEEDED
@@ -200,7 +200,7 @@ class TestReports:
             await b.claim(2)
             b.finish("1", "2")
             await b.idle()
-            assert [outcome.id for outcome in b.reports.outcomes] == ["mail/2"]
+            assert [outcome.id for outcome in b.reports.outcomes] == ["mail.2"]
 
     @pytest.mark.parametrize(("delay", "told"), [(60.0, 1), (0.5, 0)])
     async def test_only_a_long_wait_for_the_next_attempt_is_told(self, delay: float, told: int) -> None:

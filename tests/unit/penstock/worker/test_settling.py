@@ -51,8 +51,8 @@ def answers() -> Answers:
 async def test_an_outcome_is_settled(broker: FlakyBroker, answers: Answers) -> None:
     answers.of(Settling(broker), await begun(broker))
     await answers.reach(1)
-    assert answers.heard == {"mail/1": True}
-    [found] = await broker.snapshots(["mail/1"])
+    assert answers.heard == {"mail.1": True}
+    [found] = await broker.snapshots(["mail.1"])
     assert found is not None
     assert found.phase is Phase.SUCCEEDED
 
@@ -63,7 +63,7 @@ async def test_a_lost_lease_is_told(broker: FlakyBroker, answers: Answers) -> No
         answers.heard.clear()
         answers.of(settling, start)
         await answers.reach(1)
-        assert answers.heard == {"mail/1": expected}
+        assert answers.heard == {"mail.1": expected}
 
 
 async def test_everybody_hears_of_his_own(broker: FlakyBroker, answers: Answers) -> None:
@@ -73,7 +73,7 @@ async def test_everybody_hears_of_his_own(broker: FlakyBroker, answers: Answers)
     answers.of(settling, lost)
     answers.of(settling, held)
     await answers.reach(2)
-    assert answers.heard == {"mail/1": False, "mail/2": True}
+    assert answers.heard == {"mail.1": False, "mail.2": True}
 
 
 async def test_it_goes_on_trying_while_the_broker_is_away(broker: FlakyBroker, answers: Answers) -> None:
@@ -136,7 +136,7 @@ async def test_an_outage_of_one_queue_holds_up_no_other(
     answers.of(settling, mail)
     answers.of(settling, report)
     await answers.reach(1)
-    assert answers.heard == {"reports/1": True}
+    assert answers.heard == {"reports.1": True}
     await settling.drain(0.0)
 
 
@@ -145,7 +145,7 @@ async def test_draining_waits_for_what_is_under_way(broker: FlakyBroker, answers
     settling = Settling(broker)
     answers.of(settling, await begun(broker))
     await settling.drain(5.0)
-    assert answers.heard == {"mail/1": True}
+    assert answers.heard == {"mail.1": True}
 
 
 async def test_draining_has_its_time(broker: FlakyBroker, answers: Answers) -> None:
@@ -171,4 +171,4 @@ async def test_an_error_that_is_no_outage_is_told_and_holds_up_nothing(
         await answers.reach(1)  # so that its lease is given up, and another worker gets the task
     answers.of(settling, other)
     await answers.reach(2)
-    assert answers.heard == {"mail/1": False, "mail/2": True}
+    assert answers.heard == {"mail.1": False, "mail.2": True}

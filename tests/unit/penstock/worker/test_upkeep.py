@@ -169,7 +169,7 @@ class TestUnpark:
         rig.broker.outages["parked"] = 2
         async with at(rig.upkeep.unpark):
             await rig.ready(1)
-        assert [delivery.id for delivery in await rig.broker.parked("mail", 10)] == ["mail/2"]
+        assert [delivery.id for delivery in await rig.broker.parked("mail", 10)] == ["mail.2"]
 
 
 class TestBroadcasts:

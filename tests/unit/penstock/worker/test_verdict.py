@@ -324,4 +324,4 @@ class TestDescription:
 
     def test_can_always_be_sent(self) -> None:
         ruling = ruled(raised(FileNotFoundError("\udcff.txt")), attempts=3)
-        outcomes.encode(Outcome(id="a/b", task="a.b", phase=ruling.phase, finished_at=1.0, failure=ruling.failure))
+        outcomes.encode(Outcome(id="a.b", task="a.b", phase=ruling.phase, finished_at=1.0, failure=ruling.failure))

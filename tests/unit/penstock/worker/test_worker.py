@@ -56,13 +56,13 @@ async def working(
         yield worker
 
 
-async def snapshot(broker: FlakyBroker, id: str = "mail/1") -> Snapshot:
+async def snapshot(broker: FlakyBroker, id: str = "mail.1") -> Snapshot:
     [found] = await broker.snapshots([id])
     assert found is not None
     return found
 
 
-async def ended(broker: FlakyBroker, id: str = "mail/1", patience: float = 5) -> Outcome:
+async def ended(broker: FlakyBroker, id: str = "mail.1", patience: float = 5) -> Outcome:
     async def has() -> bool:
         return (await snapshot(broker, id)).outcome is not None
 
@@ -91,8 +91,8 @@ async def test_only_resources_are_reported(broker: FlakyBroker) -> None:
     ref = ResourceRef("shop", "welcome", "uid-1")
     await broker.send([message("1"), structs.replace(message("2"), resource=ref)])
     async with working(broker, fine, reports):
-        await ended(broker, "mail/1")
-        await ended(broker, "mail/2")
+        await ended(broker, "mail.1")
+        await ended(broker, "mail.2")
     assert [outcome.resource for outcome in reports.outcomes] == [ref]
     assert reports.drained
 
@@ -110,7 +110,7 @@ async def test_an_unknown_name_waits_for_a_worker_that_knows_it(broker: FlakyBro
     assert (found.phase, found.attempts) == (Phase.QUEUED, 0)
     assert (await broker.depth(["mail"]))["mail"].backlog == 0
     [(id, standing)] = reports.news
-    assert (id, standing.reason) == ("mail/1", "Parked")
+    assert (id, standing.reason) == ("mail.1", "Parked")
     async with working(broker, fine, name="shop.other"):
         assert (await ended(broker)).phase is Phase.SUCCEEDED
 
@@ -120,7 +120,7 @@ async def test_what_cannot_be_understood_is_dead_lettered_and_its_place_is_free_
     async with working(broker, fine):
         assert (await ended(broker)).phase is Phase.DEAD_LETTERED
         await broker.send([message("2")])
-        assert (await ended(broker, "mail/2")).phase is Phase.SUCCEEDED
+        assert (await ended(broker, "mail.2")).phase is Phase.SUCCEEDED
 
 
 async def test_what_a_dead_worker_left_is_taken_over(broker: FlakyBroker) -> None:
@@ -169,7 +169,7 @@ async def test_an_outage_while_taking_over_does_not_end_taking_over(broker: Flak
     await begun(broker, "2", DEAD)
     broker.outages["reclaim"] = 1
     async with working(broker, fine, concurrency=8):
-        for id in ("mail/1", "mail/2"):
+        for id in ("mail.1", "mail.2"):
             assert (await ended(broker, id, patience=16 * LEASE)).phase is Phase.SUCCEEDED
 
 
@@ -215,14 +215,14 @@ async def test_a_running_task_is_cancelled(broker: FlakyBroker) -> None:
     await broker.send([message("1")])
     async with working(broker, endless):
         await asyncio.wait_for(begun.wait(), 5)
-        asked = Outcome(id="mail/1", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
+        asked = Outcome(id="mail.1", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
         await broker.cancel(asked, reason="user", life=60.0)
         assert (await ended(broker)).phase is Phase.CANCELLED
 
 
 async def test_a_task_that_is_cancelled_between_two_workers_is_not_begun(broker: FlakyBroker) -> None:
     await begun(broker, claimer=DEAD)
-    asked = Outcome(id="mail/1", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
+    asked = Outcome(id="mail.1", task="shop.send", phase=Phase.CANCELLED, finished_at=time.time())
     await broker.cancel(asked, reason="user", life=60.0)
     async with working(broker, fine):
         assert (await ended(broker)).phase is Phase.CANCELLED
@@ -295,10 +295,10 @@ async def test_a_suspect_runs_alone(broker: FlakyBroker) -> None:
     await abandoned(broker, "suspect")
     await broker.send([message(str(n)) for n in range(4)])
     async with working(broker, count, concurrency=4) as worker:
-        assert (await ended(broker, "mail/suspect")).phase is Phase.SUCCEEDED
+        assert (await ended(broker, "mail.suspect")).phase is Phase.SUCCEEDED
         for n in range(4):
-            await ended(broker, f"mail/{n}")
-    assert together["mail/suspect"] == 1
+            await ended(broker, f"mail.{n}")
+    assert together["mail.suspect"] == 1
     assert max(together.values()) > 1
 
 
@@ -348,7 +348,7 @@ class TestSignals:
             await broker.pause("mail", True)  # what runs isn't touched
             release.set()
             await ended(broker)
-            assert (await snapshot(broker, "mail/2")).phase is Phase.QUEUED
+            assert (await snapshot(broker, "mail.2")).phase is Phase.QUEUED
 
     async def test_room_is_heard_of(self, broker: FlakyBroker) -> None:
         await broker.configure("mail", QueueConfig(limits=QueueLimits(concurrency=1)))
@@ -390,7 +390,7 @@ class TestSignals:
 
             await wait_for(both, "both workers to run it", patience=5)
             await broker.send([message("2"), message("3")])  # which ends the readers' long wait
-        assert (await broker.snapshots(["mail/1"])) == [None]
+        assert (await broker.snapshots(["mail.1"])) == [None]
 
 
 async def test_a_broadcast_reaches_a_worker_that_has_just_been_started(broker: FlakyBroker) -> None:
@@ -418,7 +418,7 @@ async def test_a_worker_that_has_done_its_share_is_spent(broker: FlakyBroker) ->
     async with working(broker, fine, max_tasks=2) as worker:
         await asyncio.wait_for(worker.until(asyncio.Event()), 5)
         assert worker.spent.is_set()
-    assert (await snapshot(broker, "mail/2")).phase is Phase.SUCCEEDED
+    assert (await snapshot(broker, "mail.2")).phase is Phase.SUCCEEDED
 
 
 async def test_a_worker_that_is_asked_to_stop_is_not_spent(broker: FlakyBroker) -> None:
@@ -473,4 +473,4 @@ async def test_a_short_retry_comes_on_time(broker: FlakyBroker, monkeypatch: pyt
 
     async with working(broker, second_time_lucky):
         await broker.send([message("1")])
-        assert (await ended(broker, "mail/1")).attempts == 2
+        assert (await ended(broker, "mail.1")).attempts == 2

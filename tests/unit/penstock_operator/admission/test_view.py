@@ -31,8 +31,8 @@ def test_a_task_without_a_status_is_pending() -> None:
 
 
 def test_its_id_follows_from_queue_uid_and_run() -> None:
-    assert view().id == "mail/uid-1-1"
-    assert view({"run": 2}).id == "mail/uid-1-2"
+    assert view().id == "mail.uid-1-1"
+    assert view({"run": 2}).id == "mail.uid-1-2"
     assert queue_of(view({"queue": "emails"}).id) == "emails"
 
 

@@ -39,7 +39,7 @@ class Watched:
         self.told.append(set(queues))
 
     async def send(self, *, queue: str = "mail", id: str = "1", not_before: float | None = None) -> None:
-        message = Envelope(id=f"{queue}/{id}", task="a.b", queue=queue, created_at=1.0, not_before=not_before)
+        message = Envelope(id=f"{queue}.{id}", task="a.b", queue=queue, created_at=1.0, not_before=not_before)
         await self.brokers.of("shop").send([message])
 
     async def looks(self, count: int) -> None:

@@ -314,7 +314,7 @@ class TestSteering:
         await rig.kube.delete(TASK_BATCHES, NAMESPACE, "a")
         await rig.idle()
         assert await rig.claim() == []
-        assert await rig.broker.look(f"mail/b.{created['metadata']['uid']}") is None
+        assert await rig.broker.look(f"mail.b.{created['metadata']['uid']}") is None
 
     async def test_it_expires(self, rig: BatchRig) -> None:
         await rig.apply(items=[], ttlSecondsAfterFinished=60)

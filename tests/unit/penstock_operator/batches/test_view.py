@@ -17,7 +17,7 @@ def body(generation: int = 1, uid: str = "u", **spec: object) -> Manifest:
 
 def test_its_id_and_trace() -> None:
     view = BatchView.of(body())
-    assert view.id == "mail/b.u"
+    assert view.id == "mail.b.u"
     assert view.traceparent == telemetry.derived("u")
     traced = body()
     traced["metadata"]["annotations"] = {telemetry.ANNOTATION: PARENT}

@@ -420,7 +420,7 @@ async def test_a_task_that_comes_meanwhile_gets_its_workers_back(rig: PoolRig) -
     await three_workers(rig)
     await rig.look()
     await rig.brokers.of(NAMESPACE).send(
-        [Envelope(id=f"shop/{number}", task="a.b", queue="shop", created_at=1.0) for number in range(30)]
+        [Envelope(id=f"shop.{number}", task="a.b", queue="shop", created_at=1.0) for number in range(30)]
     )
     await rig.look()
     assert (rig.replicas, await rig.cordoned(), set(rig.costs().values())) == (3, set(), {"1"})
@@ -431,7 +431,7 @@ async def test_a_busy_worker_stays_until_it_has_finished(rig: PoolRig) -> None:
     await rig.depth(EMPTY)
     await rig.started(1)
     broker, claimer = rig.brokers.of(NAMESPACE), Claimer("fast-0-1-a", "fast-0")
-    await broker.send([Envelope(id="shop/1", task="a.b", queue="shop", created_at=1.0)])
+    await broker.send([Envelope(id="shop.1", task="a.b", queue="shop", created_at=1.0)])
     await broker.claim("shop", claimer, 1)
     await rig.attend(1)
     await rig.change(replicas=0)

@@ -101,7 +101,7 @@ end
 local function cancel_item(keys, lot, control, channel, life, reason, index, outcome)
   if redis.call('GETRANGE', lot.items, index, index) ~= QUEUED then return 0 end
   local id = lot.id .. index
-  local record, state = string.sub(keys[TASKS], 1, -6) .. 'task:' .. string.match(id, '/(.+)$'), load(keys, id)
+  local record, state = string.sub(keys[TASKS], 1, -6) .. 'task:' .. string.match(id, '%.(.+)$'), load(keys, id)
   if state and state.nonce then
     if not state.cancel then
       state.cancel = reason
@@ -147,7 +147,7 @@ end
 
 local function retry_item(keys, lot, index)
   local id = lot.id .. index
-  redis.call('DEL', string.sub(keys[TASKS], 1, -6) .. 'task:' .. string.match(id, '/(.+)$'))
+  redis.call('DEL', string.sub(keys[TASKS], 1, -6) .. 'task:' .. string.match(id, '%.(.+)$'))
   mark(lot, index, QUEUED)
   hold_back(lot, index)
 end

@@ -1,4 +1,4 @@
--- Items of batches. Each is an ordinary task, and mostly a plain one, whose id tells of its batch: QUEUE/b.UID.INDEX.
+-- Items of batches. Each is an ordinary task, and mostly a plain one, whose id tells of its batch: QUEUE.b.UID.INDEX.
 -- What a batch keeps beside the queue's fixed set (see keys.py) stands under the same hash tag, so the names are made
 -- here, and every key has a TTL. A batch whose terms are gone isn't counted for any more; nothing makes them anew.
 local NOT_SENT, QUEUED, SUCCEEDED, FAILED, CANCELLED = '\0', 'q', 's', 'f', 'c' -- an item's byte
@@ -12,7 +12,7 @@ local function open_lot(keys, uid)
   if not set[1] then return nil end
   return {
     terms = stem, items = stem .. ':items', waiting = stem .. ':waiting', messages = stem .. ':messages',
-    id = queue_name(keys) .. '/b.' .. uid .. '.', outstanding = tonumber(set[1]), failed = tonumber(set[2]),
+    id = queue_name(keys) .. '.b.' .. uid .. '.', outstanding = tonumber(set[1]), failed = tonumber(set[2]),
     parallelism = tonumber(set[3] or nil) or math.huge, max_failures = tonumber(set[4] or nil) or math.huge,
     hold = set[5] or '', priority = tonumber(set[6]), life = tonumber(set[7]), runs = {}, laid = {},
   }
@@ -20,8 +20,8 @@ end
 
 -- The batch and the index of a task that is an item of one; `lots` remembers the batches of this step.
 local function lot_of(keys, lots, id)
-  if not string.find(id, '/b.', 1, true) then return nil end
-  local uid, index = string.match(id, '/b%.([^.]+)%.(%d+)$')
+  if not string.find(id, '.b.', 1, true) then return nil end
+  local uid, index = string.match(id, '^[^.]+%.b%.([^.]+)%.(%d+)$')
   if not uid then return nil end
   if lots[uid] == nil then lots[uid] = open_lot(keys, uid) or false end
   return lots[uid] or nil, tonumber(index)

@@ -11,7 +11,7 @@ KEYS = QueueKeys("default", "shop")
 
 
 def test_all_keys_of_a_queue_have_its_slot() -> None:
-    slots = {slot_of(("GET", key)) for key in (*KEYS.fixed, KEYS.task("shop/1"), KEYS.done, KEYS.control)}
+    slots = {slot_of(("GET", key)) for key in (*KEYS.fixed, KEYS.task("shop.1"), KEYS.done, KEYS.control)}
     assert len(slots) == 1
     assert slots != {slot_of(("GET", QueueKeys("default", "mail").done))}
 
