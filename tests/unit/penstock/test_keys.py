@@ -35,7 +35,7 @@ def test_an_id_leads_back_to_its_queue(namespace: str, queue: str, unique: str) 
 
 @pytest.mark.parametrize("wrong", ["", "emails", "emails.", ".1", "emails/1"])
 def test_what_is_no_id_is_refused(wrong: str) -> None:
-    with pytest.raises(ConfigurationError, match="isn't QUEUE.UNIQUE"):
+    with pytest.raises(ConfigurationError, match=r"isn't QUEUE\.UNIQUE"):
         queue_of(wrong)
 
 
