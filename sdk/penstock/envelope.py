@@ -25,6 +25,7 @@ __all__ = [
     "decode",
     "encode",
     "priority_of",
+    "revived",
     "with_payload",
 ]
 
@@ -100,7 +101,7 @@ def decode(data: bytes) -> Envelope:
     """The message in `data`. Raises Undecodable, which says why."""
     try:
         envelope = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Undecodable(f"not an envelope: {error}") from error
     if envelope.v > VERSION:
         raise Undecodable(f"envelope version {envelope.v} is newer than this worker's {VERSION}: upgrade the worker")
@@ -110,6 +111,19 @@ def decode(data: bytes) -> Envelope:
 def with_payload(envelope: Envelope, payload: bytes) -> Envelope:
     """The same task with other arguments."""
     return msgspec.structs.replace(envelope, payload=payload)
+
+
+def revived(data: bytes, now: float) -> bytes:
+    """A dead letter's message for its replay: its deadline counts from now on, and it doesn't expire. What can't be
+    read stays as it is."""
+    try:
+        old = decode(data)
+    except Undecodable:
+        return data
+    if old.deadline is None and old.expires_at is None:
+        return data
+    deadline = None if old.deadline is None else now + old.deadline - old.created_at
+    return encode(msgspec.structs.replace(old, deadline=deadline, expires_at=None, created_at=now))
 
 
 def priority_of(data: bytes) -> Priority:

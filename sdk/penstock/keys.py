@@ -10,11 +10,14 @@ ACL pattern (`penstock:{NAMESPACE/*`) covers a tenant:
     penstock:{NS/QUEUE}:gated             zset    tasks that wait for their concurrency key, in order
     penstock:{NS/QUEUE}:parked            zset    id → since when no live worker knew its name, ms
     penstock:{NS/QUEUE}:dead              zset    dead letters: id → since when, ms
-    penstock:{NS/QUEUE}:held              hash    id → envelope of what is delayed, gated, parked or dead
+    penstock:{NS/QUEUE}:buried            hash    id → state of a dead letter, for its replay
+    penstock:{NS/QUEUE}:held              hash    id → envelope of what is delayed, paced, gated, parked or dead
+    penstock:{NS/QUEUE}:paced             zset    id → when the rate of its concurrency key lets it start, ms
     penstock:{NS/QUEUE}:outbox            hash    id → outcome not yet written to its resource
     penstock:{NS/QUEUE}:settings          hash    the TaskQueue's settings, written by the operator; `paused`, leaders'
-                                                  epochs, and `dozing`: the channel on which the next task wakes
-    penstock:{NS/QUEUE}:running           hash    concurrency key → how many run
+                                                  epochs, `dozing` (the channel on which the next task wakes),
+                                                  `crowded` (a worker waits for room) and cursors of long walks
+    penstock:{NS/QUEUE}:holders           zset    KEY newline ID of each task that has a place of its concurrency key
     penstock:{NS/QUEUE}:rate              zset    concurrency key ('' for all) → theoretical arrival time, ms
     penstock:{NS/QUEUE}:unique            hash    idempotency key → id of the task that holds it
     penstock:{NS/QUEUE}:expiring          zset    idempotency key → when it is free at the latest, ms
@@ -68,8 +71,8 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 GROUP = "workers"
 _FIXED = (
     *("tasks", "delayed", "held", "gated", "parked", "dead", "outbox"),
-    *("settings", "running", "rate", "unique", "expiring", "broadcast", "blocked", "ended"),
-    *("load", "workers", "cordoned"),
+    *("settings", "holders", "rate", "unique", "expiring", "broadcast", "blocked", "ended"),
+    *("load", "workers", "cordoned", "paced", "buried"),
 )
 _CHANNELS = ("control", "done", "wake")
 WAKES = "penstock:{*}:wake"  # the pattern of all such channels

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from penstock.broker import Broker
 from penstock.broker.messages import DeadLetter, Depth, QueueConfig
 
 __all__ = ["Queue"]
 
-ALL = 1_000_000
 BATCH = 500
 
 
@@ -49,17 +48,17 @@ class Queue:
 
     async def replay(self, ids: Sequence[str] | None = None) -> int:
         """Run dead letters again from their first attempt, all unless `ids` says which. How many there were."""
-        chosen = await self._all() if ids is None else list(ids)
-        return sum([await self._reach().replay(self.name, some) for some in _batches(chosen)])
+        return await self._each(self._reach().replay, ids)
 
     async def purge(self, ids: Sequence[str] | None = None) -> int:
         """Forget dead letters, all unless `ids` says which. How many there were."""
-        chosen = await self._all() if ids is None else list(ids)
-        return sum([await self._reach().purge(self.name, some) for some in _batches(chosen)])
+        return await self._each(self._reach().purge, ids)
 
-    async def _all(self) -> list[str]:
-        return [letter.id for letter in await self._reach().dead_letters(self.name, ALL)]
-
-
-def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[first : first + BATCH] for first in range(0, len(ids), BATCH)]
+    async def _each(self, act: Callable[[str, Sequence[str]], Awaitable[int]], ids: Sequence[str] | None) -> int:
+        """Do it with these dead letters, or with all that there are now: the oldest first, and none twice."""
+        if ids is not None:
+            return sum([await act(self.name, ids[at : at + BATCH]) for at in range(0, len(ids), BATCH)])
+        done, total = 0, (await self.depth()).dead
+        while done < total and (some := await self.dead_letters(min(BATCH, total - done))):
+            done += await act(self.name, [letter.id for letter in some])
+        return done

@@ -79,7 +79,7 @@ class Lease(Struct, frozen=True):
 
 class Begun(Struct, frozen=True):
     """A task that is its claimer's to run. Times are the broker's clock, `attempts` counts this start; `checkpoint` is
-    what the last ones have kept, JSON."""
+    what the last ones have kept, JSON. `starts` counts those attempts, too, that were handed back."""
 
     lease: Lease
     verdict: Verdict
@@ -89,6 +89,7 @@ class Begun(Struct, frozen=True):
     queued_at: float
     started_at: float
     checkpoint: bytes = b""
+    starts: int = 1
 
 
 class Delivery(Struct, frozen=True):

@@ -82,6 +82,10 @@ class Working(Protocol):
     async def reclaim(self, queue: str, claimer: Claimer, *, lease: float) -> Reclaimed:
         """Make ready again what no worker has renewed for `lease` seconds. What ran is a suspect from then on."""
 
+    async def relinquish(self, queue: str, claimer: Claimer, held: Sequence[Lease]) -> int:
+        """Put back what this consumer holds of the queue beside `held`: the answer to its claim was lost, and it has
+        never started that. It counts neither as an attempt nor as a crash. Not while it claims. How many there were."""
+
     def renew(self, leases: Sequence[Lease], claimer: Claimer) -> list[Renewal]:
         """Keep the leases. Blocking, for a thread of its own: a busy event loop must not lose them."""
 
@@ -97,8 +101,8 @@ class Working(Protocol):
     async def promote(self, queue: str) -> float | None:
         """Make due messages claimable. Seconds until the next is due, or None."""
 
-    async def parked(self, queue: str, limit: int) -> list[Delivery]:
-        """Some of the parked messages; `entry` is empty."""
+    async def parked(self, queue: str, limit: int, *, skip: int = 0) -> list[Delivery]:
+        """Parked messages, those first that wait longest, without the first `skip`; `entry` is empty."""
 
     async def unpark(self, queue: str, ids: Sequence[str]) -> None:
         """Make parked messages ready again."""
@@ -209,7 +213,8 @@ class Steering(Protocol):
         some."""
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
-        """Outcomes that nobody has reported yet."""
+        """Some outcomes that nobody has reported yet: the next ones at each call, round and round, so that those which
+        can't be reported hide no others."""
 
     async def clear(self, outcomes: Sequence[Outcome]) -> None:
         """Strike reported outcomes off the outbox."""
@@ -227,7 +232,8 @@ class Steering(Protocol):
         """The oldest dead letters."""
 
     async def replay(self, queue: str, ids: Sequence[str]) -> int:
-        """Queue dead letters again, from their first attempt. How many there were."""
+        """Queue dead letters again, from their first attempt; all else of them stays, such as their concurrency key.
+        Their deadlines count from now on, and they don't expire. How many there were."""
 
     async def purge(self, queue: str, ids: Sequence[str]) -> int:
         """Forget dead letters. How many there were."""

@@ -28,7 +28,7 @@ def foregone(envelope: Envelope, begun: Begun, definition: Definition | None) ->
         return Crashed(begun.crashes)
     if envelope.deadline is not None and envelope.deadline <= begun.started_at:
         return TimedOut(begun.started_at - envelope.deadline, deadline=True)
-    if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.attempts == 1:
+    if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.starts == 1:
         return Expired(begun.started_at - envelope.expires_at)
     if definition is None:
         what = "kept for a worker that knows it" if begun.lease.nonce else "the broadcast is left out"

@@ -41,6 +41,7 @@ class Intake:
     _stopping: bool = False
     _long: bool = False  # the last claim took long
     _suspects: bool = True  # some may wait to be run alone; nobody knows before the first claim
+    _unanswered: bool = False  # a call has failed that may have claimed something all the same
     _paused: bool = False
     _resumed: asyncio.Event = field(default_factory=asyncio.Event)
     _opened: asyncio.Event = field(default_factory=asyncio.Event)
@@ -85,6 +86,7 @@ class Intake:
             try:
                 await (self._stand() if self._paused else self._round())
             except PenstockError as error:
+                self._unanswered = True
                 log.warning("queue %s: couldn't claim, trying again: %s", self.queue, error)
                 self.runner.tally.failures["claim"] += 1
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -100,6 +102,8 @@ class Intake:
 
     async def _round(self) -> None:
         """Claim what is ready; if that was all, wait for the next."""
+        if self._unanswered:
+            await self._relinquish()
         while congested() and not self._halted:  # noqa: ASYNC110 — the exporter's thread tells nobody
             await asyncio.sleep(CONGESTED_SECONDS)
         budget = await self.slots.take(self.order)
@@ -121,6 +125,13 @@ class Intake:
             most = self._most(budget)
             claimed = await self._claim_read(budget, most, read[:budget])
         return None
+
+    async def _relinquish(self) -> None:
+        """Give back what came with an answer that was lost: it never started, and mustn't count as a crash."""
+        given_back = await self.broker.relinquish(self.queue, self.claimer, self.runner.leases.of(self.queue))
+        self._unanswered = False
+        if given_back:
+            log.info("queue %s: gave back %d tasks that came with a lost answer", self.queue, given_back)
 
     def _alone(self, budget: int) -> bool:
         """Whether to ask for a suspect: one waits, and nothing else runs here or that can't be had."""

@@ -55,6 +55,10 @@ class Leases:
         if self._held.get(lease.id) is lease:  # a later attempt at the same task may hold another
             del self._held[lease.id]
 
+    def of(self, queue: str) -> list[Lease]:
+        """Those of one queue."""
+        return [lease for lease in self._held.values() if lease.queue == queue]
+
     @property
     def held(self) -> int:
         """How many are renewed now."""

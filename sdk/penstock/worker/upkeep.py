@@ -70,13 +70,19 @@ class Upkeep:
         """Take up what was parked until a worker came that knows it."""
         while True:
             try:
-                parked = await self.broker.parked(self.queue, PARKED_LOOK)
-                if ours := [delivery.id for delivery in parked if self.wants(delivery.message)]:
-                    await self.broker.unpark(self.queue, ours)
+                await self._unpark()
             except PenstockError as error:
                 log.warning("queue %s: couldn't look for parked tasks: %s", self.queue, error)
                 self.tally.failures["parked"] += 1
             await asyncio.sleep(PARKED_SECONDS)
+
+    async def _unpark(self) -> None:
+        """Look through all, a page at a time: known ones may lie behind any number of unknown ones."""
+        skip = 0
+        while page := await self.broker.parked(self.queue, PARKED_LOOK, skip=skip):
+            if ours := [delivery.id for delivery in page if self.wants(delivery.message)]:
+                await self.broker.unpark(self.queue, ours)
+            skip += len(page) - len(ours)
 
     async def reclaim(self) -> None:
         """Put back what no worker keeps. Only after a whole lease of unbroken contact: in an outage nobody could renew,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from penstock import envelope as envelopes
 from penstock.broker.batch import CANCELLED, FAILED, NOT_SENT, QUEUED, BatchItems, BatchTerms, Hold
+from penstock.broker.memory.gate import remove
 from penstock.broker.memory.lot import Lot, end_item, lot_of, release_items, start_item, unlimited
 from penstock.broker.memory.settling import finish
 from penstock.broker.memory.state import Memory
@@ -92,8 +93,7 @@ class MemoryBatching:
         state = memory.tasks.get(id)
         if state is None or state.nonce:
             return False
-        memory.unhold(id, state)
-        memory.drop(id, state)
+        remove(memory, id, state)
         del memory.tasks[id]
         lot.messages[index] = state.message
         lot.outstanding -= 1
@@ -118,8 +118,7 @@ class MemoryBatching:
             state.cancel = reason
             memory.signal("cancel", outcome.id)
             return False
-        memory.unhold(outcome.id, state)
-        memory.drop(outcome.id, state)
+        remove(memory, outcome.id, state)
         finish(memory, outcome, state, life)
         end_item(memory, lot, index, outcome.phase, state.message)
         return True

@@ -6,11 +6,11 @@ import math
 from bisect import insort
 from dataclasses import dataclass
 
-from penstock.broker.memory.state import RELEASED, Memory, QueueState, State
+from penstock.broker.memory.state import RELEASED, SUSPECT, Memory, QueueState, State
 from penstock.broker.messages import Limits
 from penstock.keys import queue_of
 
-__all__ = ["Gate", "free_key"]
+__all__ = ["Gate", "free_key", "remove", "revisit"]
 
 LONG_SECONDS = 60.0  # until somebody opens a closed gate; a signal comes before
 
@@ -85,14 +85,13 @@ class Gate:
             return False
         if self._limits.rate and self._limits.rate_per_key and not state.paced and self._paced(id, state, state.key):
             return True
-        most = self._limits.concurrency_per_key
-        if most is not None and self._queue.running.get(state.key, 0) >= most:
-            order = (state.priority, int(state.entry), id)
-            self.memory.drop(id, state)
-            insort(self._queue.gated.setdefault(state.key, []), order)
-            return True
-        self._queue.running[state.key] = self._queue.running.get(state.key, 0) + 1
-        return False
+        if id in self._queue.holders[state.key] or has_room(self._queue, state.key):
+            self._queue.holders[state.key].add(id)
+            return False
+        order = (state.priority, int(state.entry), id)
+        self.memory.drop(id, state)
+        insort(self._queue.gated.setdefault(state.key, []), order)
+        return True
 
     def _paced(self, id: str, state: State, key: str) -> bool:
         arrival, since = self._conforming_at(key)
@@ -100,20 +99,60 @@ class Gate:
         state.paced = True
         if since > self.now:
             self.memory.drop(id, state)
-            self.memory.delay(id, since)
+            self._queue.paced[id] = since
             return True
         return False
 
 
+def has_room(queue: QueueState, key: str) -> bool:
+    """Whether there is a place for another task of this key."""
+    most = queue.config.limits.concurrency_per_key
+    return most is None or len(queue.holders[key]) < most
+
+
 def free_key(memory: Memory, id: str, state: State) -> None:
-    """A running task ended, or was taken from its worker: its key has a place for the next in line."""
-    if state.key is None:
-        return
+    """A task gives its place back, if it has one: the next in line gets it, if the limit lets anybody start."""
     queue = memory.queues[queue_of(id)]
-    left = queue.running.pop(state.key, 1) - 1
-    if left > 0:
-        queue.running[state.key] = left
-    if state.key in queue.gated:
-        freed = queue.gated[state.key][0][2]
-        memory.unhold(freed, memory.tasks[freed])
-        memory.push(freed, memory.tasks[freed], RELEASED)
+    if state.key is None or id not in queue.holders[state.key]:
+        return
+    queue.holders[state.key].discard(id)
+    if state.key in queue.gated and has_room(queue, state.key):
+        admit_gated(memory, queue, state.key)
+    if not queue.holders[state.key]:
+        del queue.holders[state.key]
+
+
+def admit_gated(memory: Memory, queue: QueueState, key: str) -> None:
+    """Make the first ready that waits for this key, and keep a place for it. A suspect still runs alone."""
+    freed = queue.gated[key][0][2]
+    state = memory.tasks[freed]
+    memory.unhold(freed, state)
+    queue.holders[key].add(freed)
+    memory.push(freed, state, SUSPECT if state.crashes else RELEASED)
+
+
+def remove(memory: Memory, id: str, state: State) -> None:
+    """Take a task that doesn't run off its queue. A place that was kept for it goes to the next in line."""
+    memory.unhold(id, state)
+    memory.drop(id, state)
+    free_key(memory, id, state)
+
+
+def revisit(memory: Memory, queue: QueueState, before: Limits) -> None:
+    """The limits were others `before`: look again at those that wait for them."""
+    now = queue.config.limits
+    if (now.rate, now.period, now.burst, now.rate_per_key) != (
+        before.rate,
+        before.period,
+        before.burst,
+        before.rate_per_key,
+    ):
+        queue.rate.clear()
+        for id in sorted(queue.paced, key=queue.paced.__getitem__):
+            state = memory.tasks[id]
+            memory.unhold(id, state)
+            state.paced = False
+            memory.push(id, state, state.priority)
+    for key in list(queue.gated):
+        while key in queue.gated and has_room(queue, key):
+            admit_gated(memory, queue, key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from penstock import envelope as envelopes
+from penstock.broker.memory.gate import remove
 from penstock.broker.memory.lot import end_item, lot_of, unlimited
 from penstock.broker.memory.settling import finish, free_unique, keep_end
 from penstock.broker.memory.state import Memory, QueueState, State
@@ -116,8 +117,7 @@ class MemorySubmitting:
             memory.signal("cancel", id)
             return Cancellation.REQUESTED, state.attempts
         keep_end(memory, outcome, state)
-        memory.unhold(id, state)
-        memory.drop(id, state)
+        remove(memory, id, state)
         finish(memory, outcome, state, life)
         lot, index = lot_of(memory, id)
         if lot is not None:
@@ -131,22 +131,17 @@ class MemorySubmitting:
             return Revision.FINISHED if memory.outcome(id) else Revision.UNKNOWN
         if state.nonce:
             return Revision.RUNNING
-        if message is not None:
-            state.message, state.key = envelopes.encode(message), message.key
-            state.priority = PRIORITIES.index(message.priority) + 1
         if state.waits:
+            _change(state, message)
             state.due = state.due if due is None else due
-        else:
-            self._wait_again(id, state, due)
-        return Revision.REVISED
-
-    def _wait_again(self, id: str, state: State, due: float | None) -> None:
-        memory = self._memory
+            return Revision.REVISED
         if due is None:
             due = memory.queues[queue_of(id)].delayed.get(id, 0.0)
-        memory.unhold(id, state)
-        memory.drop(id, state)
+        remove(memory, id, state)
+        state.paced = False
+        _change(state, message)
         memory.wait(id, state, due, state.priority)
+        return Revision.REVISED
 
     async def withdraw(self, id: str) -> Cancellation:
         """See Submitting."""
@@ -155,9 +150,15 @@ class MemorySubmitting:
             return Cancellation.FINISHED if memory.outcome(id) else Cancellation.UNKNOWN
         if state.nonce:
             return Cancellation.REQUESTED
-        memory.unhold(id, state)
-        memory.drop(id, state)
+        remove(memory, id, state)
         del memory.tasks[id]
         free_unique(memory, id, state)
         state.ended.ring()
         return Cancellation.CANCELLED
+
+
+def _change(state: State, message: Envelope | None) -> None:
+    """Make another call of a task that is in no place."""
+    if message is not None:
+        state.message, state.key = envelopes.encode(message), message.key
+        state.priority = PRIORITIES.index(message.priority) + 1

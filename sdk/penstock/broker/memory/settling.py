@@ -10,7 +10,7 @@ from penstock.keys import queue_of
 from penstock.outcome import Outcome
 from penstock.status import Phase
 
-__all__ = ["finish", "free_unique", "keep_end", "settle", "trim_dead"]
+__all__ = ["finish", "free_unique", "keep_end", "settle", "take_unique", "trim_dead"]
 
 
 def settle(memory: Memory, settlement: Settlement) -> bool:
@@ -26,7 +26,7 @@ def settle(memory: Memory, settlement: Settlement) -> bool:
         lot, index = lot_of(memory, id)
         if settlement.phase is Phase.DEAD_LETTERED and lot is None:  # a batch keeps what failed of it itself
             queue = memory.queues[queue_of(id)]
-            queue.dead[id] = (memory.clock(), state.message)
+            queue.dead[id] = (memory.clock(), state)
             trim_dead(memory, queue_of(id))
         keep_end(memory, settlement.outcome, state, settled=True)
         finish(memory, settlement.outcome, state, settlement.life)
@@ -54,6 +54,7 @@ def _put_back(memory: Memory, id: str, state: State, settlement: Settlement) -> 
     if verb in (Verb.RELEASE, Verb.PARK):
         state.attempts = max(0, state.attempts - 1)
     if verb is Verb.PARK:
+        state.starts = max(0, state.starts - 1)  # its function was never called
         queue.parked[id] = now
         return
     place = SUSPECT if verb is Verb.RELEASE and state.crashes else state.priority
@@ -92,6 +93,18 @@ def free_unique(memory: Memory, id: str, state: State) -> None:
     unique = memory.queues[queue_of(id)].unique
     if state.unique is not None and unique.get(state.unique.key, ("", 0.0))[0] == id:
         del unique[state.unique.key]
+
+
+def take_unique(memory: Memory, id: str, state: State) -> None:
+    """Give a replayed task its idempotency key again; where another task has it by now, it runs without."""
+    unique, held = state.unique, memory.queues[queue_of(id)].unique
+    if unique is None:
+        return
+    holder, until = held.get(unique.key, ("", 0.0))
+    if until <= memory.clock():
+        held[unique.key] = (id, memory.clock() + unique.ttl)
+    elif holder != id:
+        state.unique = None
 
 
 def trim_dead(memory: Memory, name: str) -> None:

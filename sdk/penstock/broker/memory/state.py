@@ -28,7 +28,8 @@ PLACES = range(1, SUSPECT + 1)
 
 @dataclass
 class State:
-    """An unfinished task. `entry` is its place in `stream` while it is ready or claimed; `nonce` its lease."""
+    """An unfinished task, or a dead letter. `entry` is its place in `stream` while it is ready or claimed; `nonce` its
+    lease. `starts` counts those attempts, too, that were handed back."""
 
     message: bytes
     priority: int
@@ -37,6 +38,7 @@ class State:
     nonce: str = ""
     worker: str = ""
     attempts: int = 0
+    starts: int = 0
     crashes: int = 0
     queued_at: float = 0.0
     started_at: float = 0.0
@@ -75,17 +77,19 @@ class Listener:
 
 @dataclass
 class QueueState:
-    """One queue. `delayed`, `parked`, `blocked` and `dead` are ids by their times, `gated` those that wait for their
-    concurrency key, in order; `rate` holds theoretical arrival times by key, "" for the whole queue's. `pushed` tasks
-    have become ready so far, `settled` attempts have ended and took `ran` seconds. `dozing`: its next task wakes."""
+    """One queue. `delayed`, `paced` (until the rate of their concurrency key lets them start), `parked`, `blocked` and
+    `dead` are ids by their times, `gated` those that wait for a place of their concurrency key, in order, and `holders`
+    those that have one; `rate` holds theoretical arrival times by key, "" for the whole queue's. `pushed` tasks have
+    become ready so far, `settled` attempts have ended and took `ran` seconds. `dozing`: its next task wakes."""
 
     ready: dict[int, deque[Delivery]] = field(default_factory=lambda: {place: deque() for place in PLACES})
     claimed: dict[str, Claim] = field(default_factory=dict)
     delayed: dict[str, float] = field(default_factory=dict)
+    paced: dict[str, float] = field(default_factory=dict)
     parked: dict[str, float] = field(default_factory=dict)
-    dead: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    dead: dict[str, tuple[float, State]] = field(default_factory=dict)
     gated: dict[str, list[tuple[int, int, str]]] = field(default_factory=dict)
-    running: dict[str, int] = field(default_factory=dict)
+    holders: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     rate: dict[str, float] = field(default_factory=dict)
     unique: dict[str, tuple[str, float]] = field(default_factory=dict)
     outbox: dict[str, Outcome] = field(default_factory=dict)
@@ -192,6 +196,7 @@ class Memory:
         """Take it out of wherever it waits beside the streams."""
         queue = self.queues[queue_of(id)]
         queue.delayed.pop(id, None)
+        queue.paced.pop(id, None)
         queue.parked.pop(id, None)
         queue.blocked.pop(id, None)
         if state.key in queue.gated:

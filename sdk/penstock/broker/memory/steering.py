@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
-from penstock.broker.memory.gate import Gate
+from penstock.broker.memory.gate import Gate, revisit
 from penstock.broker.memory.memories import Memories
+from penstock.broker.memory.settling import take_unique
 from penstock.broker.memory.state import Memory, State
 from penstock.broker.messages import DeadLetter, Depth, QueueConfig
-from penstock.envelope import priority_of
-from penstock.keys import PRIORITIES, queue_of
+from penstock.envelope import revived
+from penstock.keys import queue_of
 from penstock.outcome import Outcome
 
 __all__ = ["MemorySteering"]
@@ -43,11 +44,12 @@ class MemorySteering:
         queue, now = self._memory.queues[name], self._memory.clock()
         waiting = [delivery.id for place in queue.ready.values() for delivery in place]
         queued = [state.queued_at for id in waiting if (state := self._memory.tasks.get(id))]
-        due = sum(at <= now + horizon for at in queue.delayed.values())
+        times = [*queue.delayed.values(), *queue.paced.values()]
+        due = sum(at <= now + horizon for at in times)
         most, (burst, rate) = queue.config.limits.concurrency, Gate(self._memory, name, now, "").pace()
         return Depth(
             len(waiting),
-            len(queue.delayed) - due,
+            len(times) - due,
             due,
             sum(map(len, queue.gated.values())),
             len(queue.claimed),
@@ -77,7 +79,7 @@ class MemorySteering:
     async def doze(self, queue: str) -> bool:
         """See Steering."""
         state, now = self._memory.queues[queue], self._memory.clock()
-        due = any(at <= now for at in state.delayed.values())
+        due = any(at <= now for at in (*state.delayed.values(), *state.paced.values()))
         if due or state.claimed or state.ended or any(state.ready.values()):
             return False
         state.dozing = True
@@ -91,7 +93,11 @@ class MemorySteering:
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Steering."""
-        return list(itertools.islice(self._memory.queues[queue].outbox.values(), limit))
+        outbox = self._memory.queues[queue].outbox
+        next_ones = dict(itertools.islice(outbox.items(), limit))
+        for id in next_ones:
+            outbox[id] = outbox.pop(id)  # to the end of the row
+        return list(next_ones.values())
 
     async def clear(self, outcomes: Sequence[Outcome]) -> None:
         """See Steering."""
@@ -102,7 +108,9 @@ class MemorySteering:
 
     async def configure(self, queue: str, config: QueueConfig | None) -> None:
         """See Steering."""
-        self._memory.queues[queue].config = config or QueueConfig()
+        state = self._memory.queues[queue]
+        before, state.config = state.config.limits, config or QueueConfig()
+        revisit(self._memory, state, before)
         self._memory.signal("settings", queue)
 
     async def config(self, queue: str) -> QueueConfig:
@@ -117,7 +125,7 @@ class MemorySteering:
     async def dead_letters(self, queue: str, limit: int) -> list[DeadLetter]:
         """See Steering."""
         found = itertools.islice(self._memory.queues[queue].dead.items(), limit)
-        return [DeadLetter(id, since, message, self._memory.outcome(id)) for id, (since, message) in found]
+        return [DeadLetter(id, since, state.message, self._memory.outcome(id)) for id, (since, state) in found]
 
     async def replay(self, queue: str, ids: Sequence[str]) -> int:
         """See Steering."""
@@ -133,8 +141,15 @@ class MemorySteering:
             return False
         if replay:
             self._memory.forget(id)
-            priority = PRIORITIES.index(priority_of(letter[1])) + 1
-            state = State(letter[1], priority, queued_at=self._memory.clock())
-            self._memory.tasks[id] = state
-            self._memory.push(id, state, priority)
+            state = self._memory.tasks[id] = _anew(letter[1], self._memory.clock())
+            take_unique(self._memory, id, state)
+            self._memory.push(id, state, state.priority)
         return True
+
+
+def _anew(dead: State, now: float) -> State:
+    """What of a dead letter belongs to the task and not to its attempts."""
+    message = revived(dead.message, now)
+    lasting = State(message, dead.priority, queued_at=now, key=dead.key, unique=dead.unique, links=dead.links)
+    lasting.checkpoint = dead.checkpoint
+    return lasting

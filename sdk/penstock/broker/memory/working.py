@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from penstock.broker.cordon import Cordon
 from penstock.broker.memory.gate import Gate, free_key
@@ -42,8 +42,11 @@ class MemoryWorking:
         gate = Gate(self._memory, queue, self._memory.clock(), str(self._memory.number()))
         gate.open(len(read))
         begun = [one for delivery in read if (one := self._begin_read(gate, claimer, delivery))]
-        taken = self._take(queue, claimer, int(min(budget, gate.room)), alone)
-        begun += [one for delivery in taken if (one := self._begin(gate, claimer, delivery))]
+        most = len(begun) + int(min(budget, gate.room))
+        while taken := self._take(queue, claimer, most - len(begun), alone):
+            begun += [one for delivery in taken if (one := self._begin(gate, claimer, delivery))]
+            if alone and taken[0].stream == SUSPECT and begun:
+                break
         gate.close(len(begun))
         return Claimed(begun, gate.wait, len(self._memory.queues[queue].ready[SUSPECT]), self._memory.clock())
 
@@ -86,13 +89,14 @@ class MemoryWorking:
                 return None
             gate.started += 1
             state.attempts += 1
+            state.starts += 1
             if state.unique is not None and state.unique.until == "started":
                 free_unique(self._memory, id, state)
         state.nonce, state.worker, state.started_at = nonce or gate.nonce, claimer.worker, gate.now
         state.retrying, state.progress = False, None
         lease = Lease(gate.name, id, state.nonce)
         counted = (state.attempts, state.crashes, state.queued_at, gate.now)
-        return Begun(lease, verdict, state.message, *counted, state.checkpoint)
+        return Begun(lease, verdict, state.message, *counted, state.checkpoint, state.starts)
 
     def _verdict(self, state: State, queue: str) -> Verdict:
         if state.crashes >= self._memory.queues[queue].config.max_crashes:
@@ -133,12 +137,31 @@ class MemoryWorking:
             self._memory.queues[delivery.queue].claimed.pop(delivery.entry, None)
             return
         self._memory.drop(id, state)
-        ran = bool(state.nonce)
-        if ran:
-            state.nonce = ""
+        place = delivery.stream
+        if state.nonce:
+            state.nonce, place = "", SUSPECT
             state.crashes += 1
             free_key(self._memory, id, state)
-        self._memory.push(id, state, SUSPECT if ran else state.priority)
+        self._memory.push(id, state, place)
+
+    async def relinquish(self, queue: str, claimer: Claimer, held: Sequence[Lease]) -> int:
+        """See Working."""
+        kept = {lease.id: lease.nonce for lease in held}
+        claimed = self._memory.queues[queue].claimed.values()
+        mine = [claim.delivery for claim in claimed if claim.consumer == claimer.consumer]
+        return sum(self._relinquished(delivery, kept) for delivery in mine)
+
+    def _relinquished(self, delivery: Delivery, kept: Mapping[str, str]) -> bool:
+        id, state, place = delivery.id, self._memory.tasks.get(delivery.id), delivery.stream
+        if state is None or (state.nonce and kept.get(id) == state.nonce):
+            return False
+        self._memory.drop(id, state)
+        if state.nonce:
+            state.nonce, place = "", SUSPECT if state.crashes else state.priority
+            state.attempts, state.starts = max(0, state.attempts - 1), max(0, state.starts - 1)
+            free_key(self._memory, id, state)
+        self._memory.push(id, state, place)
+        return True
 
     def _held(self, lease: Lease) -> State | None:
         state = self._memory.tasks.get(lease.id)
@@ -175,19 +198,20 @@ class MemoryWorking:
 
     async def promote(self, queue: str) -> float | None:
         """See Working."""
-        delayed, now = self._memory.queues[queue].delayed, self._memory.clock()
-        for id in [id for id, due in sorted(delayed.items(), key=lambda item: item[1]) if due <= now]:
+        state, now = self._memory.queues[queue], self._memory.clock()
+        waiting = sorted((state.delayed | state.paced).items(), key=lambda item: item[1])
+        for id in [id for id, due in waiting if due <= now]:
             self._ready(id)
-        return min(delayed.values()) - now if delayed else None
+        return next((due - now for _, due in waiting if due > now), None)
 
     def _ready(self, id: str) -> None:
         state = self._memory.tasks[id]
         self._memory.unhold(id, state)
         self._memory.push(id, state, state.priority)
 
-    async def parked(self, queue: str, limit: int) -> list[Delivery]:
+    async def parked(self, queue: str, limit: int, *, skip: int = 0) -> list[Delivery]:
         """See Working."""
-        ids = list(self._memory.queues[queue].parked)[:limit]
+        ids = list(self._memory.queues[queue].parked)[skip : skip + limit]
         return [Delivery(queue, 0, "", id, self._memory.tasks[id].message) for id in ids]
 
     async def unpark(self, queue: str, ids: Sequence[str]) -> None:

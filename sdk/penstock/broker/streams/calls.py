@@ -33,13 +33,14 @@ class Calls:
         self._renewals = BlockingConnection(url)
         self._channels = Channels(self._redis)
         self._keys: dict[str, QueueKeys] = {}
+        self._outboxes: dict[str, str] = {}  # how far each queue's was looked through, a cursor
         self._epoch: tuple[str, int] | None = None  # of whoever leads by this connection
         self._owns = True  # the connections
 
     def _shared_with(self, namespace: str) -> Self:
         """The same connections for another namespace."""
         other = copy(self)
-        other.namespace, other._keys, other._epoch, other._owns = namespace, {}, None, False
+        other.namespace, other._keys, other._outboxes, other._epoch, other._owns = namespace, {}, {}, None, False
         return other
 
     def keys(self, queue: str) -> QueueKeys:

@@ -13,9 +13,23 @@ from importlib.resources import files
 
 __all__ = ["FUNCTIONS", "Command", "fcall", "function_name", "library_source", "missing_group", "missing_library"]
 
-_PARTS = ("shared", "gate", "send", "claim", "item", "settle", "steer", "link", "batch", "attend", "depth", "lead")
+_PARTS = (
+    "shared",
+    "gate",
+    "send",
+    "dead",
+    "claim",
+    "item",
+    "settle",
+    "steer",
+    "link",
+    "batch",
+    "attend",
+    "depth",
+    "lead",
+)
 FUNCTIONS = (
-    *("send", "broadcast", "claim", "unclaim", "reclaim", "renew", "note", "settle"),
+    *("send", "broadcast", "claim", "unclaim", "reclaim", "relinquish", "renew", "note", "settle"),
     *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
     *("supply", "expect", "adopt", "take_ended", "revise"),
     *("tend", "look", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import cast
 
@@ -29,6 +30,7 @@ from penstock.keys import QueueKeys
 from penstock.outcome import Outcome
 from penstock.status import Phase
 
+log = logging.getLogger("penstock")
 _SENT = {1: Sent.QUEUED, 0: Sent.KNOWN, -1: Sent.FULL}
 _VERDICTS = {verdict.value.encode(): verdict for verdict in Verdict}
 
@@ -81,6 +83,7 @@ class _Depth(Struct, frozen=True):
 _depths = msgspec.msgpack.Decoder(_Depth)
 _states = msgspec.msgpack.Decoder(_State)
 _plain_states = msgspec.msgpack.Decoder(_Plain)
+ENTRY_FIELDS = 4  # of an entry of ours: two names and two values
 _ARRAY = 0x90  # the upper half of a short array's first byte
 
 
@@ -143,7 +146,11 @@ def blocking_read(keys: QueueKeys, nonce: str, reply: Reply) -> list[Delivery]:
     found: list[Delivery] = []
     for name, entries in rows(reply):
         for entry, fields in rows(entries):
+            if len(sequence(fields)) != ENTRY_FIELDS:
+                continue  # it isn't ours; the next reclaim makes it a dead letter
             _, id, field, message = cast("list[bytes]", fields)
+            if not id.isascii():
+                continue
             place = (keys.queue, places[text(name)], text(entry), text(id), message)
             if field == b"f":
                 found.append(Delivery(*place, f"{nonce}{len(found)}", _ms(entry) / 1000))
@@ -165,16 +172,27 @@ def claimed(queue: str, nonce: str, reply: Reply) -> Claimed:
 
 
 def _begun(queue: str, started: float, task: list[Reply]) -> Begun:
-    verdict, id, message, nonce, attempts, crashes, queued, checkpoint = cast(
-        "tuple[bytes, bytes, bytes, bytes, int, int, int, bytes]", task
+    verdict, id, message, nonce, attempts, crashes, queued, checkpoint, starts = cast(
+        "tuple[bytes, bytes, bytes, bytes, int, int, int, bytes, int]", task
     )
     lease = Lease(queue, id.decode(), nonce.decode())
-    return Begun(lease, _VERDICTS[verdict], message, attempts, crashes, queued / 1000, started, checkpoint)
+    return Begun(lease, _VERDICTS[verdict], message, attempts, crashes, queued / 1000, started, checkpoint, starts)
 
 
 def outcome(reply: Reply) -> Outcome | None:
     """An outcome's bytes, or None where there are none."""
     return outcomes.decode(cast("bytes", reply)) if reply else None
+
+
+def outcomes_of(found: Sequence[Reply]) -> list[Outcome]:
+    """Those of many that can be read. One that can't is no reason to leave the others."""
+    readable: list[Outcome] = []
+    for one in found:
+        try:
+            readable.append(outcomes.decode(blob(one)))
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            log.error("an outcome can't be read, and stays where it is: %s", error)
+    return readable
 
 
 def snapshot(state: Reply, ended: Reply) -> Snapshot | None:

@@ -3,6 +3,7 @@ the head of its function in `lua/`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -13,12 +14,13 @@ from penstock import outcome as outcomes
 from penstock.broker.cordon import Cordon
 from penstock.broker.messages import Claimer, Delivery, Lease, Limits, QueueConfig, Settlement, Supply, Verb
 from penstock.broker.streams.library import Command, fcall
-from penstock.envelope import Envelope
+from penstock.envelope import Envelope, priority_of
 from penstock.keys import GROUP, PRIORITIES, QueueKeys
 from penstock.outcome import Outcome
 
 Args = list[str | bytes | int]
 
+HORIZON_MS = 100 * 366 * 86_400_000  # a hundred years from the epoch on, or from now
 DELIVERY_COUNT = 1  # while blocked, an idle worker takes one message a stream, so that others get the next
 BROADCAST_MS = 3_600_000  # how long a broadcast stays for workers that are slow to look
 GONE_MS = 3_600_000  # a consumer that holds nothing and hasn't been heard of for so long is gone
@@ -27,8 +29,9 @@ _READ = len(PRIORITIES) + 1  # the priorities and what was released; suspects co
 
 
 def ms(seconds: float) -> int:
-    """Whole milliseconds, never negative."""
-    return max(0, round(seconds * 1000))
+    """Whole milliseconds from 0 to HORIZON_MS, whatever it is given: a number that Redis refuses would end a script
+    half-way."""
+    return 0 if math.isnan(seconds) else max(0, round(min(seconds * 1000, HORIZON_MS)))
 
 
 def send(messages: Sequence[Envelope], now: float) -> Args:
@@ -71,7 +74,7 @@ def places(deliveries: Sequence[Delivery]) -> Args:
     return args
 
 
-def renew(leases: Sequence[Lease], claimer: Claimer) -> Args:
+def held(leases: Sequence[Lease], claimer: Claimer) -> Args:
     """The consumer, then two a lease."""
     args: Args = [claimer.consumer]
     for lease in leases:
@@ -126,6 +129,22 @@ def clear(reported: Sequence[Outcome]) -> Args:
     args: Args = []
     for outcome in reported:
         args += (outcome.id, outcomes.encode(outcome))
+    return args
+
+
+def replay(ids: Sequence[str], messages: Sequence[bytes]) -> Args:
+    """Three a dead letter; b"" for a message that stays as it is."""
+    args: Args = ["1"]
+    for id, message in zip(ids, messages, strict=True):
+        args += (id, _STREAM[priority_of(message)], message)
+    return args
+
+
+def purge(ids: Sequence[str]) -> Args:
+    """The same for those that are forgotten."""
+    args: Args = ["0"]
+    for id in ids:
+        args += (id, _STREAM["normal"], b"")
     return args
 
 

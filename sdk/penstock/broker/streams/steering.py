@@ -10,9 +10,9 @@ import msgspec
 from penstock.broker.messages import DeadLetter, Depth, QueueConfig
 from penstock.broker.streams import replies, requests
 from penstock.broker.streams.calls import Calls
-from penstock.envelope import priority_of
+from penstock.envelope import revived
 from penstock.errors import PenstockError
-from penstock.keys import PRIORITIES, WAKES, queue_of, woken
+from penstock.keys import WAKES, queue_of, woken
 from penstock.outcome import Outcome
 
 __all__ = ["StreamsSteering"]
@@ -60,10 +60,11 @@ class StreamsSteering(Calls):
 
     async def outbox(self, queue: str, limit: int) -> list[Outcome]:
         """See Steering."""
-        # One HSCAN page holds what a sweep can report; the next sweep finds the rest.
-        reply = await self._redis.command("HSCAN", self.keys(queue).outbox, 0, "COUNT", limit)
-        flat = replies.sequence(replies.sequence(reply)[1])
-        return [outcome for blob in flat[1::2] if (outcome := replies.outcome(blob))]
+        cursor = self._outboxes.get(queue, "0")
+        reply = await self._redis.command("HSCAN", self.keys(queue).outbox, cursor, "COUNT", limit)
+        following, flat = replies.sequence(reply)
+        self._outboxes[queue] = replies.text(following)
+        return replies.outcomes_of(replies.sequence(flat)[1::2])
 
     async def unfinished(self, queue: str, cursor: str) -> tuple[str, list[str]]:
         """See Steering."""
@@ -109,11 +110,9 @@ class StreamsSteering(Calls):
         if not ids:
             return 0
         held = replies.sequence(await self._redis.command("HMGET", self.keys(queue).held, *ids))
-        priorities = [PRIORITIES.index(priority_of(replies.blob(message or b""))) + 1 for message in held]
-        args = [part for pair in zip(ids, priorities, strict=True) for part in pair]
-        return replies.integer(await self._call("exhume", queue, ["1", *args], ids))
+        messages = [revived(replies.blob(message or b""), self._clock()) for message in held]
+        return replies.integer(await self._call("exhume", queue, requests.replay(ids, messages), ids))
 
     async def purge(self, queue: str, ids: Sequence[str]) -> int:
         """See Steering."""
-        args = [part for id in ids for part in (id, 3)]
-        return replies.integer(await self._call("exhume", queue, ["0", *args], ids)) if ids else 0
+        return replies.integer(await self._call("exhume", queue, requests.purge(ids), ids)) if ids else 0

@@ -30,6 +30,9 @@ __all__ = ["StreamsWorking"]
 BLOCK_SECONDS = 1.0
 PROMOTE_LIMIT = 500
 RECLAIM_LIMIT = 100
+RECLAIMS = 50  # steps of one call
+BATCH = 500  # settlements in one step
+BROADCASTS = 1000  # at a time; whoever gets so many asks again
 _RENEWALS = {0: Renewal.LOST, 1: Renewal.HELD, 2: Renewal.CANCEL}
 
 
@@ -61,14 +64,22 @@ class StreamsWorking(Calls):
 
     async def reclaim(self, queue: str, claimer: Claimer, *, lease: float) -> Reclaimed:
         """See Working."""
-        moved, suspects = replies.integers(
-            await self._call("reclaim", queue, [claimer.consumer, requests.ms(lease), RECLAIM_LIMIT])
-        )
-        return Reclaimed(moved, suspects)
+        args: requests.Args = [claimer.consumer, requests.ms(lease), RECLAIM_LIMIT]
+        total = 0
+        for _ in range(RECLAIMS):
+            moved, suspects = replies.integers(await self._call("reclaim", queue, args))
+            total += moved
+            if moved < RECLAIM_LIMIT:
+                break
+        return Reclaimed(total, suspects)
+
+    async def relinquish(self, queue: str, claimer: Claimer, held: Sequence[Lease]) -> int:
+        """See Working."""
+        return replies.integer(await self._call("relinquish", queue, requests.held(held, claimer)))
 
     def renew(self, leases: Sequence[Lease], claimer: Claimer) -> list[Renewal]:
         """See Working."""
-        reply = self._renewals.call("renew", self.keys(leases[0].queue).fixed, requests.renew(leases, claimer))
+        reply = self._renewals.call("renew", self.keys(leases[0].queue).fixed, requests.held(leases, claimer))
         return [_RENEWALS[code] for code in replies.integers(reply)]
 
     async def note(self, lease: Lease, progress: bytes) -> bool:
@@ -81,24 +92,27 @@ class StreamsWorking(Calls):
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Working."""
-        queue = settlements[0].lease.queue
-        args = requests.settle(settlements, self.keys(queue))
-        reply = await self._call("settle", queue, args, [settlement.lease.id for settlement in settlements])
-        return [bool(settled) for settled in replies.integers(reply)]
+        queue, settled = settlements[0].lease.queue, list[bool]()
+        for first in range(0, len(settlements), BATCH):
+            some = settlements[first : first + BATCH]
+            args = requests.settle(some, self.keys(queue))
+            reply = await self._call("settle", queue, args, [settlement.lease.id for settlement in some])
+            settled += map(bool, replies.integers(reply))
+        return settled
 
     async def promote(self, queue: str) -> float | None:
         """See Working."""
         _, nearest = replies.integers(await self._call("promote", queue, [PROMOTE_LIMIT]))
         return nearest / 1000 if nearest >= 0 else None
 
-    async def parked(self, queue: str, limit: int) -> list[Delivery]:
+    async def parked(self, queue: str, limit: int, *, skip: int = 0) -> list[Delivery]:
         """See Working."""
         keys = self.keys(queue)
-        ids = replies.texts(await self._redis.command("ZRANGE", keys.parked, 0, limit - 1))
+        ids = replies.texts(await self._redis.command("ZRANGE", keys.parked, skip, skip + limit - 1))
         if not ids:
             return []
         held = replies.sequence(await self._redis.command("HMGET", keys.held, *ids))
-        return [Delivery(queue, 0, "", id, replies.blob(m)) for id, m in zip(ids, held, strict=True) if m]
+        return [Delivery(queue, 0, "", id, replies.blob(m or b"")) for id, m in zip(ids, held, strict=True)]
 
     async def unpark(self, queue: str, ids: Sequence[str]) -> None:
         """See Working."""
@@ -110,7 +124,7 @@ class StreamsWorking(Calls):
         if after is None:
             last = replies.rows(await self._redis.command("XREVRANGE", stream, "+", "-", "COUNT", 1))
             return replies.text(last[0][0]) if last else "0-0", []
-        entries = replies.rows(await self._redis.command("XRANGE", stream, f"({after}", "+", "COUNT", 100))
+        entries = replies.rows(await self._redis.command("XRANGE", stream, f"({after}", "+", "COUNT", BROADCASTS))
         messages = [replies.blob(replies.sequence(fields)[1]) for _, fields in entries]
         return replies.text(entries[-1][0]) if entries else after, messages
 

@@ -99,9 +99,9 @@ class FlakyBroker(MemoryBroker):
         self._reach("promote")
         return await super().promote(queue)
 
-    async def parked(self, queue: str, limit: int) -> list[Delivery]:
+    async def parked(self, queue: str, limit: int, *, skip: int = 0) -> list[Delivery]:
         self._reach("parked")
-        return await super().parked(queue, limit)
+        return await super().parked(queue, limit, skip=skip)
 
     async def broadcasts(self, queue: str, after: str | None) -> tuple[str, list[bytes]]:
         self._reach("broadcasts")

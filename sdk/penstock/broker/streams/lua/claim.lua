@@ -1,14 +1,16 @@
 -- Takes up to `budget` ready messages and the lease on each, in one step: what a worker claims it starts at once, so it
 -- never holds more than it runs. Each priority first gets its share of the budget (8:4:2:1), so that nothing starves;
 -- what a share leaves over goes to the most urgent. A lease is a nonce in the task's state: the last one given holds.
+-- What has to wait for its key is laid aside, and others are taken in its place.
 -- ARGV: consumer, worker, nonce (each task's is this and its number), budget, alone (1: the worker runs nothing else, so
 --   it may take a suspect), then what the consumer has read already: per message  stream, entry, id, and the nonce with
 --   which it was started ('' if it wasn't)
 -- Returns {now ms, ms until it is worth asking again, suspects that wait, plain, task, task, …}; `plain` lists the plain
 --   tasks that start their first attempt, with the nonce as it was given:  entry, id, message, …  Every other task is
---   {verdict, id, message, nonce, attempts, crashes, queued ms, checkpoint or ''}, its verdict
+--   {verdict, id, message, nonce, attempts, crashes, queued ms, checkpoint or '', starts}, its verdict
 --   run · cancelled (while it waited: settle it so) · crashed (too often: settle it so)
 local SHARES = { 8, 4, 2, 1 }
+local MOST, LOOKS = 1000, 20 -- entries that one step begins or lays aside; pages that it looks through
 
 local function keep(work, id, packed)
   local saves = work.saves
@@ -37,7 +39,7 @@ local function begin(keys, gate, work, state, stream, entry, id, message, nonce)
     work.verdict = 'run'
     if held_by_key(keys, gate, id, state, message, work.now) then return end
     gate.started = gate.started + 1
-    state.attempts = (state.attempts or 0) + 1
+    state.attempts, state.starts = (state.attempts or 0) + 1, (state.starts or 0) + 1
     if state.scope == 'started' then free_unique(keys, id, state) end
   end
   local number = #work.taken + 1
@@ -47,7 +49,7 @@ local function begin(keys, gate, work, state, stream, entry, id, message, nonce)
   state.retrying, state.progress = nil, nil
   keep(work, id, cmsgpack.pack(state))
   work.taken[number] = { work.verdict, id, message, state.nonce, state.attempts or 0, state.crashes or 0, state.queued,
-    state.checkpoint or '' }
+    state.checkpoint or '', state.starts or 0 }
 end
 
 local function make_groups(keys)
@@ -55,6 +57,19 @@ local function make_groups(keys)
     -- From 0: what was queued before the first worker came is theirs.
     redis.pcall('XGROUP', 'CREATE', keys[stream], GROUP, '0', 'MKSTREAM')
   end
+end
+
+-- An entry that isn't Penstock's, or is damaged: nobody could begin it, and it mustn't stop those behind it. It becomes a
+-- dead letter, whose message is what it carries.
+local function well_formed(keys, item)
+  local fields, start = item[2], queue_name(keys) .. '.'
+  return #fields == 4 and string.sub(fields[2], 1, #start) == start and string.find(fields[2], '^[!-~]+$')
+end
+
+local function set_aside(keys, stream, item, now)
+  redis.call('XACK', keys[stream], GROUP, item[1])
+  redis.call('XDEL', keys[stream], item[1])
+  bury(keys, queue_name(keys) .. '.entry-' .. item[1], {}, table.concat(item[2], '\n'), now)
 end
 
 -- Reads up to `count` new messages of one stream and begins them. Returns how many it read.
@@ -67,8 +82,14 @@ local function take(keys, gate, work, stream, count)
     reply = redis.call(unpack(read))
   end
   if not reply or not reply[1] then return 0 end
-  local items, ids = reply[1][2], {}
-  for i, item in ipairs(items) do ids[i] = item[2][2] end
+  local items, ids = {}, {}
+  for _, item in ipairs(reply[1][2]) do
+    if well_formed(keys, item) then
+      items[#items + 1], ids[#ids + 1] = item, item[2][2]
+    else
+      set_aside(keys, stream, item, work.now)
+    end
+  end
   local states = load_all(keys, ids)
   for i, item in ipairs(items) do
     local entry, id, message, packed = item[1], item[2][2], item[2][4], states[i]
@@ -78,7 +99,26 @@ local function take(keys, gate, work, stream, count)
       begin(keys, gate, work, unpacked(packed), stream, entry, id, message)
     end
   end
-  return #items
+  work.read = work.read + #reply[1][2]
+  return #reply[1][2]
+end
+
+local function begun(work)
+  return #work.taken + #work.plain / 3
+end
+
+-- Each priority's share of what is left, then the most urgent first. As long as that is less than the budget, and more
+-- could be read: what was read may have had to wait for its key.
+local function take_by_priority(keys, gate, work, budget)
+  local left = budget - begun(work)
+  for stream = 1, 4 do
+    local share = math.max(1, math.floor(left * SHARES[stream] / 15))
+    take(keys, gate, work, stream, math.min(budget - begun(work), share))
+  end
+  repeat
+    local read = work.read
+    for stream = 1, 4 do take(keys, gate, work, stream, budget - begun(work)) end
+  until work.read == read or work.read >= MOST
 end
 
 -- Begins what a blocking read has claimed before; without room it goes back.
@@ -101,25 +141,21 @@ end
 
 local function claim(keys, args)
   local now = now_ms()
-  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, plain = {}, taken = {}, saves = {},
+  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, plain = {}, taken = {}, saves = {}, read = 0,
     lease = cmsgpack.pack(args[3], args[2], now) }
   local gate = open_gate(keys, now, (#args - 5) / 4)
   apply_rate(keys, gate, now)
   take_read(keys, gate, work, args)
-  local budget = math.min(tonumber(args[4]), gate.room)
+  local before = begun(work)
+  local budget = before + math.min(tonumber(args[4]), gate.room, MOST)
   local suspects = redis.call('XLEN', keys[SUSPECT]) > 0 and waiting(keys, SUSPECT) or 0
-  if args[5] == '1' and suspects > 0 and budget > 0 and take(keys, gate, work, SUSPECT, 1) > 0 then budget = 0 end
-  local left = budget - take(keys, gate, work, RELEASED, budget)
-  budget = left
-  for stream = 1, 4 do
-    local share = math.max(1, math.floor(budget * SHARES[stream] / 15))
-    left = left - take(keys, gate, work, stream, math.min(left, share))
+  if args[5] == '1' and suspects > 0 and budget > before and take(keys, gate, work, SUSPECT, 1) > 0 then
+    if begun(work) > before then budget = begun(work) end
   end
-  for stream = 1, 4 do
-    left = left - take(keys, gate, work, stream, left)
-  end
+  take(keys, gate, work, RELEASED, budget - begun(work))
+  take_by_priority(keys, gate, work, budget)
   if #work.saves > 0 then redis.call('HSET', keys[TASKS], unpack(work.saves)) end
-  close_gate(keys, gate, now, #work.taken + #work.plain / 3)
+  close_gate(keys, gate, now, begun(work))
   return { now, gate.wait, suspects, work.plain, unpack(work.taken) }
 end
 
@@ -141,29 +177,93 @@ local function unclaim(keys, args)
   return 1
 end
 
+-- Makes the task of a claimed entry ready again, there. An entry that isn't its task's any more is dropped.
+local function put_back_entry(keys, id, state, stream, item, place)
+  local moved = state.entry and state.entry ~= item[1]
+  drop(keys, { stream = stream, entry = item[1] })
+  if moved then return end
+  push(keys, place, id, state, item[2][4])
+  save(keys, id, state)
+end
+
+local function abandoned(keys, stream, item)
+  local id = item[2][2]
+  local state, place = load(keys, id) or {}, stream
+  if state.nonce and state.entry == item[1] then
+    state.crashes, state.nonce, place = (state.crashes or 0) + 1, nil, SUSPECT
+    free_key(keys, id, state)
+  end
+  put_back_entry(keys, id, state, stream, item, place)
+end
+
+-- Looks through what is claimed of one stream, from where the last look has ended. Returns how many it has put back.
+local function reclaim_stream(keys, stream, consumer, min_idle, most, now)
+  local field, moved = 'reclaim:' .. stream, 0
+  local cursor = redis.call('HGET', keys[SETTINGS], field) or '0-0'
+  for _ = 1, LOOKS do
+    local reply = redis.pcall('XAUTOCLAIM', keys[stream], GROUP, consumer, min_idle, cursor, 'COUNT', most - moved)
+    if reply.err then return moved end
+    for _, item in ipairs(reply[2]) do
+      if well_formed(keys, item) then abandoned(keys, stream, item) else set_aside(keys, stream, item, now) end
+      moved = moved + 1
+    end
+    cursor = reply[1]
+    if cursor == '0-0' or moved >= most then break end
+  end
+  if cursor == '0-0' then redis.call('HDEL', keys[SETTINGS], field) else redis.call('HSET', keys[SETTINGS], field, cursor) end
+  return moved
+end
+
 -- Puts back what no worker has renewed for `min_idle` ms. What ran is a suspect from now on: it may have taken its
 -- worker down, so it runs alone next. Waits for nobody's room: it is only made ready again.
 -- ARGV: consumer, min_idle, most. Returns {how many, suspects that wait}.
 local function reclaim(keys, args)
-  local moved = 0
+  local moved, most, now = 0, tonumber(args[3]), now_ms()
   for stream = 1, STREAMS do
-    local reply = redis.pcall('XAUTOCLAIM', keys[stream], GROUP, args[1], args[2], '0-0', 'COUNT', args[3])
-    for _, item in ipairs(reply.err and {} or reply[2]) do
-      local entry, id, message = item[1], item[2][2], item[2][4]
-      local state = load(keys, id) or {}
-      local ran = state.nonce and state.entry == entry
-      state.stream, state.entry = stream, entry
-      drop(keys, state)
-      if ran then
-        state.crashes, state.nonce = (state.crashes or 0) + 1, nil
-        free_key(keys, state)
-      end
-      push(keys, ran and SUSPECT or priority_of(state), id, state, message)
-      save(keys, id, state)
-      moved = moved + 1
-    end
+    if moved < most then moved = moved + reclaim_stream(keys, stream, args[1], args[2], most - moved, now) end
   end
   return { moved, waiting(keys, SUSPECT) }
+end
+
+-- Undoes a start of which the worker never heard: it counts neither as an attempt nor as a crash.
+local function unbegin(keys, id, state)
+  state.nonce = nil
+  state.attempts, state.starts = math.max(0, (state.attempts or 0) - 1), math.max(0, (state.starts or 0) - 1)
+  free_key(keys, id, state)
+end
+
+-- One entry that a consumer holds. Returns whether it was put back.
+local function relinquished(keys, stream, item, kept)
+  local id = item[2][2]
+  local state, place = load(keys, id) or {}, stream
+  if state.entry == item[1] and state.nonce then
+    if kept[id] == state.nonce then return false end
+    unbegin(keys, id, state)
+    place = state.crashes and SUSPECT or priority_of(state)
+  end
+  put_back_entry(keys, id, state, stream, item, place)
+  return true
+end
+
+-- Puts back what a consumer holds and has never started, for the answer to its claim was lost.
+-- ARGV: consumer, then per task that it has started  id, nonce. Returns how many.
+local function relinquish(keys, args)
+  local kept, moved = {}, 0
+  for at = 2, #args, 2 do kept[args[at]] = args[at + 1] end
+  for stream = 1, STREAMS do
+    local from = '-'
+    repeat
+      local page = redis.pcall('XPENDING', keys[stream], GROUP, from, '+', MOST, args[1])
+      if page.err then page = {} end
+      for _, pending in ipairs(page) do
+        local found = redis.call('XRANGE', keys[stream], pending[1], pending[1])[1]
+        if found and well_formed(keys, found) and relinquished(keys, stream, found, kept) then moved = moved + 1 end
+        from = '(' .. pending[1]
+      end
+    until #page < MOST
+  end
+  if moved > 0 then wake_any(keys) end
+  return moved
 end
 
 -- Renews leases, and tells of cancellations that the control channel may have missed.

@@ -75,8 +75,12 @@ end
 
 -- ARGV: how many ms ahead a delayed task counts as due. Returns a msgpack map by the names of `Depth`; seconds are ms.
 local function depth(keys, args)
-  local now, delayed = now_ms(), redis.call('ZCARD', keys[DELAYED])
-  local due = delayed > 0 and redis.call('ZCOUNT', keys[DELAYED], '-inf', now + tonumber(args[1])) or 0
+  local now, delayed, due = now_ms(), 0, 0
+  for _, set in ipairs({ DELAYED, PACED }) do
+    local count = redis.call('ZCARD', keys[set])
+    delayed = delayed + count
+    if count > 0 then due = due + redis.call('ZCOUNT', keys[set], '-inf', now + tonumber(args[1])) end
+  end
   local settled, ran = unpack(redis.call('BITFIELD_RO', keys[LOAD], 'GET', 'i64', '#0', 'GET', 'i64', '#1'))
   local found = { ready = 0, in_flight = 0, arrived = 0, oldest = 0, by_priority = { 0, 0, 0, 0 }, due = due,
     delayed = delayed - due, gated = redis.call('ZCARD', keys[GATED]),
@@ -91,7 +95,9 @@ end
 -- Asks to be told on a channel of the next task, unless there is something to do already: whatever comes after this step
 -- finds the mark. ARGV: the channel. Returns 1, or 0 if there is.
 local function doze(keys, args)
-  local work = redis.call('ZCOUNT', keys[DELAYED], '-inf', now_ms()) + redis.call('HLEN', keys[ENDED])
+  local now = now_ms()
+  local work = redis.call('ZCOUNT', keys[DELAYED], '-inf', now) + redis.call('ZCOUNT', keys[PACED], '-inf', now)
+    + redis.call('HLEN', keys[ENDED])
   for stream = 1, STREAMS do work = work + redis.call('XLEN', keys[stream]) end
   if work > 0 then return 0 end
   redis.call('HSET', keys[SETTINGS], 'dozing', args[1])

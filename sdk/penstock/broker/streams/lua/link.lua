@@ -64,18 +64,31 @@ local function adopt(keys, args)
   return 1
 end
 
+-- One ended task of whose end others are to be told, unless somebody has taken that up a short while ago.
+local function take_up(keys, id, packed, patience, now, found)
+  local kept = cmsgpack.unpack(packed)
+  if kept[1] + patience > now then return end
+  kept[1] = now
+  redis.call('HSET', keys[ENDED], id, cmsgpack.pack(kept))
+  found[#found + 1] = { id, kept[2], kept[3], kept[5], kept[4] }
+end
+
 -- Takes up ended tasks of whose end nobody has told yet. ARGV: most, ms after which another than the one who took it
 -- last may. Returns per task {id, outcome, message, inputs it waited for, {child, …}}.
 local function take_ended(keys, args)
   local now, found = now_ms(), {}
-  local page = redis.call('HSCAN', keys[ENDED], 0, 'COUNT', args[1])[2]
-  for i = 1, #page, 2 do
-    local kept = cmsgpack.unpack(page[i + 1])
-    if kept[1] + tonumber(args[2]) <= now then
-      kept[1] = now
-      redis.call('HSET', keys[ENDED], page[i], cmsgpack.pack(kept))
-      found[#found + 1] = { page[i], kept[2], kept[3], kept[5], kept[4] }
-    end
+  -- From where the last look has ended: a page of those that somebody tells of just now mustn't hide the others.
+  local cursor = redis.call('HGET', keys[SETTINGS], 'ended_cursor') or '0'
+  for _ = 1, LOOKS do
+    local page
+    cursor, page = unpack(redis.call('HSCAN', keys[ENDED], cursor, 'COUNT', args[1]))
+    for i = 1, #page, 2 do take_up(keys, page[i], page[i + 1], tonumber(args[2]), now, found) end
+    if cursor == '0' or #found >= tonumber(args[1]) then break end
+  end
+  if cursor == '0' then
+    redis.call('HDEL', keys[SETTINGS], 'ended_cursor')
+  else
+    redis.call('HSET', keys[SETTINGS], 'ended_cursor', cursor)
   end
   return found
 end

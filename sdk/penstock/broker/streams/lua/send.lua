@@ -31,13 +31,21 @@ local function welcome(keys)
   return tonumber(set[1]) - waiting, free, set[5]
 end
 
+-- Gives a task its idempotency key. Returns the id of the other task that holds it, if one does.
+local function hold_unique(keys, id, state, now)
+  local holder = redis.call('HGET', keys[UNIQUE], state.unique)
+  -- Of many keys whose time is over only some were dropped by now: the time of this one counts.
+  local over = holder and tonumber(redis.call('ZSCORE', keys[EXPIRING], state.unique) or 0) <= now
+  if holder == id and not over then return nil end
+  if holder and not over then return holder end
+  redis.call('HSET', keys[UNIQUE], state.unique, id)
+  redis.call('ZADD', keys[EXPIRING], now + state.unique_ms, state.unique)
+end
+
 local function take_unique(keys, id, state, options, now)
   expire_unique(keys, now)
-  local holder = redis.call('HGET', keys[UNIQUE], options.unique)
-  if holder then return holder end
-  redis.call('HSET', keys[UNIQUE], options.unique, id)
-  redis.call('ZADD', keys[EXPIRING], now + options.unique_ms, options.unique)
-  state.unique, state.scope, state.keep = options.unique, options.scope, options.keep
+  state.unique, state.scope, state.keep, state.unique_ms = options.unique, options.scope, options.keep, options.unique_ms
+  return hold_unique(keys, id, state, now)
 end
 
 -- Lays a message aside until what it waits for has come. It doesn't count against the depth before.

@@ -8,24 +8,6 @@
 -- Returns per task 1 (settled) or 0 (the lease is lost; nothing was written).
 local GROUP_FIELDS, TASK_FIELDS = 6, 3
 
--- Forgets dead letters that are too old or too many.
-local function trim_dead(keys, now)
-  local set = redis.call('HMGET', keys[SETTINGS], 'dead_ms', 'dead_length')
-  local old = redis.call('ZRANGEBYSCORE', keys[DEAD], '-inf', now - tonumber(set[1] or 604800000), 'LIMIT', 0, 100)
-  local excess = redis.call('ZCARD', keys[DEAD]) - #old - tonumber(set[2] or 10000)
-  if excess > 0 then old = redis.call('ZRANGE', keys[DEAD], 0, #old + math.min(excess, 100) - 1) end
-  for _, id in ipairs(old) do
-    redis.call('ZREM', keys[DEAD], id)
-    redis.call('HDEL', keys[HELD], id)
-  end
-end
-
-local function bury(keys, id, message, now)
-  redis.call('ZADD', keys[DEAD], now, id)
-  redis.call('HSET', keys[HELD], id, message)
-  trim_dead(keys, now)
-end
-
 -- Keeps how a linked task ended until those whom that concerns have been told. A worker that settles it tells them,
 -- unless it has children, of which he may not know; then, and if nobody settles it, the first to hear of it does.
 local function keep_end(keys, control, id, state, outcome, message, settled)
@@ -78,7 +60,10 @@ local function put_back(keys, id, state, verb, delay, now)
   if verb == 'retry' then state.retrying = 1 end
   if verb == 'crash' then state.crashes = (state.crashes or 0) + 1 end
   if verb == 'release' or verb == 'park' then state.attempts = math.max(0, (state.attempts or 0) - 1) end
-  if verb == 'park' then return park(keys, id, state, message, now) end
+  if verb == 'park' then
+    state.starts = math.max(0, (state.starts or 0) - 1) -- its function was never called
+    return park(keys, id, state, message, now)
+  end
   again(keys, id, state, suspect and SUSPECT or priority_of(state), delay, message, now)
 end
 
@@ -91,7 +76,7 @@ local function end_one(keys, batch, group, record, id, state, outcome)
   if lot then
     end_item(lot, index, group.phase, message) -- its batch keeps what failed, not the dead letters
   elseif group.phase == 'DeadLettered' then
-    bury(keys, id, message, batch.now)
+    bury(keys, id, state, message, batch.now)
   end
   keep_end(keys, batch.control, id, state, outcome, message, true)
   local entries = batch.entries[state.stream]
@@ -112,7 +97,7 @@ local function settle_one(keys, batch, group, record, id, nonce, state, outcome)
   else
     put_back(keys, id, state, group.verb, group.delay, batch.now)
   end
-  free_key(keys, state)
+  free_key(keys, id, state)
   return 1
 end
 

@@ -2,8 +2,8 @@
 -- set in the order of `QueueKeys.fixed`, then, where a function needs them, one record per task of the call.
 local RELEASED, SUSPECT, STREAMS = 5, 6, 6 -- 1–4 are the priorities, most urgent first
 local TASKS, DELAYED, HELD, GATED, PARKED, DEAD, OUTBOX = 7, 8, 9, 10, 11, 12, 13
-local SETTINGS, RUNNING, RATE, UNIQUE, EXPIRING, BROADCAST = 14, 15, 16, 17, 18, 19
-local BLOCKED, ENDED, LOAD, WORKERS, CORDONED, FIRST_RECORD = 20, 21, 22, 23, 24, 25
+local SETTINGS, HOLDERS, RATE, UNIQUE, EXPIRING, BROADCAST = 14, 15, 16, 17, 18, 19
+local BLOCKED, ENDED, LOAD, WORKERS, CORDONED, PACED, BURIED, FIRST_RECORD = 20, 21, 22, 23, 24, 25, 26, 27
 local GROUP = 'workers'
 
 -- Milliseconds since the epoch by Redis' clock: the only clock that leases and due times know, so that skewed
@@ -21,13 +21,14 @@ end
 --   priority        1–4, where `stream` isn't it
 --   nonce           its lease; there while it runs, void once another is given
 --   worker, started (ms), attempts, crashes, progress (JSON)
+--   starts          how often it was started, those counted that were handed back; attempts leaves them out
 --   queued          ms; without it the entry's own time
 --   retrying        it waits for its next attempt
 --   cancel          the reason why it is to be cancelled
 --   watched         somebody waits for its outcome
 --   key             its concurrency key; gated: its member in the set of those that wait for their key
---   paced           the moment of its start was reserved with the rate limit
---   unique, scope, keep: its idempotency key, until when it holds, and whether a failure keeps it
+--   paced           the moment of its start was reserved with the rate limit of its key
+--   unique, scope, keep, unique_ms: its idempotency key, until when it holds, whether a failure keeps it, and for how long
 --   waits, tolerant, due: it is blocked until so many inputs have come (-1: nobody knows yet), null for those of failed
 --                   sources, and isn't ready before that moment (ms)
 --   checkpoint      what its last attempts have kept for the next (JSON)
@@ -43,7 +44,7 @@ local function unpacked(packed)
   local state = cmsgpack.unpack(packed)
   if not state[1] then return state end
   return { stream = state[1], entry = state[2], nonce = state[3], worker = state[4], started = state[5],
-    attempts = state[3] and 1 }
+    attempts = state[3] and 1, starts = state[3] and 1 }
 end
 
 local function load(keys, id)
@@ -97,17 +98,23 @@ local function message_of(keys, id, state)
   return found[1] and found[1][2][4]
 end
 
+-- Lays a message aside; the caller notes where, and saves the state.
+local function hold(keys, id, state, message)
+  state.priority, state.stream = priority_of(state), nil
+  redis.call('HSET', keys[HELD], id, message)
+end
+
 -- Lays a message aside until `due` (ms). The caller saves the state.
 local function delay_until(keys, id, state, message, due)
-  state.priority, state.stream = priority_of(state), nil
+  hold(keys, id, state, message)
   redis.call('ZADD', keys[DELAYED], due, id)
-  redis.call('HSET', keys[HELD], id, message)
 end
 
 -- Takes a task out of wherever it waits beside the streams. Returns its message.
 local function unhold(keys, id, state)
   local message = redis.call('HGET', keys[HELD], id)
   redis.call('ZREM', keys[DELAYED], id)
+  redis.call('ZREM', keys[PACED], id)
   redis.call('ZREM', keys[PARKED], id)
   redis.call('ZREM', keys[BLOCKED], id)
   if state.gated then redis.call('ZREM', keys[GATED], state.gated) end

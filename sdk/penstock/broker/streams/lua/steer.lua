@@ -1,13 +1,23 @@
 -- What happens to tasks from outside a worker: becoming due, being cancelled, being waited for, being replayed.
 
 -- Puts a held message onto its stream. Returns 1, or 0 where nothing is known of it any more.
-local function ready(keys, id)
+local function ready(keys, id, repace)
   local state = load(keys, id) or {}
   local message = unhold(keys, id, state)
   if not message then return 0 end
+  if repace then state.paced = nil end
   push(keys, priority_of(state), id, state, message)
   save(keys, id, state)
   return 1
+end
+
+-- A change of the rate makes all moments that were reserved by the old one due at once, in their order, by scores that
+-- no moment of ours has: they are in January 1970. At their next start, those tasks reserve a moment anew.
+local LONG_AGO = 1e10
+
+local function repace(keys)
+  redis.call('DEL', keys[RATE])
+  redis.call('ZUNIONSTORE', keys[PACED], 1, keys[PACED], 'WEIGHTS', 0.001)
 end
 
 -- Makes due messages ready. ARGV: most. Returns {how many, ms until the next is due (-1: none waits)}.
@@ -16,9 +26,15 @@ local function promote(keys, args)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys[DELAYED], '-inf', now, 'LIMIT', 0, args[1])) do
     moved = moved + ready(keys, id)
   end
+  local paced = redis.call('ZRANGEBYSCORE', keys[PACED], '-inf', now, 'WITHSCORES', 'LIMIT', 0, args[1])
+  for at = 1, #paced, 2 do moved = moved + ready(keys, paced[at], tonumber(paced[at + 1]) < LONG_AGO) end
+  moved = moved + revisit_gated(keys, tonumber(args[1]))
   if moved > 0 then wake_any(keys) end
-  local nearest = redis.call('ZRANGE', keys[DELAYED], 0, 0, 'WITHSCORES')[2]
-  return { moved, nearest and math.max(0, tonumber(nearest) - now) or -1 }
+  local nearest = redis.call('HEXISTS', keys[SETTINGS], 'revisit') == 1 and now or math.huge
+  for _, set in ipairs({ DELAYED, PACED }) do
+    nearest = math.min(nearest, tonumber(redis.call('ZRANGE', keys[set], 0, 0, 'WITHSCORES')[2] or math.huge))
+  end
+  return { moved, nearest < math.huge and math.max(0, nearest - now) or -1 }
 end
 
 -- Makes parked messages ready again. ARGV: the ids. Returns how many moved.
@@ -31,10 +47,11 @@ local function unpark(keys, args)
   return moved
 end
 
--- Takes a task that doesn't run off the queue.
+-- Takes a task that doesn't run off the queue. A place that was kept for it goes to the next in line.
 local function remove(keys, id, state)
   unhold(keys, id, state)
   drop(keys, state)
+  free_key(keys, id, state)
 end
 
 -- Cancels one task: at once if it waits, through its worker if it runs.
@@ -75,6 +92,11 @@ local function withdraw(keys, args)
   return 'cancelled'
 end
 
+-- Makes another call of a task that is in no place.
+local function change(state, args)
+  state.key, state.priority = args[5] ~= '' and args[5] or nil, tonumber(args[4])
+end
+
 -- Changes a task that waits: when it is due, and what it is. KEYS: its record.
 -- ARGV: id, delay in ms ('' as it is), message ('' as it is), priority, concurrency key ('' none).
 -- Returns unknown | finished | running | revised.
@@ -84,18 +106,21 @@ local function revise(keys, args)
   if not state then return redis.call('EXISTS', keys[FIRST_RECORD]) == 1 and 'finished' or 'unknown' end
   if state.nonce then return 'running' end
   local message, due = args[3], args[2] ~= '' and now + tonumber(args[2])
-  if message ~= '' then state.key, state.priority = args[5] ~= '' and args[5] or nil, tonumber(args[4]) end
   if state.waits then
-    if message ~= '' then redis.call('HSET', keys[HELD], id, message) end
+    if message ~= '' then
+      redis.call('HSET', keys[HELD], id, message)
+      change(state, args)
+    end
     state.due = due or state.due
     save(keys, id, state)
     return 'revised'
   end
   if message == '' then message = message_of(keys, id, state) end
   due = due or tonumber(redis.call('ZSCORE', keys[DELAYED], id) or now)
-  local priority = priority_of(state)
   remove(keys, id, state)
-  again(keys, id, state, priority, math.max(0, due - now), message, now)
+  state.paced = nil
+  if args[3] ~= '' then change(state, args) end
+  again(keys, id, state, priority_of(state), math.max(0, due - now), message, now)
   wake_any(keys)
   return 'revised'
 end
@@ -126,28 +151,6 @@ local function clear(keys, args)
   return cleared
 end
 
--- Takes dead letters off: to be run again from the start (replay 1), or for good. KEYS: a record per id.
--- ARGV: replay, then per letter  id, priority. Returns how many there were.
-local function exhume(keys, args)
-  local found = 0
-  for i = 0, (#args - 1) / 2 - 1 do
-    local id, priority = args[2 + i * 2], tonumber(args[3 + i * 2])
-    if redis.call('ZREM', keys[DEAD], id) == 1 then
-      local message = redis.call('HGET', keys[HELD], id)
-      redis.call('HDEL', keys[HELD], id)
-      if args[1] == '1' and message then
-        redis.call('DEL', keys[FIRST_RECORD + i])
-        local state = {}
-        push(keys, priority, id, state, message)
-        save(keys, id, state)
-      end
-      found = found + 1
-    end
-  end
-  if args[1] == '1' and found > 0 then wake_any(keys) end
-  return found
-end
-
 -- Forgets what time has made useless: old dead letters, idempotency keys, rates, and consumers of workers long gone.
 -- ARGV: ms after which a consumer that holds nothing is forgotten.
 local function tidy(keys, args)
@@ -167,14 +170,30 @@ local function tidy(keys, args)
   return 1
 end
 
--- Writes the queue's settings. ARGV: control channel, then field, value, …; with a value '' the field is removed.
+-- Writes the queue's settings. Whoever waits for a limit that was changed is looked at again.
+-- ARGV: control channel, then field, value, …; with a value '' the field is removed.
+local RATES, REVISITED = { rate_interval = true, rate_burst = true, rate_per_key = true }, 500
+
 local function configure(keys, args)
+  local changed = {}
   for i = 2, #args, 2 do
-    if args[i + 1] == '' then
-      redis.call('HDEL', keys[SETTINGS], args[i])
+    local name, value = args[i], args[i + 1]
+    changed[name] = (redis.call('HGET', keys[SETTINGS], name) or '') ~= value
+    if value == '' then
+      redis.call('HDEL', keys[SETTINGS], name)
     else
-      redis.call('HSET', keys[SETTINGS], args[i], args[i + 1])
+      redis.call('HSET', keys[SETTINGS], name, value)
     end
+  end
+  for name in pairs(RATES) do
+    if changed[name] then
+      repace(keys)
+      break
+    end
+  end
+  if changed.per_key then
+    redis.call('HSET', keys[SETTINGS], 'revisit', '-')
+    if revisit_gated(keys, REVISITED) > 0 then wake_any(keys) end
   end
   redis.call('PUBLISH', args[1], 'settings ' .. queue_name(keys))
   return 1
