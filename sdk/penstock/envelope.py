@@ -6,10 +6,10 @@ same version, since decoders ignore what they don't know. Times are seconds sinc
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from penstock.errors import PenstockError
 from penstock.keys import Priority
@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 VERSION = 1
+# What a decoder takes: no NaN, no infinity, nothing negative. Times end in the year 5138, spans after 3,000 years.
+Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 
 
 class Undecodable(PenstockError):
@@ -52,7 +54,7 @@ class Unique(Struct, frozen=True, omit_defaults=True):
 
     key: str
     until: Literal["started", "finished", "expired"] = "finished"
-    ttl: float = 604_800.0
+    ttl: Seconds = 604_800.0
     keep_on_failure: bool = False
 
 
@@ -72,15 +74,15 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     queue: str
     payload: bytes = b"[[],{}]"
     priority: Priority = "normal"
-    created_at: float
-    not_before: float | None = None
-    timeout: float | None = None
-    deadline: float | None = None
+    created_at: Seconds
+    not_before: Seconds | None = None
+    timeout: Seconds | None = None
+    deadline: Seconds | None = None
     retry: RetryPolicy | None = None
-    result_ttl: float | None = None
+    result_ttl: Seconds | None = None
     traceparent: str | None = None
     resource: ResourceRef | None = None
-    expires_at: float | None = None
+    expires_at: Seconds | None = None
     key: str | None = None
     unique: Unique | None = None
     shape: str = ""

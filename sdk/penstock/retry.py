@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 __all__ = ["Retry", "RetryPolicy", "Snooze"]
 
@@ -55,10 +55,10 @@ class Specified(Protocol):
 class RetryPolicy(Struct, frozen=True, omit_defaults=True):
     """How often and how soon. Seconds; `max_attempts` counts starts of the function, the first one included."""
 
-    max_attempts: int = 3
-    initial: float = 1.0
-    factor: float = 2.0
-    maximum: float = 300.0
+    max_attempts: Annotated[int, Meta(ge=1)] = 3
+    initial: Annotated[float, Meta(ge=0, le=1e11)] = 1.0
+    factor: Annotated[float, Meta(ge=1, le=1e11)] = 2.0
+    maximum: Annotated[float, Meta(ge=0, le=1e11)] = 300.0
     jitter: bool = True
 
     def with_attempts(self, most: int) -> RetryPolicy:

@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio as aioredis
 
 from penstock import Penstock, TaskContext, TaskFailed
+from penstock.broker.messages import Claimer
 from penstock.broker.streams import StreamsBroker
 from penstock.broker.streams.library import FUNCTIONS, function_name
 from penstock.envelope import Envelope
@@ -93,6 +94,42 @@ async def test_what_is_not_an_envelope_is_dead_lettered(redis: aioredis.Redis, a
 
         await wait_for(buried, "the message to be dead-lettered")
     assert await redis.xlen(keys.streams[0]) == 0
+
+
+ODD_ENTRIES: list[dict[str, bytes]] = [
+    {"x": b"1"},
+    {"id": b"shop.one"},
+    {"id": b"other.one", "m": b"a queue's name that isn't this one's"},
+    {"id": b"shop.\xff", "m": b"no text"},
+    {"id": b"", "m": b""},
+    {"id": b"shop.a b", "m": b"a space"},
+    {"id": b"shop.1", "m": b"", "more": b"fields"},
+]
+
+
+@pytest.mark.parametrize("how", ["claimed", "read"])
+async def test_entries_that_are_not_ours_become_dead_letters_and_stop_nobody(
+    redis: aioredis.Redis, app: Penstock, how: str
+) -> None:
+    keys, broker, me = QueueKeys(app.namespace, "shop"), app.broker(), Claimer("me", "me")
+    await broker.claim("shop", me, 1)  # makes the group
+    for entry in ODD_ENTRIES:
+        await redis.xadd(keys.streams[2], entry)  # type: ignore[arg-type]  # the stub's key type is invariant
+    await broker.send([Envelope(id="shop.good", task="shop.x", queue="shop", created_at=time.time())])
+    if how == "claimed":
+        begun = (await broker.claim("shop", me, 100)).begun
+    else:
+        for _ in range(20 * len(ODD_ENTRIES)):
+            read = await broker.listen("shop", me, 0.01)
+            begun = (await broker.claim("shop", me, 0, read=read)).begun if read else []
+            if begun:
+                break
+    assert [one.lease.id for one in begun] == ["shop.good"]
+    if how != "claimed":
+        await broker.reclaim("shop", me, lease=0.0)
+    assert {letter.id.partition("-")[0] for letter in await broker.dead_letters("shop", 100)} == {"shop.entry"}
+    assert await redis.zcard(keys.dead) == len(ODD_ENTRIES)
+    await broker.close()
 
 
 async def test_an_address_where_nothing_answers_is_told_without_the_password() -> None:

@@ -38,6 +38,7 @@ class FlakyBroker(MemoryBroker):
         self.ahead = 0.0
         self.listening = 0  # how many workers hear signals
         self.outages: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()  # answers that get lost: what was asked for is done all the same
         self.calls: Counter[str] = Counter()
         self.times: defaultdict[str, list[float]] = defaultdict(list)  # of answers, by the loop's clock
         self.failures: defaultdict[str, list[float]] = defaultdict(list)
@@ -67,7 +68,11 @@ class FlakyBroker(MemoryBroker):
         self.claims.append((budget + len(read), alone))
         if read and self.slow is not None:
             await self.slow.wait()
-        return await super().claim(queue, claimer, budget, alone=alone, read=read)
+        claimed = await super().claim(queue, claimer, budget, alone=alone, read=read)
+        if self.lost["claim"] > 0 and claimed.begun:
+            self.lost["claim"] -= 1
+            raise NotConnected("the answer was lost")
+        return claimed
 
     async def listen(self, queue: str, claimer: Claimer, wait: float) -> list[Delivery]:
         self._reach("listen")

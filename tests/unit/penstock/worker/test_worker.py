@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from penstock import TaskContext
+from penstock import TaskContext, codec
 from penstock.broker.messages import Lease, QueueConfig, Settlement, Snapshot, Verb
 from penstock.broker.messages import Limits as QueueLimits
 from penstock.definition import Definition, Options
-from penstock.envelope import VERSION, ResourceRef
+from penstock.envelope import VERSION, ResourceRef, with_payload
 from penstock.errors import ConfigurationError
 from penstock.outcome import Outcome
 from penstock.retry import Retry
@@ -84,6 +84,26 @@ async def test_a_task_runs_to_its_outcome(broker: FlakyBroker) -> None:
     assert outcome.started_at is not None
     assert outcome.queued_at is not None
     assert outcome.queued_at <= outcome.started_at <= outcome.finished_at
+
+
+@pytest.mark.parametrize("before", [True, False])  # whether the tasks wait already when the worker comes
+async def test_lost_answers_to_claims_count_as_nothing(broker: FlakyBroker, before: bool) -> None:
+    broker.lost["claim"] = 4
+    runs: list[str] = []
+
+    async def noted(name: str) -> None:
+        runs.append(name)
+
+    calls = [with_payload(message(name), codec.encode_call([name], {})) for name in ("1", "2", "3")]
+    if before:
+        await broker.send(calls)
+    async with working(broker, noted, concurrency=4):
+        await broker.send(calls)
+        for number in (1, 2, 3):
+            outcome = await ended(broker, f"mail.{number}")
+            assert (outcome.phase, outcome.attempts) == (Phase.SUCCEEDED, 1)
+    assert sorted(runs) == ["1", "2", "3"]
+    assert broker.lost["claim"] < 4
 
 
 async def test_only_resources_are_reported(broker: FlakyBroker) -> None:

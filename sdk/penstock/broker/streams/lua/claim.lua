@@ -126,7 +126,9 @@ local function take_read(keys, gate, work, args)
   for at = 6, #args, 4 do
     local stream, entry, id = tonumber(args[at]), args[at + 1], args[at + 2]
     local found = redis.call('XRANGE', keys[stream], entry, entry)
-    if found[1] and gate.room < 1 then
+    if found[1] and not well_formed(keys, found[1]) then
+      set_aside(keys, stream, found[1], work.now)
+    elseif found[1] and gate.room < 1 then
       local state = load(keys, id) or {}
       state.stream, state.entry = stream, entry
       drop(keys, state)
