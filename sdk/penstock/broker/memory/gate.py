@@ -85,12 +85,21 @@ class Gate:
             return False
         if self._limits.rate and self._limits.rate_per_key and not state.paced and self._paced(id, state, state.key):
             return True
-        if id in self._queue.holders[state.key] or has_room(self._queue, state.key):
-            self._queue.holders[state.key].add(id)
+        if self._takes_place(id, state.key):
             return False
         order = (state.priority, int(state.entry), id)
         self.memory.drop(id, state)
         insort(self._queue.gated.setdefault(state.key, []), order)
+        return True
+
+    def _takes_place(self, id: str, key: str) -> bool:
+        """Whether there is a place of the key. One that was kept for the task is lost if the limit was lowered
+        meanwhile, and more have one than may start."""
+        holders = self._queue.holders[key]
+        holders.discard(id)
+        if not has_room(self._queue, key):
+            return False
+        holders.add(id)
         return True
 
     def _paced(self, id: str, state: State, key: str) -> bool:

@@ -60,15 +60,25 @@ local function part_of(key)
   return (string.gsub(key, '[%%\n]', ESCAPES)) .. '\n'
 end
 
--- Whether there is a place for another task of this key. `per_key`: the limit, nil where there is none.
-local function has_room(keys, part, per_key)
-  return not per_key or redis.call('ZLEXCOUNT', keys[HOLDERS], '[' .. part, '[' .. part .. '\255') < per_key
+-- How many have a place of this key.
+local function holders(keys, part)
+  return redis.call('ZLEXCOUNT', keys[HOLDERS], '[' .. part, '[' .. part .. '\255')
 end
 
--- Gives a task a place of its key. Returns whether there was one, or it had one before.
+-- Whether there is a place for another task of this key. `per_key`: the limit, nil where there is none.
+local function has_room(keys, part, per_key)
+  return not per_key or holders(keys, part) < per_key
+end
+
+-- Gives a task a place of its key. Returns whether there was one. A place that was kept for it is lost if the limit was
+-- lowered meanwhile, and more have one than may start.
 local function take_place(keys, id, state, per_key)
   local part = part_of(state.key)
-  if redis.call('ZSCORE', keys[HOLDERS], part .. id) then return true end
+  if redis.call('ZSCORE', keys[HOLDERS], part .. id) then
+    if not per_key or holders(keys, part) <= per_key then return true end
+    redis.call('ZREM', keys[HOLDERS], part .. id)
+    return false
+  end
   if not has_room(keys, part, per_key) then return false end
   redis.call('ZADD', keys[HOLDERS], 0, part .. id)
   return true
