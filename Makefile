@@ -140,6 +140,10 @@ batch-bench: .venv/ready packages ## items a second of a batch of 100,000, strea
 faults: .venv/ready packages ## 200 workers killed at random moments during 50,000 tasks: nothing lost, nothing settled twice
 	PYTHONPATH=. $(PYTHON) -m benchmarks.faults $(ARGS)
 
+.PHONY: conservation
+conservation: .venv/ready packages ## 10,000 random sequences of commands to each broker: nothing lost, nothing twice, nobody stranded
+	PENSTOCK_SEQUENCES=$(or $(SEQUENCES),10000) $(PYTHON) -m pytest -q -s tests/contract/test_conservation.py
+
 .PHONY: costs
 costs: .venv/ready packages ## where the microseconds of a task go, in Redis and in the worker
 	PYTHONPATH=. $(PYTHON) -m benchmarks.costs $(ARGS)

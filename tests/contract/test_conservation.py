@@ -77,6 +77,12 @@ SORTS = st.builds(
 )
 
 
+ENDS = [
+    *[(Verb.END, phase) for phase in (Phase.SUCCEEDED, Phase.FAILED, *[Phase.DEAD_LETTERED] * 3)],
+    *[(verb, Phase.QUEUED) for verb in Verb if verb is not Verb.END],
+]
+
+
 @dataclass
 class Account:
     """What must be true of one task."""
@@ -279,17 +285,14 @@ class Conservation(RuleBasedStateMachine):
             assert run or account.attempts >= 0
             account.lease = account.by = None
 
-    @rule(
-        data=st.data(),
-        verb=st.sampled_from(Verb),
-        phase=st.sampled_from([Phase.SUCCEEDED, Phase.FAILED, Phase.DEAD_LETTERED]),
-        later=st.booleans(),
-        lost=st.booleans(),
-    )
-    def settle(self, data: st.DataObject, verb: Verb, phase: Phase, later: bool, lost: bool) -> None:
-        running = [id for id, account in self.accounts.items() if account.lease is not None]
-        if not running:
+    @rule(data=st.data(), how=st.sampled_from(ENDS), later=st.sampled_from([False, False, True]), lost=st.booleans())
+    def settle(self, data: st.DataObject, how: tuple[Verb, Phase], later: bool, lost: bool) -> None:
+        verb, phase = how
+        if not self.running:
+            self.claim(WORKERS[0], 3, True, False)
+        if not self.running:
             return
+        running = self.running
         chosen = data.draw(st.lists(st.sampled_from(running), min_size=1, max_size=3, unique=True))
         ends = [self.settlement(id, verb, phase, later) for id in chosen]
         assert self.do(self.broker.settle(ends)) == [True] * len(ends)
@@ -297,6 +300,10 @@ class Conservation(RuleBasedStateMachine):
             assert self.do(self.broker.settle(ends)) == [False] * len(ends)
         for id in chosen:
             self.settled(id, verb, phase, later)
+
+    @property
+    def running(self) -> list[str]:
+        return [id for id, account in self.accounts.items() if account.lease is not None]
 
     def settlement(self, id: str, verb: Verb, phase: Phase, later: bool) -> Settlement:
         begun = self.accounts[id].lease
@@ -334,10 +341,12 @@ class Conservation(RuleBasedStateMachine):
         if account.unique is not None and self.holders.get(account.unique.key) == id:
             del self.holders[account.unique.key]
 
-    @rule(by=st.sampled_from(WORKERS))
-    def reclaim(self, by: Claimer) -> None:
+    @rule(by=st.sampled_from(WORKERS), seldom=st.sampled_from([True, False, False]))
+    def reclaim(self, by: Claimer, seldom: bool) -> None:
         """All workers have gone silent."""
-        running = {id for id, account in self.accounts.items() if account.lease is not None}
+        if not seldom:
+            return
+        running = self.running
         assert self.do(self.broker.reclaim(QUEUE, by, lease=0.0)).moved == len(running)
         for id in running:
             account = self.accounts[id]
@@ -388,6 +397,7 @@ class Conservation(RuleBasedStateMachine):
             if unique is not None and self.holders.setdefault(unique.key, id) != id:
                 unique = None
             self.accounts[id] = Account(old.key, unique)
+        self.claim(WORKERS[1], 4, False, False)
 
     # --- what is always true --------------------------------------------------------------------------------------
 
@@ -458,7 +468,7 @@ def test_nothing_is_lost_and_nobody_is_stranded(kind: str, request: pytest.Fixtu
     url = "memory://" if kind == "memory" else request.getfixturevalue("redis_url")
     machine = type("Conservation", (Conservation,), {"url": url})
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=SEQUENCES, stateful_step_count=STEPS, deadline=None, suppress_health_check=checks
