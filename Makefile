@@ -9,7 +9,7 @@ KUBECONFIG_TEST := build/test/kubeconfig
 KUBECONFIG_CHAOS := build/chaos/kubeconfig
 PYTHON := .venv/bin/python
 SOURCES := sdk operator worker-image local-cluster examples benchmarks tests $(PAGES)
-PAGES := docs/source_pages.py docs/index.md docs/tutorial docs/how-to
+PAGES := README.md docs/source_pages.py docs/index.md docs/tutorial docs/how-to
 LOCAL := PYTHONPATH=local-cluster python3 -m
 # helm and kubectl as the cluster's own: built once where they come from source.
 TOOLS = export PATH="$$($(LOCAL) local_cluster tools --only helm,kubectl):$$PWD/.venv/bin:$$PATH" KUBECONFIG="$$PWD/$(1)"

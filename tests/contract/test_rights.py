@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest

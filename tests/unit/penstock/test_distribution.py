@@ -29,10 +29,10 @@ def test_the_installed_distribution_has_this_name_and_these_commands() -> None:
 def test_every_command_that_installs_it_names_the_distribution_and_an_extra_that_exists() -> None:
     extras = set(distribution(DISTRIBUTION).metadata.get_all("Provides-Extra") or ())
     texts = {path: path.read_text() for pattern in TOLD_IN for path in ROOT.glob(pattern) if path.is_file()}
-    told = [(path, *found.groups("")) for path, text in texts.items() for found in ASKED.finditer(text)]
+    told = [(path, found) for path, text in texts.items() for found in ASKED.finditer(text)]
     assert len(told) >= 8
-    assert [(path, name) for path, name, _ in told if name != DISTRIBUTION] == []
-    assert [(path, asked) for path, _, asked in told if asked and not set(asked.split(",")) <= extras] == []
+    assert [(path, found[0]) for path, found in told if found[1] != DISTRIBUTION] == []
+    assert [(path, found[0]) for path, found in told if found[2] and not {*found[2].split(",")} <= extras] == []
 
 
 def test_the_command_tells_the_installed_version() -> None:
