@@ -13,13 +13,13 @@ from types import ModuleType
 
 import pytest
 import yaml
+from tests.tutorial.pages import ROOT, Fence, fences, in_language
 
 from penstock.resources.batch import TaskBatch
 from penstock.resources.meta import Resource
 from penstock.resources.pool import WorkerPool
 from penstock.resources.queue import TaskQueue
 from penstock.resources.task import Task
-from tests.tutorial.pages import ROOT, Fence, fences, in_language
 
 INDEX, README = ROOT / "docs/index.md", ROOT / "README.md"
 PAGES = [INDEX, *sorted([*(ROOT / "docs/tutorial").glob("*.md"), *(ROOT / "docs/how-to").glob("*.md")])]

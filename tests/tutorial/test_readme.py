@@ -1,5 +1,5 @@
-"""README.md, as a newcomer follows it: its files are written, its commands run against a real Redis, and they print what
-it shows. Only what installs Python packages, starts Redis or needs a cluster is left out."""
+"""README.md, as a newcomer follows it: its files are written, its commands run against a real Redis, and they print
+what it shows. Only what installs Python packages, starts Redis or needs a cluster is left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-
 from tests.contract.servers import Server, running
 from tests.tutorial.pages import ROOT, Fence, fences, in_language
 
