@@ -10,7 +10,7 @@ from penstock.resources.model import Model, Moment, Spelling
 
 
 class ObjectMeta(Model):
-    """The part of an object's metadata that Penstock reads; the API server owns the schema of the whole."""
+    """The part of an object's metadata that Penstock reads. The API server has the complete schema."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -55,7 +55,7 @@ class Condition(Model):
     last_transition_time: Moment
     """When `status` last changed."""
     observed_generation: Annotated[int, Field(ge=0)] | None = None
-    """The generation of the spec that this condition speaks of."""
+    """The generation of the spec that this condition describes."""
 
 
 Conditions = Annotated[
