@@ -25,7 +25,7 @@ class Source(Model):
     """Code that is mounted into the worker, for trying it out. For production, build an image."""
 
     config_map: ObjectName
-    """ConfigMap of this namespace whose keys are Python files."""
+    """ConfigMap of this namespace. Its keys are the names of Python files."""
 
 
 class WorkerPoolSpec(Model):
