@@ -45,13 +45,10 @@ LOCK := --quiet --universal --generate-hashes --no-header --no-emit-index-url --
 
 # --- checks ------------------------------------------------------------------------------------------------------
 
-COMMANDS := $(PYTHON) -m typer --app program penstock.cli.commands utils docs --name penstock --title Commands
-
 .PHONY: generate
 generate: .venv/ready ## crds/, the chart's CRDs and the reference pages
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md
 	$(PYTHON) docs/reference_pages.py
-	$(COMMANDS) --output docs/reference/commands.md
 
 .PHONY: check
 check: .venv/ready ## format, lint, types, import contracts, generated files, docs
@@ -62,8 +59,6 @@ check: .venv/ready ## format, lint, types, import contracts, generated files, do
 	.venv/bin/lint-imports
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md --check
 	$(PYTHON) docs/reference_pages.py --check
-	@mkdir -p build && $(COMMANDS) --output build/commands.md > /dev/null
-	@cmp build/commands.md docs/reference/commands.md || { echo "docs/reference/commands.md is stale: make generate"; exit 1; }
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py would shadow the standard library: remove it"; exit 1; }
 	$(SITE)
 

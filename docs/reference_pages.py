@@ -1,7 +1,8 @@
 """Writes signatures and docstrings into docs/reference: `python docs/reference_pages.py`. With `--check` it fails where
 a page is stale, and writes nothing.
 
-A page is written by hand, except for the text between two markers. That text is made from the source:
+commands.md is made from the help texts of the commands. The other pages are written by hand, except for the text
+between two markers. That text is made from the source:
 
     <!-- penstock.Handle -->
     <!-- end -->
@@ -13,6 +14,7 @@ of its members.
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import re
 import subprocess
@@ -23,10 +25,11 @@ from pathlib import Path
 
 import griffe
 
-__all__ = ["Marker", "main", "rendered"]
+__all__ = ["Marker", "commands", "main", "rendered"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs/reference"
+COMMANDS = PAGES / "commands.md"
 SECTION = re.compile(r"^<!-- (penstock[\w.]*)(?: (\{[^\n]*\}))? -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 
 STARS: dict[griffe.ParameterKind | None, str] = {
@@ -50,13 +53,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is stale")
     check = parser.parse_args().check
-    pages = {path: rendered(path.read_text()) for path in sorted(PAGES.glob("*.md"))}
+    pages = {path: rendered(path.read_text()) for path in sorted(PAGES.glob("*.md"))} | {COMMANDS: commands()}
     stale = {path: text for path, text in pages.items() if path.read_text() != text}
     for path, text in stale.items():
         if not check:
             path.write_text(text)
     if check and stale:
         sys.exit("\n".join(f"{path.relative_to(ROOT)} is stale: make generate" for path in stale))
+
+
+def commands() -> str:
+    """The page on the commands, without the entities that typer writes for a browser."""
+    program = [sys.executable, "-m", "typer", "--app", "program", "penstock.cli.commands"]
+    words = [*program, "utils", "docs", "--name", "penstock", "--title", "Commands"]
+    made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return html.unescape(made).strip() + "\n"
 
 
 def rendered(page: str) -> str:
