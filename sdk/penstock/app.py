@@ -212,7 +212,7 @@ class Penstock:
         if all(call.options.resource for call in calls):
             return await (await self.connections.resources()).submit_many(calls)
         if any(call.options.resource for call in calls):
-            raise ConfigurationError("enqueue_many: some calls are resources and some aren't; submit them apart")
+            raise ConfigurationError("enqueue_many: some calls have resource= and some don't; submit them in two calls")
         return await self.connections.client().submit_many(calls)
 
     def enqueue_many_sync(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:

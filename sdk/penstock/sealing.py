@@ -40,6 +40,6 @@ def opened(data: bytes, name: str, codec: PayloadCodec | None) -> bytes:
     if not name or data == FAILED:
         return data
     if codec is None or codec.name != name:
-        known = f"has the codec {codec.name!r}" if codec else "has none"
-        raise ConfigurationError(f"sealed by the codec {name!r}, and this app {known}: Penstock(codec=…)")
+        known = f"has the codec {codec.name!r}" if codec else "has no codec"
+        raise ConfigurationError(f"encoded by the codec {name!r}, but this app {known}: pass it to Penstock(codec=…)")
     return codec.decode(data)

@@ -13,7 +13,7 @@ WindowSeconds = Annotated[int, Field(ge=0, le=3600)]
 CronSchedule = Annotated[
     str,
     Field(min_length=9, max_length=100, pattern=r"^[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4}$"),
-    Spelling("is no cron schedule: give five fields, minute hour day month weekday, such as 0 8 * * 1-5"),
+    Spelling("isn't a cron schedule: give five fields, minute hour day month weekday, such as 0 8 * * 1-5"),
 ]
 
 
@@ -88,7 +88,7 @@ class Window(Model):
     time_zone: Annotated[
         str,
         Field(min_length=1, max_length=64, pattern=r"^[A-Za-z]+([A-Za-z0-9_+/-]*[A-Za-z0-9])?$"),
-        Spelling("is no time zone: use a name of the IANA database such as Europe/Berlin"),
+        Spelling("isn't a time zone: use a name of the IANA database such as Europe/Berlin"),
     ] = "UTC"
     """Time zone of the schedule, from the IANA database."""
     duration_minutes: Annotated[int, Field(ge=1, le=10_080)]

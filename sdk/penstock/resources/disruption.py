@@ -12,7 +12,7 @@ Share = Annotated[
     WithJsonSchema({INT_OR_STRING: True}),
     Rule(
         "type(self) == int ? self >= 0 && self <= 10000 : self.matches(r'^(100|[0-9]{1,2})%$')",
-        "is no number of pods: use a whole number such as 1, or a share such as 25%",
+        "isn't a number of pods: use a whole number such as 1, or a share such as 25%",
     ),
 ]
 """A number of pods, or "N%" of them."""

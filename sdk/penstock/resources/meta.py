@@ -40,14 +40,14 @@ class Condition(Model):
     type: Annotated[
         str,
         Field(min_length=1, max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9./-]*$"),
-        Spelling("is no type of a condition: use a CamelCase word such as Ready"),
+        Spelling("isn't a type of a condition: use a CamelCase word such as Ready"),
     ]
     """Which aspect, as a CamelCase word."""
     status: ConditionStatus
     reason: Annotated[
         str,
         Field(min_length=1, max_length=256, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
-        Spelling("is no reason of a condition: use a CamelCase word such as QueueFull"),
+        Spelling("isn't a reason of a condition: use a CamelCase word such as QueueFull"),
     ]
     """A CamelCase word for machines."""
     message: Annotated[str, Field(max_length=4096)] = ""

@@ -37,7 +37,7 @@ class WorkerPoolSpec(Model):
         Annotated[
             str,
             Field(min_length=1, max_length=1024, pattern=r"^\S+$"),
-            Spelling("is no image: use NAME:TAG or NAME@DIGEST without spaces, such as shop-worker:1.4.0"),
+            Spelling("isn't an image: use NAME:TAG or NAME@DIGEST without spaces, such as shop-worker:1.4.0"),
         ]
         | None
     ) = None

@@ -20,7 +20,7 @@ NameGlob = Annotated[
     str,
     Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9_.*?\[\]!-]+$"),
     Spelling(
-        "is no pattern of task names: use letters, digits, '_', '-', '.' and the wildcards * ? [], such as shop.*"
+        "isn't a pattern of task names: use letters, digits, '_', '-', '.' and the wildcards * ? [], such as shop.*"
     ),
 ]
 

@@ -15,7 +15,7 @@ from penstock.resources.retry import RetryPolicy
 TaskName = Annotated[
     str,
     Field(min_length=1, max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*([.][A-Za-z0-9_-]+)*$"),
-    Spelling("is no name of a task: use the registered name, APP.FUNCTION, such as shop.send_welcome"),
+    Spelling("isn't a name of a task: use the registered name, APP.FUNCTION, such as shop.send_welcome"),
 ]
 Key = Annotated[str, Field(min_length=1, max_length=256)]
 
