@@ -9,7 +9,7 @@ KUBECONFIG_TEST := build/test/kubeconfig
 KUBECONFIG_CHAOS := build/chaos/kubeconfig
 PYTHON := .venv/bin/python
 SOURCES := sdk operator worker-image local-cluster examples benchmarks tests $(PAGES)
-PAGES := docs/source_pages.py docs/index.md docs/tutorial docs/how-to
+PAGES := README.md docs/source_pages.py docs/reference_pages.py docs/index.md docs/tutorial docs/how-to
 LOCAL := PYTHONPATH=local-cluster python3 -m
 # helm and kubectl as the cluster's own: built once where they come from source.
 TOOLS = export PATH="$$($(LOCAL) local_cluster tools --only helm,kubectl):$$PWD/.venv/bin:$$PATH" KUBECONFIG="$$PWD/$(1)"
@@ -45,23 +45,20 @@ LOCK := --quiet --universal --generate-hashes --no-header --no-emit-index-url --
 
 # --- checks ------------------------------------------------------------------------------------------------------
 
-COMMANDS := $(PYTHON) -m typer --app program penstock.cli.commands utils docs --name penstock --title Commands
-
 .PHONY: generate
 generate: .venv/ready ## crds/, the chart's CRDs and the reference pages
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md
-	$(COMMANDS) --output docs/reference/commands.md
+	$(PYTHON) docs/reference_pages.py
 
 .PHONY: check
 check: .venv/ready ## format, lint, types, import contracts, generated files, docs
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/ruff check $(SOURCES)
-	.venv/bin/mypy sdk/penstock operator/penstock_operator worker-image/penstock_worker local-cluster examples benchmarks tests docs/source_pages.py
+	.venv/bin/mypy sdk/penstock operator/penstock_operator worker-image/penstock_worker local-cluster examples benchmarks tests docs/source_pages.py docs/reference_pages.py
 	.venv/bin/basedpyright --project tests/typing
 	.venv/bin/lint-imports
 	$(PYTHON) -m penstock.crd --out crds --chart charts/penstock --docs docs/reference/resources.md --check
-	@mkdir -p build && $(COMMANDS) --output build/commands.md > /dev/null
-	@cmp build/commands.md docs/reference/commands.md || { echo "docs/reference/commands.md is stale: make generate"; exit 1; }
+	$(PYTHON) docs/reference_pages.py --check
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py would shadow the standard library: remove it"; exit 1; }
 	$(SITE)
 

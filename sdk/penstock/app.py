@@ -1,4 +1,4 @@
-"""The application object: it registers tasks and is the way to submit them."""
+"""The application object: it registers tasks and submits their calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ R = TypeVar("R")
 
 
 class _Decorator:
-    """Keeps the type of a coroutine function apart from that of a plain one."""
+    """Gives coroutine functions and plain functions their different types."""
 
     def __init__(self, app: Penstock, fields: TaskFields) -> None:
         self._app = app
@@ -53,15 +53,17 @@ class _Decorator:
 
 
 class Penstock:
-    """One application's tasks.
+    """The tasks of one application.
 
-    `url` is the broker's, by default PENSTOCK_URL; `namespace` is part of every key, by default PENSTOCK_NAMESPACE,
-    else the pod's own, else "default". Nothing connects before the first submission, and then once for each event
-    loop; `async with app:` closes the connections at its end.
+    - `url`: the URL of the broker. Default: PENSTOCK_URL.
+    - `namespace`: a part of every key in the broker. Default: PENSTOCK_NAMESPACE, else the namespace of the pod, else
+      "default".
+    - `lifespan`: a function that returns an async context manager. `async with app:` and workers enter it. What it
+      yields is `app.state` while it is open.
+    - `codec`: encrypts or compresses arguments, results and checkpoints.
 
-    `lifespan` makes an async context manager that surrounds the use of the app in a process, `async with app:` as well
-    as a worker; what it yields is `app.state` meanwhile. `codec` seals arguments, results and checkpoints on their way,
-    for example by encryption.
+    The app connects at the first submission, once for each event loop. `async with app:` closes the connections at its
+    end.
     """
 
     def __init__(
@@ -107,65 +109,81 @@ class Penstock:
 
     @property
     def queues(self) -> list[str]:
-        """The queues of the registered tasks, in the order of their registration; the app's own if there are none."""
+        """The queues of the registered tasks, in the order of registration. Without tasks: the app's own queue."""
         return list(dict.fromkeys(d.options.queue for d in self.definitions.values())) or [self.name]
 
     # --- where it talks to ----------------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
-        """The broker's URL."""
+        """The URL of the broker."""
         return self.connections.url
 
     @property
     def namespace(self) -> str:
-        """The namespace whose queues these are."""
+        """The namespace of the queues."""
         return self.connections.namespace
 
     def broker(self) -> Broker:
-        """A new connection to the broker (for memory://, the one that this app owns)."""
+        """A new connection to the broker. For memory://, the broker of this app."""
         return self.connections.broker()
 
     @property
     def codec(self) -> PayloadCodec | None:
-        """What seals arguments and results."""
+        """The codec for arguments, results and checkpoints; None without one."""
         return self.extensions.codec
 
     # --- extending ------------------------------------------------------------------------------------------------
 
     def add_middleware(self, middleware: Middleware) -> None:
-        """Surround sending and running every task with it, inside of those that were added before."""
+        """Wrap it around sending and running every task. The middleware that was added first is the outermost."""
         self.extensions.middlewares.append(middleware)
 
     @property
     def dependency_overrides(self) -> dict[Callable[..., Any], Callable[..., Any]]:
-        """What stands in for dependencies, by the functions that tasks depend on: for tests."""
+        """Replacements of dependencies, for tests: the function that tasks depend on → the function to call instead."""
         return self.extensions.overrides
 
     def before(self, hook: Before) -> Before:
-        """Call this before each attempt: `@app.before` on a function of the TaskContext."""
+        """Register a hook that is called before each attempt.
+
+        @app.before
+        def started(context: TaskContext) -> None: ...
+        """
         self.extensions.hooks.before.append(hook)
         return hook
 
     def after(self, hook: After) -> After:
-        """Call this after each success, with the TaskContext and the result as plain data."""
+        """Register a hook that is called after each attempt that succeeded. The result is plain data.
+
+        @app.after
+        def succeeded(context: TaskContext, result: Any) -> None: ...
+        """
         self.extensions.hooks.after.append(hook)
         return hook
 
     def on_error(self, hook: OnError) -> OnError:
-        """Call this after each failed attempt, with the TaskContext and the Failure."""
+        """Register a hook that is called after each attempt that failed.
+
+        @app.on_error
+        def failed(context: TaskContext, failure: Failure) -> None: ...
+        """
         self.extensions.hooks.error.append(hook)
         return hook
 
     def on_retry(self, hook: OnRetry) -> OnRetry:
-        """Call this besides where there is another attempt, with the TaskContext, the Failure and the delay."""
+        """Register a hook that is called after `on_error` when another attempt follows, in `delay` seconds.
+
+        @app.on_retry
+        def retried(context: TaskContext, failure: Failure, delay: float) -> None: ...
+        """
         self.extensions.hooks.retry.append(hook)
         return hook
 
     # --- submitting -----------------------------------------------------------------------------------------------
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
-        """Submit one call, to the broker or as a resource."""
+        """Submit one call to the broker, or as a resource."""
         if self.extensions.middlewares:
             [handle] = await self._through([call], self._send)
             return handle
@@ -174,11 +192,11 @@ class Penstock:
         return await self.connections.client().submit(call)
 
     def submit_sync(self, call: Signature[R]) -> Handle[R]:
-        """Submit from sync code, through a loop in a thread of its own."""
+        """The same for sync code. It runs on an event loop in another thread."""
         return self.connections.portal.run(self.submit(call), "await ….enqueue(…)")
 
     async def enqueue_many(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
-        """Submit many calls in few round trips. Handles come in the calls' order."""
+        """Submit many calls in few round trips. Returns their handles in the same order."""
         asked = list(calls)
         return await self._through(asked, self._send) if self.extensions.middlewares else await self._send(asked)
 
@@ -194,19 +212,19 @@ class Penstock:
         if all(call.options.resource for call in calls):
             return await (await self.connections.resources()).submit_many(calls)
         if any(call.options.resource for call in calls):
-            raise ConfigurationError("enqueue_many: some calls are resources and some aren't; submit them apart")
+            raise ConfigurationError("enqueue_many: some calls have resource= and some don't; submit them in two calls")
         return await self.connections.client().submit_many(calls)
 
     def enqueue_many_sync(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
-        """The same from sync code."""
+        """The same for sync code."""
         return self.connections.portal.run(self.enqueue_many(calls), "await app.enqueue_many(…)")
 
     async def send_prepared(self, messages: Sequence[Envelope]) -> None:
-        """Queue calls whose messages were made before, for outboxes. What the broker knows by its id stays as it is."""
+        """Queue prepared messages, for outboxes. The broker ignores a message with an id that it knows."""
         await self.connections.client().send(messages)
 
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
-        """Submit all calls of a flow. The handle is the last one's."""
+        """Submit all calls of a flow. Returns the handle of the last one."""
         plan = Plan(flow, os.urandom(12).hex(), self.name, self.codec)
         await self._through(plan.calls, partial(self._send_planned, plan))
         return Handle(plan.last.id, self.connections.tasks, plan.returns)
@@ -217,14 +235,16 @@ class Penstock:
         return [self.handle(step.id) for step in plan.called]
 
     def submit_flow_sync(self, flow: Flow[R]) -> Handle[R]:
-        """The same from sync code."""
+        """The same for sync code."""
         return self.connections.portal.run(self.submit_flow(flow), "await flow.enqueue()")
 
     async def batch(
         self, calls: Iterable[Signature[R]] | AsyncIterable[Signature[R]], **options: Unpack[BatchFields]
     ) -> BatchHandle[R]:
         """Submit any number of calls of one task as one TaskBatch resource: `await app.batch(task.s(i) for i in …)`.
-        They are streamed to the broker a few hundred at a time. Returns when the broker has them all."""
+
+        The calls are streamed to the broker, a few hundred at a time. Returns when the broker has all of them.
+        """
         checked_options(options, BatchFields, "batch")
         client = await self.connections.batches()
         return await client.submit(calls, options, self._through if self.extensions.middlewares else None)
@@ -234,11 +254,11 @@ class Penstock:
         return BatchHandle(name, self.connections.batches)
 
     def queue(self, name: str | None = None) -> Queue:
-        """A queue of this namespace: to look into, pause, and see to its dead letters. Default: the app's own."""
+        """A queue of this namespace: its depth, pause and resume, dead letters. Default: the app's own queue."""
         return Queue(checked_queue(name or self.name), lambda: self.connections.client().broker)
 
     def handle(self, id: str) -> Handle[Any]:
-        """The handle of a task that was submitted elsewhere to the broker."""
+        """The handle of a task in the broker, from the id of another handle."""
         return Handle(id, self.connections.tasks)
 
     def resource(self, name: str) -> Handle[Any]:
@@ -248,24 +268,28 @@ class Penstock:
     def as_completed(
         self, handles: Iterable[Handle[R]], timeout: float | None = None
     ) -> AsyncGenerator[Handle[R], None]:
-        """Each handle when its task has ended, however that was: `async for handle in app.as_completed(handles)`.
-        Raises ResultTimeout after `timeout` seconds."""
+        """Yield each handle when its task has ended: `async for handle in app.as_completed(handles)`.
+
+        Failed and cancelled tasks count as ended. Raises ResultTimeout after `timeout` seconds.
+        """
         return as_completed(handles, timeout)
 
     async def gather(self, handles: Iterable[Handle[R]], timeout: float | None = None) -> list[R]:
-        """Their results, in the handles' order. When all have ended: raises what the first failed one's raises."""
+        """The results, in the order of the handles. When all have ended, raises the error of the first failed one."""
         return await gather(handles, timeout)
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """Await something of this app from sync code: `app.run(app.queue().depth())`. Inside a running event loop: a
-        clear error."""
+        """Await a coroutine of this app from sync code: `app.run(app.queue().depth())`.
+
+        Raises ConfigurationError inside a running event loop.
+        """
         return self.connections.portal.run(work, "await")
 
     # --- life -----------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> Any:
-        """What the lifespan yielded; None outside of it."""
+        """What the lifespan yielded. None while the lifespan isn't open."""
         return self.lifespan.state
 
     async def __aenter__(self) -> Penstock:
@@ -280,5 +304,5 @@ class Penstock:
                 await self.close()
 
     async def close(self) -> None:
-        """Close this loop's connections."""
+        """Close the connections of this event loop."""
         await self.connections.close()

@@ -1,4 +1,4 @@
-"""A TaskBatch as its submitter follows it: counts, results, failures, cancelling and retrying."""
+"""The handle of a TaskBatch: counts, results, failures, cancelling and retrying."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ LOOK_SECONDS = 0.5
 
 
 class BatchFields(TypedDict, total=False):
-    """What `app.batch(…)` takes beside the calls; seconds. `name`: of the TaskBatch; with that of one whose submitter
-    died, it goes on. `ttl`: life of the finished batch and, from its end, of an item's result."""
+    """The options of `app.batch(…)`; times in seconds.
+
+    - `name`: of the TaskBatch. With the name of an incomplete TaskBatch, its stream continues.
+    - `ttl`: how long the finished batch is kept, and the result of each item from its end.
+    """
 
     name: str
     parallelism: int
@@ -33,8 +36,11 @@ class BatchFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """A batch at one moment. `waiting` items aren't on their queue yet, `active` ones are there or run. `reason` and
-    `message` say why the phase is what it is; `failed_indexes` names failed items, such as 1,3-5,7."""
+    """The state of a batch.
+
+    `waiting` items aren't on their queue yet. `active` items are on their queue or run. `reason` and `message` explain
+    the phase. `failed_indexes` lists failed items, such as 1,3-5,7.
+    """
 
     phase: BatchPhase
     total: int = 0
@@ -49,30 +55,30 @@ class BatchStatus:
 
 
 class BatchSource(Protocol):
-    """Where batches are kept: the API server, and the broker for the results of their items."""
+    """Where batches are stored: in the API server, and the results of their items in the broker."""
 
     @property
     def codec(self) -> PayloadCodec | None:
-        """What opens sealed results."""
+        """The codec of the results."""
 
     async def status(self, name: str) -> BatchStatus:
-        """How a batch stands. Raises UnknownTask."""
+        """The state of a batch. Raises UnknownTask."""
 
     async def change(self, name: str, **spec: object) -> bool:
         """Change its spec. False if it has ended."""
 
     async def retry(self, name: str) -> int:
-        """Begin another run with what didn't succeed. The number of that run."""
+        """Start another run with the items that didn't succeed. Returns the number of the run."""
 
     def outcomes(self, name: str, *, failures: bool) -> AsyncGenerator[tuple[int, Outcome | PenstockError], None]:
-        """How items have ended, by their indexes: all of them, or those that failed."""
+        """The outcomes of ended items with their indexes: of all items, or of failed ones."""
 
 
 class BatchHandle(Generic[R]):
-    """One TaskBatch. `app.batch_handle(name)` gives the same handle back in another process."""
+    """One TaskBatch. In another process, `app.batch_handle(name)` returns the same handle."""
 
     def __init__(self, name: str, reach: Callable[[], Awaitable[BatchSource]], returns: object = None) -> None:
-        """`reach` gives the source of the event loop that asks."""
+        """`reach` returns the source of the current event loop."""
         self.name = name
         self._reach = reach
         self._returns = returns
@@ -81,11 +87,11 @@ class BatchHandle(Generic[R]):
         return f"BatchHandle({self.name!r})"
 
     async def status(self) -> BatchStatus:
-        """Phase and counts, as the operator wrote them last; at most a second or two old. Raises UnknownTask."""
+        """Phase and counts. They are at most two seconds old. Raises UnknownTask."""
         return await (await self._reach()).status(self.name)
 
     async def wait(self, timeout: float | None = None) -> BatchStatus:
-        """How it ended, however that is. Raises ResultTimeout if it hasn't within `timeout` seconds."""
+        """Wait until the batch has ended, in any phase. Raises ResultTimeout after `timeout` seconds."""
         source = await self._reach()
         try:
             async with asyncio.timeout(timeout):
@@ -98,22 +104,26 @@ class BatchHandle(Generic[R]):
             raise ResultTimeout(f"TaskBatch {self.name} hasn't ended after {timeout:g} s; it goes on") from None
 
     async def result(self, timeout: float | None = None) -> BatchStatus:
-        """The counts of a batch that succeeds, awaited for up to `timeout` seconds. Raises BatchFailed if it ends
-        otherwise, ResultTimeout if it hasn't ended."""
+        """Wait until the batch has succeeded, and return its counts.
+
+        Raises BatchFailed if it fails or is cancelled, ResultTimeout after `timeout` seconds.
+        """
         status = await self.wait(timeout)
         if status.phase is not BatchPhase.SUCCEEDED:
             raise BatchFailed(self.name, status.reason, status.message)
         return status
 
     async def results(self) -> AsyncGenerator[tuple[int, R | PenstockError], None]:
-        """(index, what the function returned or the error that `Handle.result` would raise) of the items that have
-        ended by now, in order."""
+        """Yield (index, result or error) of the items that have ended by now, in order.
+
+        The error is the one that `Handle.result` would raise.
+        """
         source = await self._reach()
         async for index, outcome in source.outcomes(self.name, failures=False):
             yield index, self._value(outcome, source.codec)
 
     async def failures(self) -> AsyncGenerator[tuple[int, PenstockError], None]:
-        """(index, error) of the items that have failed by now, in order."""
+        """Yield (index, error) of the items that have failed by now, in order."""
         source = await self._reach()
         async for index, outcome in source.outcomes(self.name, failures=True):
             value = self._value(outcome, source.codec)
@@ -130,18 +140,20 @@ class BatchHandle(Generic[R]):
         return value
 
     async def cancel(self) -> bool:
-        """Cancel what hasn't ended. Returns when that is recorded; False if all had ended already."""
+        """Cancel all items that haven't ended. Returns when this is recorded. False if the batch had ended."""
         return await (await self._reach()).change(self.name, cancel=True)
 
     async def suspend(self) -> bool:
-        """Start no more items until `resume`; what runs goes on. False if it has ended."""
+        """Start no more items until `resume`. Running items continue. False if the batch had ended."""
         return await (await self._reach()).change(self.name, suspend=True)
 
     async def resume(self) -> bool:
-        """Go on. False if it has ended."""
+        """Start items again. False if the batch had ended."""
         return await (await self._reach()).change(self.name, suspend=False)
 
     async def retry(self) -> int:
-        """Run again what didn't succeed of a batch that has ended, and nothing else. The number of that run. Raises
-        ConfigurationError if it hasn't ended."""
+        """Run the items again that didn't succeed. Returns the number of the new run.
+
+        Raises ConfigurationError if the batch hasn't ended.
+        """
         return await (await self._reach()).retry(self.name)

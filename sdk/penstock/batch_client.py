@@ -1,4 +1,4 @@
-"""Submitting TaskBatches: the resource to the API server, its items straight to the broker; and following them."""
+"""Submits TaskBatches and follows them: the resource is in the API server, its items are in the broker."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONFLICT = 409
 
 
 class BatchClient:
-    """One event loop's way to a namespace's batches. `source` follows single items, `reach` is for handles."""
+    """The batches of one namespace, for one event loop. `source` follows single items, `reach` is for handles."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class BatchClient:
     async def submit(
         self, calls: Iterable[Signature[R]] | AsyncIterable[Signature[R]], asked: BatchFields, through: Through | None
     ) -> BatchHandle[R]:
-        """Create the TaskBatch, stream its items, and say how many there were. `through`: the app's middlewares."""
+        """Create the TaskBatch, stream its items, and store their number. `through`: the app's middlewares."""
         chunks = chunked(calls)
         first = await anext(chunks, None)
         if first is None:
@@ -74,7 +74,7 @@ class BatchClient:
         return BatchHandle(name, self._reach, definition.returns)
 
     async def _created(self, manifest: Manifest) -> Manifest:
-        """The TaskBatch; the one of that name that still waits for its items, if there is one."""
+        """The new TaskBatch, or the one of that name that still waits for its items."""
         try:
             return await self._kube.create(TASK_BATCHES, self._namespace, manifest)
         except ApiRefused as error:
@@ -84,7 +84,7 @@ class BatchClient:
         found = await self._stored(name)
         spec = TaskBatchSpec.stored(found["spec"])
         if spec.task != manifest["spec"]["task"] or spec.total is not None or _status(found).phase.terminal:
-            raise ConfigurationError(f"TaskBatch {name!r} is there already and waits for no items: use another name")
+            raise ConfigurationError(f"TaskBatch {name!r} exists already and waits for no items: use another name")
         return found
 
     # --- following --------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class BatchClient:
         return found
 
     async def names(self) -> list[tuple[str, BatchStatus]]:
-        """All TaskBatches and how they stand."""
+        """All TaskBatches with their state."""
         listed = self._kube.list(TASK_BATCHES, self._namespace)
         return [(str(found["metadata"]["name"]), _status(found)) async for found in listed]
 
@@ -136,7 +136,7 @@ class BatchClient:
         batch = batch_terms(TaskBatchSpec.stored(found["spec"]), found["metadata"]["uid"]).id
         known = await self._broker.look(batch)
         if known is None:
-            raise ResultExpired(f"TaskBatch {name}: the broker keeps nothing of it (any more)")
+            raise ResultExpired(f"TaskBatch {name}: the broker has no record of it (any more)")
         marks = FAILED if failures else SUCCEEDED + FAILED + CANCELLED
         indexes = [index for index, mark in enumerate(known.items) if mark in marks]
         for first in range(0, len(indexes), CHUNK):
@@ -152,15 +152,15 @@ class BatchClient:
 
 
 def _unknown(id: str, mark: bytes) -> Outcome | PenstockError:
-    """What is left of an item whose outcome the broker keeps no longer."""
+    """The outcome of an item that the broker no longer keeps."""
     if mark != CANCELLED:
-        return ResultExpired(f"{id}: its outcome was kept for its time and is gone")
+        return ResultExpired(f"{id}: its outcome has expired")
     failure = Failure("Cancelled", "cancelled before it started")
     return Outcome(id=id, task="", phase=Phase.CANCELLED, finished_at=0.0, failure=failure)
 
 
 def _status(batch: Manifest) -> BatchStatus:
-    """How a TaskBatch stands; one whose next run hasn't begun counts as pending."""
+    """The state of a TaskBatch. It is pending if its next run hasn't begun."""
     said = batch.get("status") or {}
     if said.get("run", 1) < batch["spec"].get("run", 1):
         return BatchStatus(BatchPhase.PENDING)

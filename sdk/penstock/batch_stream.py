@@ -1,4 +1,4 @@
-"""A batch's items on their way to the broker, a few hundred a round trip."""
+"""Streams the items of a batch to the broker, a few hundred per round trip."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ __all__ = ["CHUNK", "Stream", "Through", "chunked"]
 
 T = TypeVar("T")
 CHUNK = 500  # items a round trip
-PATIENCE_SECONDS = 0.2  # an item that comes so long after the first of its chunk is the last one of it
-ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
+PATIENCE_SECONDS = 0.2  # a chunk is sent when its first item is this old, even if it isn't full
+ROOM_SECONDS = 0.2  # between two attempts to send to a full queue
 Through = Callable[[Sequence[Signature[Any]], Send], Awaitable[list[Handle[Any]]]]
 
 
 async def chunked(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[list[T], None]:
-    """The items, CHUNK at a time; fewer where they come slowly."""
+    """The items, CHUNK at a time, or fewer if they come slowly."""
     if not isinstance(items, AsyncIterable):
         rest = iter(items)
         while chunk := list(islice(rest, CHUNK)):
@@ -51,7 +51,7 @@ async def chunked(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[list[
 
 
 class Stream:
-    """Those of one TaskBatch, whose calls are all alike but for their arguments."""
+    """The items of one TaskBatch. Their calls differ only in their arguments."""
 
     def __init__(
         self, broker: Broker, source: Source, batch: Manifest, like: Signature[Any], traceparent: str | None
@@ -73,7 +73,7 @@ class Stream:
         rest: AsyncGenerator[list[Signature[Any]], None],
         through: Through | None = None,
     ) -> int:
-        """Send them all, and count them. While the broker works on some, the next are made ready."""
+        """Send all items, and return their number. The next chunk is prepared while the broker works."""
         await self._broker.tend(self._terms, create=self._fresh)
         calls: Sequence[Signature[Any]] | None = first
         try:
@@ -91,10 +91,10 @@ class Stream:
         rest: AsyncGenerator[list[Signature[Any]], None],
         through: Through | None,
     ) -> Sequence[Signature[Any]] | None:
-        """Send these; meanwhile get the next ones."""
+        """Send these calls, and get the next ones at the same time."""
         sending = asyncio.create_task(self._send(calls, through), name=f"penstock batch {self._name}")
         try:
-            await asyncio.sleep(0)  # so that the broker has something to do meanwhile
+            await asyncio.sleep(0)  # so that the sending starts first
             following = await anext(rest, None)
             await sending
         finally:
@@ -125,7 +125,7 @@ class Stream:
         return msgspec.structs.replace(envelope, result_ttl=envelope.result_ttl or self._life)
 
     async def _place(self, messages: Sequence[Envelope]) -> None:
-        """Return when all are seen to; a full queue holds them up."""
+        """Send all messages. While the queue is full, wait."""
         while messages:
             taken = await self._broker.send_items(messages)
             if taken is None:

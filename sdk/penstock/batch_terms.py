@@ -1,4 +1,4 @@
-"""A TaskBatch as the broker is told of it: pure. The SDK and the operator say the same, so either may be the first."""
+"""The terms of a TaskBatch for the broker, as a pure function. The SDK and the operator both use it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from penstock.resources.batch import TaskBatchSpec
 
 __all__ = ["batch_terms"]
 
-# What the broker keeps of a batch stays for so long after the last look; deleting the TaskBatch takes it off at once.
+# How long the broker keeps its records of a batch after the last access. Deleting the TaskBatch removes them at once.
 LIFE_SECONDS = 7 * 24 * 3600.0
 
 
 def batch_terms(spec: TaskBatchSpec, uid: str, hold: Hold | None = None) -> BatchTerms:
-    """The terms of a TaskBatch with this uid; `hold` where more is known than the spec says."""
+    """The terms of a TaskBatch with this uid. `hold` overrides spec.suspend."""
     return BatchTerms(
         id=batch_id(spec.queue_name(), uid),
         run=spec.run,

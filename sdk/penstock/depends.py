@@ -1,10 +1,10 @@
-"""Dependencies: what a task needs beside the arguments that it is submitted with.
+"""Dependencies: objects that a task needs and that aren't part of a call.
 
 @app.task
 async def send_welcome(user_id: int, mailer: Mailer = Depends(get_mailer)) -> Receipt: ...
 
-The worker makes them for each attempt and cleans up after it. FastAPI's own `Depends` is understood, too, so that an
-endpoint and a task can share them.
+The worker creates them for each attempt and cleans up afterwards. FastAPI's own `Depends` works too, so endpoints and
+tasks can share dependencies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """What stands for a value that is to be made by `function`; once an attempt if it is cached."""
+    """A value that `function` creates. `cached`: once per attempt."""
 
     function: Callable[..., Any]
     cached: bool = True
@@ -42,13 +42,17 @@ if TYPE_CHECKING:
 
 
 def Depends(function: Callable[..., Any], *, use_cache: bool = True) -> Any:
-    """A parameter's value, made by `function` when the task is run: `x: T = Depends(f)`, or `x: Annotated[T,
-    Depends(f)]`.
+    """The value of a parameter, created by `function` when the task runs.
 
-    `function` may be plain (run in a thread), a coroutine function, or a generator of either kind that yields once and
-    cleans up after the attempt, also when that fails, times out or is cancelled. It may have dependencies and a
-    TaskContext itself. Within one attempt it is called once however often it is depended on, unless `use_cache` is
-    False.
+    Write `x: T = Depends(f)` or `x: Annotated[T, Depends(f)]`. `function` is one of these:
+
+    - a plain function, which runs in a thread;
+    - a coroutine function;
+    - a generator or async generator that yields once. It cleans up after the attempt, also when the attempt fails,
+      times out or is cancelled.
+
+    It can have dependencies and a TaskContext. Within one attempt it is called once, even if several parameters depend
+    on it, unless `use_cache` is False.
     """
     return Dependency(function, use_cache)
 
@@ -73,7 +77,7 @@ def _dependency(mark: object, hint: object) -> Dependency | None:
 
 
 def of_a_request(hint: object, default: object) -> bool:
-    """Whether a parameter of one of FastAPI's dependencies is filled from a web request, which no task has."""
+    """Whether a parameter of a FastAPI dependency comes from a web request. A task has no request."""
     requests, params = sys.modules.get("starlette.requests"), sys.modules.get("fastapi.params")
     named = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     marks = [default, *(get_args(hint)[1:] if get_origin(hint) is Annotated else ())]

@@ -1,4 +1,4 @@
-"""Functions that are told what becomes of an app's tasks. They only watch: their own exceptions are logged."""
+"""Hooks: functions that are called around each attempt. They can't change it; what they raise is logged."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ __all__ = ["Hooks"]
 
 log = logging.getLogger("penstock.worker")
 Before = Callable[[TaskContext], Awaitable[None] | None]
+"""Called before each attempt with its context."""
 After = Callable[[TaskContext, Any], Awaitable[None] | None]
+"""Called after an attempt that returned, with its context and the result as plain data, as it is stored in JSON."""
 OnError = Callable[[TaskContext, Failure], Awaitable[None] | None]
+"""Called after an attempt that failed, with its context and the failure (an exception or a timeout).
+
+A cancellation isn't a failure."""
 OnRetry = Callable[[TaskContext, Failure, float], Awaitable[None] | None]
+"""Called after `on_error` when another attempt follows, with its context, the failure and the seconds until then."""
 
 
 @dataclass(slots=True)
 class Hooks:
-    """`before` an attempt; `after` one that returned (with the result); `error` after one that failed for whatever
-    reason; `retry` besides, where it will be tried again in so many seconds. Plain functions run on the event loop."""
+    """The functions of one app, each kind in the order of its registration. Plain functions run on the event loop."""
 
     before: list[Before] = field(default_factory=list)
     after: list[After] = field(default_factory=list)
@@ -32,11 +37,11 @@ class Hooks:
 
     @property
     def nobody(self) -> bool:
-        """Whether there is nobody to be told anything."""
+        """Whether there are no hooks."""
         return not (self.before or self.after or self.error or self.retry)
 
     async def told(self, hooks: list[Callable[..., Awaitable[None] | None]], *news: Any) -> None:
-        """Tell all of one kind, one after another."""
+        """Call all hooks of one kind, one after another."""
         for hook in hooks:
             try:
                 answer = hook(*news)

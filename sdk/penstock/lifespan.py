@@ -1,4 +1,4 @@
-"""What an app sets up before its tasks are sent or run in a process, and clears away afterwards."""
+"""The lifespan of an app: what it sets up in a process before it sends or runs tasks, and closes afterwards."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 __all__ = ["Lifespan", "Setting"]
 
 Setting = Callable[[], AbstractAsyncContextManager[Any]]
+"""A function that returns an async context manager. What that yields becomes `app.state`."""
 
 
 class Lifespan:
-    """Entered once, however many enter it, and left by the last: an API and a worker may share a process.
+    """Counts its users: the first one opens it, and the last one closes it. An API and a worker can share a process.
 
-    `state` is what it yielded, None outside of it.
+    `state` is what the context manager yielded. It is None while the lifespan isn't open.
     """
 
     def __init__(self, setting: Setting | None) -> None:
@@ -25,11 +26,11 @@ class Lifespan:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody is inside."""
+        """Whether it has users."""
         return self._inside > 0
 
     async def __aenter__(self) -> None:
-        """Set up, if nobody has."""
+        """Open it, if this is the first user."""
         self._inside += 1
         if self._inside > 1 or self._setting is None:
             return
@@ -40,7 +41,7 @@ class Lifespan:
             raise
 
     async def __aexit__(self, *exc: object) -> None:
-        """Clear away, if nobody else is inside."""
+        """Close it, if this is the last user."""
         self._inside -= 1
         if not self._inside:
             self.state = None

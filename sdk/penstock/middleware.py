@@ -1,4 +1,4 @@
-"""What surrounds every task of an app, when it is sent and when it is run."""
+"""Middlewares: what an app wraps around sending and running its tasks."""
 
 from __future__ import annotations
 
@@ -12,19 +12,28 @@ from penstock.submission import Signature
 __all__ = ["Middleware"]
 
 Send = Callable[[Sequence[Signature[Any]]], Awaitable[list[Handle[Any]]]]
+"""Sends calls and returns a handle for each, in order."""
 Execute = Callable[[], Awaitable[object]]
+"""Runs the function and returns its result."""
 
 
 class Middleware:
-    """A base that changes nothing: override one method or both. `app.add_middleware(...)` adds it; the first that was
-    added is the outermost."""
+    """The base class of middlewares. It changes nothing: override `send`, `execute` or both.
+
+    `app.add_middleware(…)` adds an instance. The one that was added first is the outermost.
+    """
 
     async def send(self, calls: Sequence[Signature[Any]], send: Send) -> list[Handle[Any]]:
-        """Around sending; a single `enqueue` is a sequence of one. Call `send` with these calls or others, and return a
-        handle for each."""
+        """Wrap sending. Call `send` with these calls or others, and return a handle for each.
+
+        `enqueue` passes one call, `enqueue_many` and a flow pass all of theirs.
+        """
         return await send(calls)
 
     async def execute(self, context: TaskContext, execute: Execute) -> object:
-        """Around running the function, within the attempt's time. `execute` returns its result or raises what it
-        raises (EndedApart for a process of its own); what this returns is the task's result."""
+        """Wrap one attempt. Its timeout includes the time that the middleware takes.
+
+        `execute` returns what the function returns, and raises what it raises (EndedApart for a task with
+        `run_in="process"`). What this method returns becomes the task's result.
+        """
         return await execute()

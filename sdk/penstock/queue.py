@@ -1,4 +1,4 @@
-"""A queue as its owner sees it: what it holds, pausing it, and its dead letters."""
+"""A queue for its owner: its depth, pause and resume, its limits, its dead letters."""
 
 from __future__ import annotations
 
@@ -16,42 +16,46 @@ class Queue:
     """One queue of the app's namespace."""
 
     def __init__(self, name: str, reach: Callable[[], Broker]) -> None:
-        """`reach` gives the broker of the event loop that asks."""
+        """`reach` returns the broker of the current event loop."""
         self.name = name
         self._reach = reach
 
     async def depth(self) -> Depth:
-        """What it holds."""
+        """The number of tasks in each state."""
         return (await self._reach().depth([self.name]))[self.name]
 
     async def pause(self) -> None:
-        """Start no more of its tasks until `resume`. They are accepted and wait; what runs goes on. A TaskQueue
-        resource of that name has the last word: set its spec.paused instead."""
+        """Start no more tasks of the queue until `resume`. New tasks are accepted and wait. Running tasks continue.
+
+        If there is a TaskQueue resource of that name, set its spec.paused instead: the operator overrides this setting.
+        """
         await self._reach().pause(self.name, True)
 
     async def resume(self) -> None:
-        """Start its tasks again."""
+        """Start tasks of the queue again."""
         await self._reach().pause(self.name, False)
 
     async def configure(self, config: QueueConfig | None) -> None:
-        """Set its limits and defaults for everybody; None: back to Penstock's. A TaskQueue resource of that name has
-        the last word: on Kubernetes, use that instead."""
+        """Set the limits and defaults of the queue, for all workers and submitters. None: Penstock's defaults.
+
+        On Kubernetes, use a TaskQueue resource instead: the operator overrides this setting.
+        """
         await self._reach().configure(self.name, config)
 
     async def config(self) -> QueueConfig:
-        """Its limits and defaults."""
+        """The limits and defaults of the queue."""
         return await self._reach().config(self.name)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """The oldest of its dead letters, each with the reason."""
+        """The oldest dead letters, with their reasons. At most `limit`."""
         return await self._reach().dead_letters(self.name, limit)
 
     async def replay(self, ids: Sequence[str] | None = None) -> int:
-        """Run dead letters again from their first attempt, all unless `ids` says which. How many there were."""
+        """Run dead letters again from their first attempt: those in `ids`, or all. Returns how many."""
         return await self._each(self._reach().replay, ids)
 
     async def purge(self, ids: Sequence[str] | None = None) -> int:
-        """Forget dead letters, all unless `ids` says which. How many there were."""
+        """Delete dead letters: those in `ids`, or all. Returns how many."""
         return await self._each(self._reach().purge, ids)
 
     async def _each(self, act: Callable[[str, Sequence[str]], Awaitable[int]], ids: Sequence[str] | None) -> int:

@@ -1,7 +1,8 @@
-"""What an app may do to arguments, results and checkpoints on their way through the broker, such as encrypting them.
+"""Codecs: they encrypt or compress arguments, results and checkpoints on their way through the broker.
 
-A sealed message names its codec, so that old and new workers, and apps with different keys, tell each other's apart:
-one that hasn't the codec parks the task for one that has. Task resources are never sealed: all that is in them shows.
+A message names its codec. A worker without that codec parks the task for a worker that has it. So apps with different
+keys, and old and new workers, can share a queue. Task resources are never encoded: everyone who can read a resource
+sees its content.
 """
 
 from __future__ import annotations
@@ -12,33 +13,33 @@ from penstock.errors import ConfigurationError
 
 __all__ = ["FAILED", "PayloadCodec", "opened", "sealed"]
 
-FAILED = b"null"  # the input of a source that failed: nobody has sealed it
+FAILED = b"null"  # the input from a task that failed; it is never encoded
 
 
 class PayloadCodec(Protocol):
-    """Bytes to bytes and back. `name` travels with them: change it with the key, if old messages can't be read."""
+    """Converts bytes to bytes and back. `name` is stored in each message. Change it when you change the key."""
 
     @property
     def name(self) -> str:
-        """Which codec it is."""
+        """The name of the codec."""
 
     def encode(self, data: bytes) -> bytes:
-        """What is sent instead of `data`, which is JSON."""
+        """Encode `data`, which is JSON."""
 
     def decode(self, data: bytes) -> bytes:
-        """The JSON back. Raises ValueError where it can't be had."""
+        """Decode it to JSON. Raises ValueError if that isn't possible."""
 
 
 def sealed(data: bytes, codec: PayloadCodec | None) -> bytes:
-    """The bytes as they travel."""
+    """The bytes to store in the broker."""
     return data if codec is None else codec.encode(data)
 
 
 def opened(data: bytes, name: str, codec: PayloadCodec | None) -> bytes:
-    """The bytes as they were. Raises ConfigurationError where that takes another codec, ValueError as it does."""
+    """The original bytes. Raises ConfigurationError if another codec encoded them, ValueError as `decode` does."""
     if not name or data == FAILED:
         return data
     if codec is None or codec.name != name:
-        known = f"has the codec {codec.name!r}" if codec else "has none"
-        raise ConfigurationError(f"sealed by the codec {name!r}, and this app {known}: Penstock(codec=…)")
+        known = f"has the codec {codec.name!r}" if codec else "has no codec"
+        raise ConfigurationError(f"encoded by the codec {name!r}, but this app {known}: pass it to Penstock(codec=…)")
     return codec.decode(data)

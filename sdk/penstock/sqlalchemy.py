@@ -1,8 +1,8 @@
-"""Transactional enqueue: a task is sent if, and only if, the transaction commits that asked for it.
+"""Transactional enqueue: a task is sent if, and only if, its transaction commits.
 
-`outbox.enqueue(session, task.s(42))` writes the call into a table of the session's own database; a relay sends what is
-committed and deletes it then. A relay that dies in between sends it again: ids are made by `enqueue`, and the broker
-takes each once.
+`outbox.enqueue(session, task.s(42))` writes the call into a table of the session's database. A relay sends committed
+calls and then deletes them. If a relay dies in between, the call is sent again. `enqueue` makes the id, and the broker
+accepts each id once.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ LOOK_SECONDS = 1.0  # for what other processes have committed
 
 
 class Outbox:
-    """The calls of one app that wait for their commit, in a table that belongs to `metadata`, where migrations find
-    it."""
+    """A table with calls of one app that wait for their commit.
+
+    The table belongs to `metadata`, so that migrations include it.
+    """
 
     def __init__(self, app: Penstock, metadata: MetaData | None = None, *, table: str = "penstock_outbox") -> None:
         self.app = app
@@ -57,7 +59,7 @@ class Outbox:
     # --- in the transaction ---------------------------------------------------------------------------------------
 
     def enqueue(self, session: Session | AsyncSession, call: Signature[R]) -> Handle[R]:
-        """Ask for a task in the session's transaction; its handle, of use once that has committed."""
+        """Submit a call with the session's transaction. The handle works once the transaction has committed."""
         if call.options.resource or call.definition.options.broadcast:
             raise ConfigurationError("an outbox sends to queues: it takes no resource= and no broadcast tasks")
         envelope = call.envelope(time.time(), telemetry.current())
@@ -69,7 +71,7 @@ class Outbox:
         return Handle(envelope.id, self.app.connections.tasks, call.definition.returns)
 
     def _committed(self, session: Session) -> None:
-        """Wake this process's relays; from whichever thread."""
+        """Wake the relays of this process. May be called from any thread."""
         for event_, loop in list(self._relays.items()):
             loop.call_soon_threadsafe(event_.set)
 
@@ -77,8 +79,11 @@ class Outbox:
 
     @asynccontextmanager
     async def relaying(self, engine: Engine | AsyncEngine) -> AsyncGenerator[None, None]:
-        """Send what is committed while the block lasts: at once what this process commits, within a second what others
-        do. Several relays may run beside each other."""
+        """Send committed calls while the block lasts.
+
+        Calls that this process commits are sent immediately, those of other processes within a second. Several relays
+        can run at the same time.
+        """
         committed = asyncio.Event()
         self._relays[committed] = asyncio.get_running_loop()
         relay = asyncio.create_task(self._relay(engine, committed), name="penstock-outbox")
@@ -103,8 +108,10 @@ class Outbox:
                 pass
 
     async def send_committed(self, engine: Engine | AsyncEngine) -> int:
-        """Send the oldest of what is committed, and delete it then; how many that were, at most 100. What another relay
-        has in hand is left to it where the database can tell (PostgreSQL, MySQL)."""
+        """Send the oldest committed calls and delete them. Returns how many, at most 100.
+
+        On PostgreSQL and MySQL, it skips calls that another relay is sending.
+        """
         if isinstance(engine, Engine):
             return await asyncio.to_thread(self._send_from_thread, engine, asyncio.get_running_loop())
         async with engine.begin() as connection:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from doctest import ELLIPSIS, OutputChecker
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import ModuleType
 
 import pytest
 import yaml
+from tests.tutorial.pages import ROOT, Fence, fences, in_language
 
 from penstock.resources.batch import TaskBatch
 from penstock.resources.meta import Resource
@@ -21,8 +21,7 @@ from penstock.resources.pool import WorkerPool
 from penstock.resources.queue import TaskQueue
 from penstock.resources.task import Task
 
-ROOT = Path(__file__).parents[2]
-INDEX = ROOT / "docs/index.md"
+INDEX, README = ROOT / "docs/index.md", ROOT / "README.md"
 PAGES = [INDEX, *sorted([*(ROOT / "docs/tutorial").glob("*.md"), *(ROOT / "docs/how-to").glob("*.md")])]
 MODELS: dict[str, type[Resource]] = {
     "Task": Task,
@@ -30,30 +29,13 @@ MODELS: dict[str, type[Resource]] = {
     "WorkerPool": WorkerPool,
     "TaskBatch": TaskBatch,
 }
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TESTED_BY_PYTEST = re.compile(r"^(async )?def test_", re.MULTILINE)
 PLACEHOLDERS = ("REGISTRY/", "ptask/", "pbatch/", "/api/", "http://", "https://", "redis://")
 OTHERS = ("autoscaling/v2", "keda.sh/v1alpha1")  # see tests/unit/test_external_scalers.py
 
 
-@dataclass(frozen=True)
-class Fence:
-    language: str
-    text: str
-    line: int
-
-
-def fences(page: Path) -> list[Fence]:
-    text = page.read_text()
-    return [Fence(found[1], found[2], text.count("\n", 0, found.start(2))) for found in FENCE.finditer(text)]
-
-
-def in_language(page: Path, language: str) -> list[Fence]:
-    return [fence for fence in fences(page) if fence.language == language]
-
-
-def pages_with(language: str) -> pytest.MarkDecorator:
-    found = [page for page in PAGES if in_language(page, language)]
+def pages_with(language: str, *others: Path) -> pytest.MarkDecorator:
+    found = [page for page in (*others, *PAGES) if in_language(page, language)]
     return pytest.mark.parametrize("page", found, ids=lambda page: page.stem)
 
 
@@ -93,7 +75,7 @@ def test_its_tests_pass(page: Path, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-@pages_with("yaml")
+@pages_with("yaml", README)
 def test_its_resources_are_valid(page: Path) -> None:
     for fence in in_language(page, "yaml"):
         for resource in yaml.safe_load_all(fence.text):
@@ -101,7 +83,7 @@ def test_its_resources_are_valid(page: Path) -> None:
                 MODELS[resource["kind"]].model_validate(resource)
 
 
-@pages_with("bash")
+@pages_with("bash", README)
 def test_its_commands_name_files_that_exist(page: Path) -> None:
     words = [word for fence in in_language(page, "bash") for word in re.split(r"[\s='\"]+", fence.text)]
     paths = [word for word in words if "/" in word and not word.startswith(PLACEHOLDERS)]

@@ -1,4 +1,4 @@
-"""How many workers a pool gets: the vocabulary of HorizontalPodAutoscaler v2, plus what a queue needs."""
+"""How many workers a pool gets. It uses the terms of HorizontalPodAutoscaler v2, and adds some for queues."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -13,12 +13,12 @@ WindowSeconds = Annotated[int, Field(ge=0, le=3600)]
 CronSchedule = Annotated[
     str,
     Field(min_length=9, max_length=100, pattern=r"^[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4}$"),
-    Spelling("is no cron schedule: give five fields, minute hour day month weekday, such as 0 8 * * 1-5"),
+    Spelling("isn't a cron schedule: give five fields, minute hour day month weekday, such as 0 8 * * 1-5"),
 ]
 
 
 class Mode(StrEnum):
-    """Who decides on the number of workers."""
+    """Who sets the number of workers."""
 
     AUTO = "Auto"
     EXTERNAL = "External"
@@ -33,7 +33,7 @@ class PolicyType(StrEnum):
 
 
 class SelectPolicy(StrEnum):
-    """Which of several policies applies: the one that allows most, least, or none at all."""
+    """Which of several policies applies: the one that allows most, the one that allows least, or none."""
 
     MAX = "Max"
     MIN = "Min"
@@ -49,16 +49,16 @@ class ScalingPolicy(Model):
 
 
 class ScalingRules(Model):
-    """How fast the count moves in one direction."""
+    """How fast the number of workers changes in one direction."""
 
     stabilization_window_seconds: WindowSeconds | None = None
-    """How far back to look: upwards the lowest recommendation of the window counts, downwards the highest."""
+    """Length of the window. Upwards, the lowest recommendation in the window applies; downwards, the highest."""
     policies: Annotated[tuple[ScalingPolicy, ...], Field(min_length=1, max_length=16)] | None = None
     select_policy: SelectPolicy = SelectPolicy.MAX
 
 
 class Target(Model):
-    """What the count aims at."""
+    """The target of the autoscaling."""
 
     rules = (
         Rule(
@@ -68,37 +68,37 @@ class Target(Model):
     )
 
     backlog_per_replica: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Tasks for one replica: ready, due and in flight."""
+    """Number of tasks per replica: ready, due and in flight."""
     latency_seconds: Annotated[float, Field(gt=0, le=86400)] | None = None
-    """How long a task may wait before it starts."""
+    """Longest time that a task should wait before it starts."""
 
 
 class Fallback(Model):
-    """What holds while the queues can't be read."""
+    """The number of workers while the queues can't be read."""
 
     replicas: Replicas
-    """The count until they can be read again, unless it is higher already."""
+    """Number of workers until the queues can be read again, unless there are more already."""
 
 
 class Window(Model):
-    """A time of day with a floor of its own, such as office hours."""
+    """A recurring time with a minimum of its own, such as office hours."""
 
     schedule: CronSchedule
-    """When it opens: minute hour day month weekday."""
+    """When it begins: minute hour day month weekday."""
     time_zone: Annotated[
         str,
         Field(min_length=1, max_length=64, pattern=r"^[A-Za-z]+([A-Za-z0-9_+/-]*[A-Za-z0-9])?$"),
-        Spelling("is no time zone: use a name of the IANA database such as Europe/Berlin"),
+        Spelling("isn't a time zone: use a name of the IANA database such as Europe/Berlin"),
     ] = "UTC"
-    """Zone of the schedule, from the IANA database."""
+    """Time zone of the schedule, from the IANA database."""
     duration_minutes: Annotated[int, Field(ge=1, le=10_080)]
-    """How long it stays open."""
+    """How long it lasts."""
     min_replicas: Replicas
-    """Floor while it is open."""
+    """Minimum number of workers during this time."""
 
 
 class Autoscaling(Model):
-    """Scales the pool by what its queues hold, down to zero and back."""
+    """Scales the pool by the work in its queues, down to zero and back."""
 
     rules = (
         Rule(
@@ -116,29 +116,31 @@ class Autoscaling(Model):
     )
 
     mode: Mode = Mode.AUTO
-    """Auto: the operator. External: whoever writes /scale, such as KEDA. "Off": spec.replicas.
+    """Who sets the number of workers. Auto: the operator. External: a client that writes /scale, such as KEDA.
+    "Off": spec.replicas.
 
     Write "Off" in quotes, since YAML reads a bare Off as false.
     """
     min_replicas: Replicas = 0
-    """Floor; 0 lets the pool go to sleep."""
+    """Minimum number of workers. 0: the pool can scale to zero."""
     max_replicas: Annotated[int, Field(ge=1, le=10_000)] = 10
-    """Ceiling."""
+    """Maximum number of workers."""
     # A default in the CRD would be stored, and a later `kubectl apply` of the other choice would then meet both.
     target: Target = Field(default_factory=lambda: Target(backlog_per_replica=10))
-    """Exactly one aim. Default: backlogPerReplica 10."""
+    """Exactly one target. Default: backlogPerReplica 10."""
     scale_up: ScalingRules | None = None
-    """Default: at once."""
+    """How fast the pool grows. Default: immediately."""
     scale_down: ScalingRules | None = None
-    """Default: after two starts of a pod, at least 30 s by backlog and 10 s by latency. Busy workers finish first."""
+    """How fast the pool shrinks. Default: after twice the time that a pod needs to start, at least 30 s with
+    backlogPerReplica and 10 s with latencySeconds. Busy workers finish first."""
     idle_seconds: Annotated[float, Field(ge=0, le=86400)] = 30
-    """How long all queues must be empty before the step to zero."""
+    """How long all queues must be empty before the pool scales to zero."""
     fallback: Fallback | None = None
-    """For when the queues can't be read. Default: the count is held."""
+    """Applies while the queues can't be read. Default: the number of workers doesn't change."""
     paused: bool = False
-    """true: the count stays as it is."""
+    """true: the number of workers doesn't change."""
     prewarm_seconds: Annotated[float, Field(ge=0, le=86400)] | None = None
-    """How long before delayed work is due, or a window opens, the workers for it start. Default: their measured
-    start-up time."""
+    """How long before delayed tasks are due, or a window begins, their workers start. Default: the measured start-up
+    time."""
     windows: Annotated[tuple[Window, ...], Field(max_length=32)] = ()
-    """Times with a higher floor."""
+    """Recurring times with a higher minimum."""

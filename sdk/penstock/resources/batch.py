@@ -25,7 +25,7 @@ class BatchItem(Model):
 
 
 class FailurePolicy(Model):
-    """How many items may fail in one run. When more do, the others are cancelled and the batch fails."""
+    """How many items may fail in one run. If more fail, the others are cancelled and the batch fails."""
 
     rules = (
         Rule(
@@ -35,13 +35,13 @@ class FailurePolicy(Model):
     )
 
     max_failures: Count | None = None
-    """As a number of items."""
+    """Number of items that may fail."""
     max_failure_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
-    """As a part of all items; acted on once it is known how many there are."""
+    """Share of all items that may fail. It applies once the number of items is known."""
 
 
 class TaskBatchSpec(Model):
-    """What to call with which arguments, how many at a time, and how many may fail."""
+    """What to call, with which arguments, how many at a time, and how many may fail."""
 
     rules = (
         Rule(
@@ -65,9 +65,9 @@ class TaskBatchSpec(Model):
         Annotated[QueueName, Rule("self == oldSelf", "spec.queue is immutable: create another TaskBatch instead")]
         | None
     ) = None
-    """Queue that the items wait in. Default: the part of the task's name before the first dot. Immutable."""
+    """Queue of the items. Default: the part of the task's name before the first dot. Immutable."""
     items: Annotated[tuple[BatchItem, ...], Field(max_length=MAX_INLINE_ITEMS)] | None = None
-    """The items, as far as one object holds them (etcd: about 1 MB); more are streamed by the SDK. Immutable."""
+    """The items, if they fit into one object (about 1 MB). The SDK can stream more than that. Immutable."""
     item_count: (
         Annotated[
             Count,
@@ -75,21 +75,21 @@ class TaskBatchSpec(Model):
         ]
         | None
     ) = None
-    """How many items were streamed; set by the SDK after the last one. Excludes items."""
+    """How many items were streamed. The SDK sets it after the last one. Excludes items."""
     parallelism: Annotated[int, Field(ge=1, le=MAX_ITEMS)] | None = None
-    """How many items may be on their queue or run at a time. Default: all of them."""
+    """How many items may be queued or running at a time. Default: all."""
     failure_policy: FailurePolicy | None = None
-    """Default: every item is run, and the batch fails if any of them did."""
+    """How many items may fail. Default: all items run, and the batch fails if one fails."""
     priority: Priority = Priority.NORMAL
-    """Lane within the queue."""
+    """Priority within the queue."""
     timeout_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
-    """Longest time of one attempt at an item. Default: from the TaskQueue, else unlimited."""
+    """Longest time of one attempt at an item. Default: that of the TaskQueue, else unlimited."""
     deadline_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
-    """Longest time to the end, from creation, of a later run from its beginning; what hasn't ended is cancelled."""
+    """Longest time from creation to the end; of a later run, from its start. Items that haven't ended are cancelled."""
     retry: RetryPolicy | None = None
-    """When a failed attempt at an item is tried again. Default: the whole policy of the TaskQueue, else 3 attempts."""
+    """When a failed item is tried again. Default: the policy of the TaskQueue as a whole, else 3 attempts."""
     suspend: bool = False
-    """true: no item starts until false; what runs goes on."""
+    """true: no item starts. Running items continue."""
     cancel: bool = False
     """true: cancel all items that haven't ended, whether queued or running."""
     run: Annotated[
@@ -97,9 +97,9 @@ class TaskBatchSpec(Model):
         Field(ge=1, le=1_000_000_000),
         Rule("self >= oldSelf", "spec.run may only grow: raise it to run again what didn't succeed"),
     ] = 1
-    """Number of the run; raise it to run again only those items of a finished batch that didn't succeed."""
+    """Number of the run. Raise it to run the items of a finished batch again that didn't succeed."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10**10)] | None = None
-    """Life of the finished batch. Default: from the TaskQueue, else 86400."""
+    """How long the finished batch is kept. Default: that of the TaskQueue, else 86400."""
 
     def queue_name(self) -> str:
         """The explicit queue, or the part of the task's name before the first dot."""
@@ -107,12 +107,12 @@ class TaskBatchSpec(Model):
 
     @property
     def total(self) -> int | None:
-        """How many items there are; None as long as they are being streamed."""
+        """How many items there are. None while they are being streamed."""
         return self.item_count if self.items is None else len(self.items)
 
     @property
     def tolerance(self) -> int | None:
-        """How many items may fail; None: there is no limit, or it isn't known yet."""
+        """How many items may fail. None: no limit, or not known yet."""
         policy = self.failure_policy
         if policy is None:
             return None
@@ -127,7 +127,7 @@ class TaskBatchSpec(Model):
 
 
 class TaskBatchStatus(Model):
-    """Where the batch is: counts, written by the operator on change and at most once a second."""
+    """Phase and counts. The operator writes them when they change, at most once a second."""
 
     # A status without `run` speaks of run 1.
     rules = (
@@ -139,31 +139,31 @@ class TaskBatchStatus(Model):
     )
 
     phase: BatchPhase = BatchPhase.PENDING
-    """Terminal ones are Succeeded, Failed and Cancelled; they never change within a run."""
+    """Succeeded, Failed and Cancelled are terminal: they never change within a run."""
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec that this status speaks of; -1 before the operator has seen the batch."""
+    """The generation of the spec that this status describes. -1 before the operator has seen the batch."""
     conditions: Conditions = ()
     """Admitted, Finished (any terminal phase), Complete, Failed, Reconciling, Stalled."""
     run: Annotated[int, Field(ge=1)] | None = None
-    """The run that this status speaks of."""
+    """The run that this status describes."""
     total: Count | None = None
-    """How many items there are; while they are streamed, how many were sent so far."""
+    """How many items there are. While they are streamed: how many were sent so far."""
     waiting: Count | None = None
-    """Items that aren't on their queue yet: beyond parallelism, suspended, or not sent."""
+    """Items that aren't on their queue: beyond parallelism, suspended, or not sent yet."""
     active: Count | None = None
-    """Items that are on their queue or run."""
+    """Items that are queued or running."""
     succeeded: Count | None = None
-    """Items that succeeded, in whichever run."""
+    """Items that succeeded, in this run or an earlier one."""
     failed: Count | None = None
-    """Items that failed for good, their retries included."""
+    """Items that failed and have no retry left."""
     cancelled: Count | None = None
     """Items that were cancelled."""
     failed_indexes: Annotated[str, Field(max_length=FAILED_INDEXES_LENGTH)] | None = None
-    """Indexes of the failed items, from 0, such as 1,3-5,7; ends in ,… where that isn't all."""
+    """Indexes of the failed items, from 0, such as 1,3-5,7. It ends in ,… if there are more."""
     started_at: Moment | None = None
-    """When the operator began with this run."""
+    """When this run started."""
     finished_at: Moment | None = None
-    """When it reached a terminal phase."""
+    """When the batch reached a terminal phase."""
 
 
 class TaskBatch(Resource):

@@ -1,4 +1,4 @@
-"""What nodes that come and go may do to a pool's workers: how many at once, and whether to busy ones."""
+"""Protection of a pool's workers when nodes are drained or removed."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ Share = Annotated[
     WithJsonSchema({INT_OR_STRING: True}),
     Rule(
         "type(self) == int ? self >= 0 && self <= 10000 : self.matches(r'^(100|[0-9]{1,2})%$')",
-        "is no number of pods: use a whole number such as 1, or a share such as 25%",
+        "isn't a number of pods: use a whole number such as 1, or a share such as 25%",
     ),
 ]
 """A number of pods, or "N%" of them."""
@@ -29,15 +29,15 @@ class Budget(Model):
     )
 
     min_available: Share | None = None
-    """So many stay ready, or "N%" of the pool. As many as there are: no node can be drained."""
+    """Number of workers that stay ready, or "N%" of the pool. With all workers, no node can be drained."""
     max_unavailable: Share | None = None
-    """No more than so many are away, or "N%" of the pool."""
+    """Largest number of workers that may be missing, or "N%" of the pool."""
 
 
 class Disruption(Model):
-    """What a drain, an autoscaler of nodes or an eviction may do to the workers."""
+    """Limits for drains, evictions and autoscalers of nodes."""
 
     protect_busy: bool = False
-    """true: Cluster Autoscaler and Karpenter leave the nodes of busy workers alone, which carry marks for that."""
+    """true: annotates busy workers, so that Cluster Autoscaler and Karpenter don't remove their nodes."""
     budget: Budget | None = None
     """A PodDisruptionBudget for the pool. Default: none."""

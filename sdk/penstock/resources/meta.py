@@ -10,7 +10,7 @@ from penstock.resources.model import Model, Moment, Spelling
 
 
 class ObjectMeta(Model):
-    """The part of an object's metadata that Penstock reads; the API server owns the schema of the whole."""
+    """The part of an object's metadata that Penstock reads. The API server has the complete schema."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -40,14 +40,14 @@ class Condition(Model):
     type: Annotated[
         str,
         Field(min_length=1, max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9./-]*$"),
-        Spelling("is no type of a condition: use a CamelCase word such as Ready"),
+        Spelling("isn't a type of a condition: use a CamelCase word such as Ready"),
     ]
     """Which aspect, as a CamelCase word."""
     status: ConditionStatus
     reason: Annotated[
         str,
         Field(min_length=1, max_length=256, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
-        Spelling("is no reason of a condition: use a CamelCase word such as QueueFull"),
+        Spelling("isn't a reason of a condition: use a CamelCase word such as QueueFull"),
     ]
     """A CamelCase word for machines."""
     message: Annotated[str, Field(max_length=4096)] = ""
@@ -55,7 +55,7 @@ class Condition(Model):
     last_transition_time: Moment
     """When `status` last changed."""
     observed_generation: Annotated[int, Field(ge=0)] | None = None
-    """The generation of the spec that this condition speaks of."""
+    """The generation of the spec that this condition describes."""
 
 
 Conditions = Annotated[

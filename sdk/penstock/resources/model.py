@@ -120,12 +120,12 @@ ObjectName = Annotated[
     str,
     Field(min_length=1, max_length=253, pattern=DNS_NAME),
     Spelling(
-        "is no name of a Kubernetes object: use lower-case letters, digits, '-' and '.', such as create-account-42"
+        "isn't a name of a Kubernetes object: use lower-case letters, digits, '-' and '.', such as create-account-42"
     ),
 ]
 
 QueueName = Annotated[
     str,
     Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$"),
-    Spelling("is no name of a queue: use at most 63 lower-case letters, digits, '-' and '_', such as emails"),
+    Spelling("isn't a name of a queue: use at most 63 lower-case letters, digits, '-' and '_', such as emails"),
 ]

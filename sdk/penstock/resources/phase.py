@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a Task is in its life."""
+    """The phases of a Task."""
 
     PENDING = "Pending"
     BLOCKED = "Blocked"
@@ -18,7 +18,7 @@ class Phase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing more happens to the Task within its run."""
+        """Whether the Task has ended. The phase doesn't change any more within this run."""
         return self in TERMINAL
 
 
@@ -26,7 +26,7 @@ TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.DEAD
 
 
 class BatchPhase(StrEnum):
-    """Where a TaskBatch is in its life."""
+    """The phases of a TaskBatch."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -37,7 +37,7 @@ class BatchPhase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing more happens to the batch within its run."""
+        """Whether the batch has ended. The phase doesn't change any more within this run."""
         return self in BATCH_TERMINAL
 
 

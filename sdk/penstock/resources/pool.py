@@ -22,14 +22,14 @@ AppReference = Annotated[
 
 
 class Source(Model):
-    """Code mounted into the worker for try-outs; for production build an image."""
+    """Code that is mounted into the worker, for trying it out. For production, build an image."""
 
     config_map: ObjectName
-    """ConfigMap of this namespace whose keys are Python files."""
+    """ConfigMap of this namespace. Its keys are the names of Python files."""
 
 
 class WorkerPoolSpec(Model):
-    """Which code runs, what it serves, and how many of it."""
+    """Which code runs, which queues it serves, and with how many workers."""
 
     app: AppReference
     """The app object: MODULE:ATTRIBUTE."""
@@ -37,11 +37,11 @@ class WorkerPoolSpec(Model):
         Annotated[
             str,
             Field(min_length=1, max_length=1024, pattern=r"^\S+$"),
-            Spelling("is no image: use NAME:TAG or NAME@DIGEST without spaces, such as shop-worker:1.4.0"),
+            Spelling("isn't an image: use NAME:TAG or NAME@DIGEST without spaces, such as shop-worker:1.4.0"),
         ]
         | None
     ) = None
-    """Image with the code, built FROM the worker image. Default: the worker image itself, for use with source."""
+    """Image with the code, built FROM the worker image. Default: the worker image, for use with source."""
     queues: (
         Annotated[
             tuple[QueueName, ...],
@@ -53,24 +53,24 @@ class WorkerPoolSpec(Model):
         ]
         | None
     ) = None
-    """Queues in the order of their precedence. Default: the app's own."""
+    """Queues that the workers serve. The first has precedence. Default: the app's own queue."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
-    """Tasks at once in each process."""
+    """How many tasks run at once in each process."""
     processes: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes in each pod."""
     drain_seconds: Annotated[int, Field(ge=0, le=86400)] = 30
-    """How long a stopping worker may go on with its running tasks before it hands them back."""
+    """How long a stopping worker continues its running tasks. After that, it returns them to their queue."""
     replicas: Replicas = 1
-    """What /scale writes; counts when autoscaling.mode isn't Auto."""
+    """Number of workers when autoscaling.mode isn't Auto. /scale writes it."""
     source: Source | None = None
     template: JsonObject | None = None
-    """A partial pod template, merged strategically over Penstock's own into the container `worker`."""
+    """A partial pod template, merged over Penstock's own template (strategic merge). The container is `worker`."""
     autoscaling: Autoscaling = Autoscaling()
     disruption: Disruption = Disruption()
 
 
 class Decision(Model):
-    """Why the pool has this many workers."""
+    """Why the pool has this number of workers."""
 
     replicas: Replicas
     reason: Annotated[str, Field(max_length=256)]
@@ -80,16 +80,16 @@ class Decision(Model):
     inputs: Annotated[dict[Annotated[str, Field(max_length=64)], float], Field(max_length=64)] = Field(
         default_factory=dict
     )
-    """The figures it was taken from, such as ready, inFlight, oldestSeconds."""
+    """The figures behind it, such as ready, inFlight, oldestSeconds."""
     at: Moment
     """When it last changed."""
 
 
 class WorkerPoolStatus(Model):
-    """What the pool's Deployment does, and why."""
+    """The state of the pool's Deployment, and the reason for its size."""
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec that this status speaks of; -1 before the operator has seen the pool."""
+    """The generation of the spec that this status describes. -1 before the operator has seen the pool."""
     replicas: Annotated[int, Field(ge=0)] = 0
     ready_replicas: Annotated[int, Field(ge=0)] | None = None
     busy_replicas: Annotated[int, Field(ge=0)] | None = None
@@ -103,7 +103,7 @@ class WorkerPoolStatus(Model):
 
 
 class WorkerPool(Resource):
-    """Workers that serve one or more queues, scaled by what the queues hold."""
+    """Workers that serve one or more queues, scaled by the work in these queues."""
 
     definition: ClassVar[Kind] = WORKER_POOL
 

@@ -1,4 +1,4 @@
-"""TaskQueue: limits and defaults of a queue. A queue without this resource works with the defaults."""
+"""TaskQueue: limits and defaults of a queue. A queue without this resource has Penstock's defaults."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
@@ -20,7 +20,7 @@ NameGlob = Annotated[
     str,
     Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9_.*?\[\]!-]+$"),
     Spelling(
-        "is no pattern of task names: use letters, digits, '_', '-', '.' and the wildcards * ? [], such as shop.*"
+        "isn't a pattern of task names: use letters, digits, '_', '-', '.' and the wildcards * ? [], such as shop.*"
     ),
 ]
 
@@ -36,31 +36,31 @@ class RateLimit(Model):
     """At most `tasks` starts in `periodSeconds`, evenly spread, over all workers (GCRA)."""
 
     tasks: Limit
-    """How many starts."""
+    """Number of starts."""
     period_seconds: Annotated[float, Field(gt=0, le=10**10)] = 1
-    """In how long."""
+    """Length of the period."""
     burst: Limit | None = None
-    """How many may start at once after a lull. Default: 1, an even spread."""
+    """How many tasks may start at once after an idle time. Default: 1, which spreads the starts evenly."""
     per_key: bool = False
-    """true: each concurrencyKey has a limit of its own, instead of the queue as a whole."""
+    """true: the limit applies to each concurrencyKey. false: to the queue as a whole."""
 
 
 class Concurrency(Model):
-    """How many tasks run at once over all workers; without a number there is no limit."""
+    """How many tasks run at once, over all workers. Without a number, there is no limit."""
 
     max: Limit | None = None
-    """Of the whole queue."""
+    """Limit of the whole queue."""
     per_key: Limit | None = None
-    """Of the tasks with the same concurrencyKey."""
+    """Limit of the tasks with the same concurrencyKey."""
 
 
 class DeadLetter(Model):
-    """How long and how many dead-lettered tasks are kept for replay."""
+    """How many dead letters are kept for replay, and how long."""
 
     retention_seconds: Lifetime = 604_800
-    """How long each is kept; a week unless you say otherwise."""
+    """How long a dead letter is kept. Default: a week."""
     max_length: Limit = 10_000
-    """Beyond it the oldest are dropped."""
+    """Largest number of dead letters. Beyond it, the oldest are deleted."""
 
 
 class TaskQueueSpec(Model):
@@ -78,46 +78,46 @@ class TaskQueueSpec(Model):
     rate_limit: RateLimit | None = None
     concurrency: Concurrency | None = None
     retry: RetryPolicy | None = None
-    """For tasks that bring no policy of their own."""
+    """Retry policy of tasks without one of their own."""
     timeout_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
-    """Longest time of one attempt, for tasks that don't say."""
+    """Longest time of one attempt, for tasks without a timeout of their own."""
     max_depth: Limit | None = None
-    """How many tasks may wait; see overflow."""
+    """How many tasks may wait. See overflow."""
     overflow: Overflow | None = None
-    """Reject (default): a task beyond maxDepth is refused. Wait: it is held back until there is room."""
+    """Reject (default): a task beyond maxDepth is refused. Wait: it waits until there is room."""
     dead_letter: DeadLetter = DeadLetter()
     result_ttl_seconds: Annotated[int, Field(alias="resultTTLSeconds", ge=1, le=10**10)] = 3600
-    """How long the broker keeps the result of a task that is no resource."""
+    """How long the broker keeps the result of a task that isn't a resource."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10**10)] | None = None
-    """Life of finished Tasks that don't say. Default: 86400."""
+    """How long finished Tasks without a value of their own are kept. Default: 86400."""
     allowed_tasks: Annotated[tuple[NameGlob, ...], Field(max_length=64)] = ()
-    """Patterns of the task names that the queue accepts, such as shop.*; empty: all."""
+    """Patterns of the task names that the queue accepts, such as shop.*. Empty: all."""
     max_crashes: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_MAX_CRASHES
-    """How many workers one task may take down with it before it is dead-lettered."""
+    """How often the worker of a task may die before the task becomes a dead letter."""
 
 
 class TaskQueueStatus(Model):
-    """What the queue holds; written on change, at most every 5 s."""
+    """The number of tasks in each state. Written when it changes, at most every 5 s."""
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec that this status speaks of; -1 before the operator has seen the queue."""
+    """The generation of the spec that this status describes. -1 before the operator has seen the queue."""
     depth: Count | None = None
     """Tasks ready to start."""
     delayed: Count | None = None
-    """Tasks that wait for their time or their next attempt."""
+    """Tasks that wait for their start time or their next attempt."""
     parked: Count | None = None
-    """Tasks whose name no live worker knows."""
+    """Tasks with a name that no live worker knows."""
     in_flight: Count | None = None
-    """Tasks held by a worker."""
+    """Tasks that a worker holds."""
     dead_lettered: Count | None = None
-    """Tasks kept for replay."""
+    """Dead letters, kept for replay."""
     oldest_seconds: Seconds | None = None
     """How long the oldest ready task has waited."""
     conditions: Conditions = ()
 
 
 class TaskQueue(Resource):
-    """Limits of a queue and defaults for its tasks; its name is the queue's."""
+    """Limits of a queue, and defaults for its tasks. Its name is the name of the queue."""
 
     definition: ClassVar[Kind] = TASK_QUEUE
 

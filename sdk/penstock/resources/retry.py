@@ -20,16 +20,16 @@ class Backoff(Model):
     initial_seconds: Seconds = 1
     """Pause before the second attempt."""
     factor: Annotated[float, Field(ge=1, le=1000)] = 2
-    """By what each pause is longer than the one before; 1 keeps it constant."""
+    """Each pause is longer than the one before by this factor. 1: all pauses are equal."""
     max_seconds: Seconds = 300
     """Upper bound of the pause."""
     jitter: bool = True
-    """Whether each pause is drawn at random between zero and its length, so that failures don't come back together."""
+    """true: each pause has a random length between zero and its full length. This spreads retries over time."""
 
 
 class RetryPolicy(Model):
-    """How often a task is tried, and how long between two attempts."""
+    """How often a task is tried, and the pauses between attempts."""
 
     max_attempts: Annotated[int, Field(ge=1, le=1_000_000)] = 3
-    """Starts of the function in all; 1 means no retry."""
+    """Total number of attempts. 1: no retry."""
     backoff: Backoff = Backoff()

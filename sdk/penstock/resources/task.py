@@ -15,13 +15,13 @@ from penstock.resources.retry import RetryPolicy
 TaskName = Annotated[
     str,
     Field(min_length=1, max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*([.][A-Za-z0-9_-]+)*$"),
-    Spelling("is no name of a task: use the registered name, APP.FUNCTION, such as shop.send_welcome"),
+    Spelling("isn't a name of a task: use the registered name, APP.FUNCTION, such as shop.send_welcome"),
 ]
 Key = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Priority(StrEnum):
-    """Which of a queue's four lanes a task takes."""
+    """The four priorities of a queue."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -30,7 +30,7 @@ class Priority(StrEnum):
 
 
 class OnFailure(StrEnum):
-    """What becomes of a Task when one that it depends on doesn't succeed."""
+    """What happens to a Task when a Task that it depends on doesn't succeed."""
 
     CANCEL = "Cancel"
     RUN = "Run"
@@ -42,7 +42,7 @@ class Dependency(Model):
     name: ObjectName
     """Name of the other Task."""
     on_failure: OnFailure = OnFailure.CANCEL
-    """Cancel: this Task is cancelled with it. Run: this Task runs all the same."""
+    """What happens if the other Task doesn't succeed. Cancel: this Task is cancelled. Run: this Task runs."""
 
 
 class TaskSpec(Model):
@@ -63,25 +63,25 @@ class TaskSpec(Model):
     task: TaskName
     """Registered name of the function: APP.FUNCTION, unless the code names it otherwise. Immutable."""
     queue: QueueName | None = None
-    """Queue that it waits in. Default: the part of the task's name before the first dot."""
+    """Queue of the task. Default: the part of the task's name before the first dot."""
     args: Annotated[tuple[Json, ...], Field(max_length=256)] = ()
     """Positional arguments, any JSON. args and kwargs together take at most 128 KiB. Immutable."""
     kwargs: JsonObject = Field(default_factory=dict)
     """Keyword arguments, any JSON. Immutable."""
     priority: Priority = Priority.NORMAL
-    """Lane within the queue; lower ones are served less often, but never starve."""
+    """Priority within the queue. Tasks with low priority start later, but they always get a share."""
     not_before: Moment | None = None
     """Earliest start. Excludes delaySeconds."""
     delay_seconds: Seconds | None = None
     """Earliest start, counted from creation. Excludes notBefore."""
     timeout_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
-    """Longest time of one attempt. Default: from the TaskQueue, else unlimited."""
+    """Longest time of one attempt. Default: that of the TaskQueue, else unlimited."""
     deadline_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
     """Longest time from creation to a terminal phase."""
     retry: RetryPolicy | None = None
-    """When a failed attempt is tried again. Default: the whole policy of the TaskQueue, else 3 attempts."""
+    """When a failed attempt is tried again. Default: the policy of the TaskQueue as a whole, else 3 attempts."""
     idempotency_key: Key | None = None
-    """Of several Tasks with the same key one runs; the others take over its outcome."""
+    """Of several Tasks with the same key, one runs. The others get its outcome."""
     concurrency_key: Key | None = None
     """Groups Tasks for the limits per key of the TaskQueue, such as a customer's number."""
     depends_on: Annotated[
@@ -93,7 +93,7 @@ class TaskSpec(Model):
     ] = ()
     """Tasks of this namespace that must finish first."""
     suspend: bool = False
-    """true: not queued until false."""
+    """true: the task isn't queued. Set it to false to queue it."""
     cancel: bool = False
     """true: cancel, whether queued or running."""
     run: Annotated[
@@ -101,9 +101,10 @@ class TaskSpec(Model):
         Field(ge=1, le=1_000_000_000),
         Rule("self >= oldSelf", "spec.run may only grow: raise it to run a finished Task again"),
     ] = 1
-    """Number of the run; raise it to run a finished Task again."""
+    """Number of the run. Raise it to run a finished Task again."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10**10)] | None = None
-    """Life of the finished Task, longer while another depends on it. Default: from the TaskQueue, else 86400."""
+    """How long the finished Task is kept, or longer while a Task depends on it. Default: that of the TaskQueue, else
+    86400."""
 
     def queue_name(self) -> str:
         """The explicit queue, or the part of the task's name before the first dot."""
@@ -111,10 +112,10 @@ class TaskSpec(Model):
 
 
 class Progress(Model):
-    """What the running function said last of how far it is."""
+    """The last progress that the running function reported."""
 
     percent: Annotated[int, Field(ge=0, le=100)]
-    """How much of the work is done."""
+    """Share of the work that is done."""
     message: Annotated[str, Field(max_length=MESSAGE_LENGTH)] = ""
 
 
@@ -139,7 +140,7 @@ FINAL = ("phase", "finishedAt", "attempts", "worker")
 
 
 class TaskStatus(Model):
-    """Where the Task is; written by the operator and the worker that runs it."""
+    """The state of the Task. The operator and the worker that runs it write it."""
 
     nullable = frozenset({"result"})
     # A status without `run` speaks of run 1.
@@ -159,27 +160,27 @@ class TaskStatus(Model):
     )
 
     phase: Phase = Phase.PENDING
-    """Terminal ones are Succeeded, Failed, Cancelled and DeadLettered; they never change within a run."""
+    """Succeeded, Failed, Cancelled and DeadLettered are terminal: they never change within a run."""
     observed_generation: Annotated[int, Field(ge=-1)] = -1
-    """The generation of the spec that this status speaks of; -1 before the operator has seen the Task."""
+    """The generation of the spec that this status describes. -1 before the operator has seen the Task."""
     conditions: Conditions = ()
     """Admitted, Finished (any terminal phase), Complete, Failed, Reconciling, Stalled."""
     run: Annotated[int, Field(ge=1)] | None = None
-    """The run that this status speaks of."""
+    """The run that this status describes."""
     attempts: Annotated[int, Field(ge=0)] | None = None
-    """Starts of the function in this run."""
+    """Number of attempts in this run."""
     worker: Annotated[str, Field(max_length=253)] | None = None
     """Name of the pod that ran the last attempt."""
     queued_at: Moment | None = None
-    """When it was put on its queue."""
+    """When the task was queued."""
     started_at: Moment | None = None
     """When the last attempt started."""
     finished_at: Moment | None = None
-    """When it reached a terminal phase."""
+    """When the task reached a terminal phase."""
     queue_seconds: Seconds | None = None
-    """From queuedAt to the first start."""
+    """Seconds from queuedAt to the first start."""
     run_seconds: Seconds | None = None
-    """How long the last attempt took."""
+    """Seconds that the last attempt took."""
     trace_id: Annotated[
         str | None,
         Field(alias="traceID", max_length=32, pattern=r"^[0-9a-f]{32}$"),
@@ -187,9 +188,9 @@ class TaskStatus(Model):
     """OpenTelemetry trace of the Task: 32 hexadecimal digits."""
     progress: Progress | None = None
     result: Json = None
-    """What the function returned, any JSON up to 16 KiB; null is kept."""
+    """What the function returned: any JSON up to 16 KiB. null is kept."""
     result_ref: Annotated[str, Field(max_length=1024)] | None = None
-    """Where a larger result lies."""
+    """Where a larger result is stored."""
     error: TaskError | None = None
 
 

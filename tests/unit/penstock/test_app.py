@@ -101,7 +101,7 @@ async def test_enqueuing_nothing_is_nothing(app: Penstock) -> None:
 
 async def test_calls_and_resources_are_not_mixed(app: Penstock) -> None:
     task = app.task(one)
-    with pytest.raises(ConfigurationError, match="submit them apart"):
+    with pytest.raises(ConfigurationError, match="submit them in two calls"):
         await app.enqueue_many([task.s(), task.options(resource=True).s()])
 
 

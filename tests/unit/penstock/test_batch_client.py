@@ -183,7 +183,7 @@ class TestSubmitting:
 
     async def test_a_name_that_is_taken(self, stage: Stage) -> None:
         await stage.app.batch([stage.send_welcome.s(1)], name="w")
-        with pytest.raises(ConfigurationError, match="TaskBatch 'w' is there already and waits for no items"):
+        with pytest.raises(ConfigurationError, match="TaskBatch 'w' exists already and waits for no items"):
             await stage.app.batch([stage.send_welcome.s(1)], name="w")
 
     async def test_one_that_the_broker_has_lost(self, stage: Stage) -> None:
@@ -289,7 +289,7 @@ class TestFollowing:
         [(_, error)] = [one async for one in handle.results()]
         assert isinstance(error, ResultExpired)
         await stage.broker.forget_batch(begun.lease.id.rpartition(".")[0])
-        with pytest.raises(ResultExpired, match="the broker keeps nothing of it"):
+        with pytest.raises(ResultExpired, match="the broker has no record of it"):
             [one async for one in handle.results()]
 
     async def test_steering(self, stage: Stage, handle: BatchHandle[float]) -> None:
