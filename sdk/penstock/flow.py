@@ -98,11 +98,14 @@ class Many(Flow[list[R]]):
 
 
 class Group(Many[R]):
-    """Flows side by side."""
+    """Flows side by side. `submitter` and `queue` are for an empty group, which has no member to ask."""
 
-    def __init__(self, members: Iterable[Flow[R]], submitter: FlowSubmitter | None = None) -> None:
+    def __init__(self, members: Iterable[Flow[R]], submitter: FlowSubmitter | None = None, queue: str = "") -> None:
         self.members = list(members)
+        self.queue = queue
         self._submitter = submitter
+        if not (self.members or queue):
+            raise ConfigurationError("group(): give it at least one call, or use task.map(…)")
 
     @property
     def submitter(self) -> FlowSubmitter:
@@ -133,12 +136,16 @@ def group(*members: Any) -> Many[Any]:
 
     If one fails, the group fails with it and the others are cancelled, unless it is `group(…).or_none()`.
     """
-    if not members:
-        raise ConfigurationError("group(): give it at least one call, or use task.map(…)")
     return Group(as_flow(member) for member in members)
 
 
-def chord(members: Flow[T], body: Callable[Concatenate[T, ...], Coroutine[Any, Any, S]] | Flow[S]) -> Flow[S]:
+@overload
+def chord(members: Flow[Any], body: Flow[S]) -> Flow[S]: ...
+@overload
+def chord(members: Flow[T], body: Callable[Concatenate[T, ...], Coroutine[Any, Any, S]]) -> Flow[S]: ...
+@overload
+def chord(members: Flow[T], body: Callable[Concatenate[T, ...], S]) -> Flow[S]: ...
+def chord(members: Flow[Any], body: Any) -> Flow[Any]:
     """A group and what becomes of its results: `members | body`, by the name that other libraries give it."""
     return Chain(members, as_flow(body))
 

@@ -20,7 +20,7 @@ __all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Links", "Sour
 # Tasks that every worker knows: one hands on the list of its inputs, one makes a call for each item of it.
 COLLECT, EACH = "penstock.collect", "penstock.each"
 UNKNOWN = -1  # how many inputs will come is told later
-FAILURES_ONLY = -1  # the place of a feed that only tells of failure
+FAILURES_ONLY = -1  # the place of a feed that only tells of failure, which no tolerance covers
 
 
 class Feed(Struct, frozen=True, array_like=True):
@@ -48,7 +48,8 @@ class Source(Struct, frozen=True, array_like=True):
 
 class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One task's. `waits` inputs make it ready; `at` is the argument they are (its position or name; None: of none), as
-    a list if `many`. `tolerant`: the input of a failed source is null."""
+    a list if `many`. `tolerant`: the input of a failed source is null, unless that is FAILURES_ONLY.
+    `origin`: in the model of what EACH calls, the name of the task whose result is the list."""
 
     waits: int = 0
     at: int | str | None = None
@@ -56,6 +57,7 @@ class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):
     tolerant: bool = False
     sources: tuple[Source, ...] = ()
     feeds: tuple[Feed, ...] = ()
+    origin: str = ""
 
 
 _calls = msgspec.json.Decoder(tuple[list[Raw], dict[str, Raw]])

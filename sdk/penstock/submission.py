@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar, get_args
@@ -18,7 +17,7 @@ from penstock.errors import ConfigurationError
 from penstock.flow import Flow, FlowSubmitter
 from penstock.handle import Handle
 from penstock.keys import Priority, checked_queue, task_id
-from penstock.links import Links, spliced
+from penstock.links import Links
 from penstock.previous import place_of_previous, without_previous
 from penstock.retry import RetryPolicy
 from penstock.sealing import PayloadCodec
@@ -144,20 +143,15 @@ class Signature(Flow[R]):
         return place_of_previous(self.args, self.kwargs)
 
     def envelope(
-        self,
-        now: float,
-        traceparent: str | None,
-        *,
-        id: str | None = None,
-        links: Links | None = None,
-        inputs: Mapping[int, bytes] | None = None,
+        self, now: float, traceparent: str | None, *, id: str | None = None, links: Links | None = None
     ) -> Envelope:
-        """The message for the broker. `inputs`: what `previous` stands for, if that is known already."""
+        """The message for the broker."""
         options, seal = self.options, self.app.codec
         place = self.place if self.args or self.kwargs else None
         if place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
-        payload = codec.encode_call(self.args, self.kwargs) if place is None else self._payload(links, inputs)
+        given = (self.args, self.kwargs) if place is None else without_previous(self.args, self.kwargs)
+        payload = codec.encode_call(*given)
         not_before = options.at.timestamp() if options.at else None
         if delay := options.delay or options.debounce:
             not_before = now + delay
@@ -182,10 +176,6 @@ class Signature(Flow[R]):
             shape=self.definition.arguments.shape if self.args or self.kwargs else "",
             links=links,
         )
-
-    def _payload(self, links: Links | None, inputs: Mapping[int, bytes] | None) -> bytes:
-        payload = codec.encode_call(*without_previous(self.args, self.kwargs))
-        return payload if links is None or inputs is None else spliced(payload, links, inputs)
 
     @property
     def _unique(self) -> Unique | None:

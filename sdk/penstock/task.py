@@ -62,15 +62,19 @@ class Call(Generic[P, R]):
     def _parent(self) -> Lease | None:
         return parent(self.definition.name) if self._options.child else None
 
+    @property
+    def _queue(self) -> str:
+        return self._options.queue or self.definition.options.queue
+
     def map(self, items: Iterable[Any]) -> Many[R]:
         """A group of calls, one for each item: the first argument. See `group`."""
         make: Callable[..., Signature[R]] = self.s
-        return Group([make(item) for item in items], self._submitter)
+        return Group([make(item) for item in items], self._submitter, self._queue)
 
     def starmap(self, items: Iterable[Iterable[Any]]) -> Many[R]:
         """The same where each item holds all arguments."""
         make: Callable[..., Signature[R]] = self.s
-        return Group([make(*item) for item in items], self._submitter)
+        return Group([make(*item) for item in items], self._submitter, self._queue)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Submit the call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from penstock import Handle, Penstock, Snooze
 from penstock.worker import Settings, Worker
@@ -44,7 +45,11 @@ class Kitchen:
         async def upto(count: int) -> list[int]:
             return list(range(count))
 
-        self.add, self.double, self.total, self.upto = add, double, total, upto
+        @self.app.task
+        async def give(value: Any) -> Any:
+            return value
+
+        self.add, self.double, self.total, self.upto, self.give = add, double, total, upto, give
 
     def _troubles(self) -> None:
         @self.app.task(max_attempts=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,15 @@ from penstock import (
     Phase,
     TaskCancelled,
     TaskFailed,
+    TaskTimedOut,
     chord,
     each,
     group,
     previous,
 )
+from penstock.broker.messages import Limits, QueueConfig
+from penstock.flow import Many
+from penstock.outcome import Failure
 from penstock.worker import relay, upkeep
 from penstock.worker.relay import Relay
 from tests.contract.kitchen import Kitchen
@@ -70,8 +75,24 @@ class TestChain:
         handle = await (kitchen.fail.s(1) | kitchen.double | kitchen.add | kitchen.add).enqueue()
         with pytest.raises(TaskFailed, match=r"kitchen\.fail \(kitchen\..*\): ValueError: no 1") as caught:
             await handle.result(PATIENCE)
-        assert (caught.value.type, await handle.wait()) == ("UpstreamFailed", Phase.FAILED)
+        assert (caught.value.type, await handle.wait()) == ("ValueError", Phase.FAILED)
+        assert caught.value.upstream.startswith("kitchen.")
+        assert (await kitchen.app.handle(caught.value.upstream).status()).failure == Failure(
+            "ValueError", "no 1", caught.value.traceback, retryable=True
+        )
         assert kitchen.ran == []
+
+    async def test_a_step_that_took_too_long_ends_all_that_follows_so(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.wait.options(timeout=0.1, max_attempts=1).s() | kitchen.double | kitchen.add).enqueue()
+        with pytest.raises(TaskTimedOut, match=r"kitchen\.wait \(kitchen\..*\): TimedOut: the attempt took longer"):
+            await handle.result(PATIENCE)
+
+    async def test_a_step_that_was_cancelled_too(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.add.s(1) | kitchen.wait | kitchen.double).enqueue()
+        await wait_for(lambda: kitchen.has("wait"), "the second to run")
+        assert await kitchen.app.handle(handle.id.replace("oven", "kitchen").replace("-2", "-1")).cancel()
+        with pytest.raises(TaskCancelled, match=r"kitchen\.wait \(kitchen\..*\): Cancelled"):
+            await handle.result(PATIENCE)
 
     async def test_cancelling_the_last_cancels_what_runs_before_it(self, kitchen: Kitchen) -> None:
         handle = await (kitchen.wait.s() | kitchen.double | kitchen.add).enqueue()
@@ -116,6 +137,44 @@ class TestGroup:
         assert await (await (members | kitchen.total).enqueue()).result(PATIENCE) == 4
 
 
+class TestEmptyGroup:
+    """It has nothing to do, but its turn comes where it stands."""
+
+    @pytest.mark.parametrize("tolerant", [False, True])
+    async def test_what_follows_it_follows_what_is_before_it(self, kitchen: Kitchen, tolerant: bool) -> None:
+        none: Many[Any] = kitchen.double.map([])
+        handle = await (kitchen.wait.s() | (none.or_none() if tolerant else none) | kitchen.total).enqueue()
+        await wait_for(lambda: kitchen.has("wait"), "the first to run")
+        assert (await handle.status()).phase is Phase.BLOCKED
+        kitchen.gate.set()
+        assert await handle.result(PATIENCE) == 0
+
+    async def test_a_failure_before_it_is_a_failure_after_it(self, kitchen: Kitchen) -> None:
+        for flow in (kitchen.fail.s(1) | kitchen.double.map([]).or_none(), kitchen.fail.s(1) | kitchen.double.map([])):
+            for handle in (await flow.enqueue(), await (flow | kitchen.total).enqueue()):
+                with pytest.raises(TaskFailed, match="ValueError: no 1"):
+                    await handle.result(PATIENCE)
+
+    async def test_it_returns_nothing_after_something(self, kitchen: Kitchen) -> None:
+        none = kitchen.double.map([])
+        before = (kitchen.add.s(1), group(kitchen.add.s(1), kitchen.add.s(2)), kitchen.upto.s(2) | each(kitchen.double))
+        for flow in (none, none | none, none | each(kitchen.double), *(first | none for first in before)):
+            assert await (await flow.enqueue()).result(PATIENCE) == []
+        tolerant = group(kitchen.fail.s(), kitchen.add.s(1)).or_none() | none
+        assert await (await tolerant.enqueue()).result(PATIENCE) == []
+
+    async def test_groups_of_empty_ones(self, kitchen: Kitchen) -> None:
+        none = kitchen.double.map([])
+        assert await (await group(none, kitchen.double.map([1])).enqueue()).result(PATIENCE) == [[], [2]]
+        assert await (await group(group(none, none), group(none)).enqueue()).result(PATIENCE) == [[[], []], [[]]]
+        assert await (await group(none | kitchen.total, none | kitchen.total).enqueue()).result(PATIENCE) == [0, 0]
+        assert await (await (kitchen.wait.s() | group(none, none)).enqueue()).cancel()
+
+    async def test_it_runs_where_its_calls_would_have_run(self, kitchen: Kitchen) -> None:
+        assert (await kitchen.double.map([]).enqueue()).id.startswith("oven.")
+        assert (await kitchen.double.options(queue="kitchen").map([]).enqueue()).id.startswith("kitchen.")
+
+
 class TestMap:
     async def test_one_call_for_each_item(self, kitchen: Kitchen) -> None:
         assert await (await kitchen.double.map(range(4)).enqueue()).result(PATIENCE) == [0, 2, 4, 6]
@@ -140,8 +199,33 @@ class TestMap:
 
     async def test_what_is_no_list(self, kitchen: Kitchen) -> None:
         handle = await (kitchen.add.s(3) | each(kitchen.double) | kitchen.total).enqueue()
-        with pytest.raises(TaskFailed, match=r"penstock\.each.*items: Input should be a valid array"):
+        said = r"penstock\.each.*each\(kitchen\.double\) makes .* a list, but kitchen\.add returned a value of type int"
+        with pytest.raises(TaskFailed, match=said) as failed:
             await handle.result(PATIENCE)
+        assert failed.value.type == "BadArgument"
+
+    @pytest.mark.parametrize("given", [{"a": 1}, "abc", 5, None, True])
+    async def test_what_is_no_list_ends_a_tolerant_one_too(self, kitchen: Kitchen, given: object) -> None:
+        kind = "None" if given is None else f"a value of type {type(given).__name__}"
+        for flow in (kitchen.give.s(given) | each(kitchen.add).or_none(), kitchen.give.s(given) | each(kitchen.add)):
+            for handle in (await flow.enqueue(), await (flow | kitchen.total).enqueue()):
+                with pytest.raises(TaskFailed, match=rf"kitchen\.give returned {kind}"):
+                    await handle.result(PATIENCE)
+
+    async def test_a_source_that_fails_ends_a_tolerant_one_too(self, kitchen: Kitchen) -> None:
+        flow = kitchen.fail.s(1) | each(kitchen.double).or_none()
+        for handle in (await flow.enqueue(), await (flow | kitchen.total).enqueue()):
+            with pytest.raises(TaskFailed, match="ValueError: no 1") as failed:
+                await handle.result(PATIENCE)
+            assert failed.value.type == "ValueError"
+
+    async def test_a_full_queue_only_holds_it_up(self, kitchen: Kitchen) -> None:
+        """Even if it takes the only place of the only worker, which its calls need."""
+        broker = kitchen.app.broker()
+        await broker.configure("oven", QueueConfig(limits=Limits(depth=2, concurrency=1)))
+        handle = await (kitchen.upto.s(9) | each(kitchen.double) | kitchen.total).enqueue()
+        assert await handle.result(PATIENCE) == 72
+        await broker.close()
 
 
 class TestOptions:

@@ -179,7 +179,7 @@ class Revision(StrEnum):
 
 class Supply(Struct, frozen=True):
     """An input for a task that waits: its JSON or, where its source failed, None, and how the task ends if it can't do
-    `otherwise`. `number` FAILURES_ONLY is for that alone."""
+    `otherwise`. `number` FAILURES_ONLY is for that alone: a failure that ends tolerant tasks, too."""
 
     id: str
     number: int

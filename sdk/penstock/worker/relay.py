@@ -20,10 +20,9 @@ from penstock.keys import queue_of
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
 
-__all__ = ["UPSTREAM", "Relay", "concluded", "forsaken", "supplies"]
+__all__ = ["Relay", "concluded", "forsaken", "supplies"]
 
 log = logging.getLogger("penstock.worker")
-UPSTREAM = "UpstreamFailed"
 LIFE_SECONDS = 7 * 24 * 3600.0  # of inputs that nobody fetches, and of what is recorded of a task that ended unstarted
 PATIENCE_SECONDS = 2.0  # after which others tell what one has taken up
 BATCH = 500
@@ -122,12 +121,11 @@ def supplies(ended: Ended, now: float) -> Iterator[Supply]:
 
 
 def concluded(id: str, cause: Outcome, task: str, now: float) -> Outcome:
-    """How a task ends whose source ended so. The first cause goes all the way down."""
+    """How a task ends whose source ended so: as the first that failed, whose type and words go all the way down."""
     failure = cause.failure or Failure(str(cause.phase))
-    if failure.type != UPSTREAM:
-        failure = Failure.bounded(
-            UPSTREAM, f"{task} ({cause.id}): {failure.type}: {failure.message}", failure.traceback
-        )
+    if not failure.upstream:
+        message = f"{task} ({cause.id}): {failure.type}: {failure.message}"
+        failure = Failure.bounded(failure.type, message, failure.traceback, upstream=cause.id)
     return _unstarted(id, Phase.CANCELLED if cause.phase is Phase.CANCELLED else Phase.FAILED, failure, now)
 
 

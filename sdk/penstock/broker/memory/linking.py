@@ -23,7 +23,8 @@ class MemoryLinking:
         for one in supplies:
             state = self._memory.tasks.get(one.id)
             if state is not None and state.waits and state.links is not None:
-                if one.value is None and one.otherwise is not None and not state.links.tolerant:
+                needed = one.number == FAILURES_ONLY or not state.links.tolerant
+                if one.value is None and one.otherwise is not None and needed:
                     self._conclude(one.otherwise, state, life)
                 elif one.number != FAILURES_ONLY:
                     state.inputs[one.number] = b"null" if one.value is None else one.value

@@ -50,8 +50,8 @@ def test_a_failure_says_how_those_end_that_cannot_do_without(phase: Phase, then:
         failure = one.otherwise.failure
         assert (one.value, one.otherwise.phase, one.otherwise.finished_at) == (None, then, 9.0)
         assert failure is not None
-        assert (failure.type, failure.message) == ("UpstreamFailed", "shop.f (mail.1): ValueError: no such user")
-        assert failure.traceback == "Traceback …"
+        assert (failure.type, failure.message) == ("ValueError", "shop.f (mail.1): ValueError: no such user")
+        assert (failure.traceback, failure.upstream) == ("Traceback …", "mail.1")
 
 
 def test_the_first_cause_goes_all_the_way_down() -> None:

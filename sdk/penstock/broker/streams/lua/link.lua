@@ -19,7 +19,8 @@ end
 
 -- Hands inputs to tasks that wait for them; to hand one over twice does no harm. KEYS: per input its task's record and
 -- its inputs. ARGV: control channel, channel of outcomes, how long outcomes and inputs stay in ms, then per input
---   id, number (-1: only failure concerns it), its value ('' if its source failed), phase and outcome of a task that ends with it
+--   id, number (-1: only failure concerns it, even if it is tolerant), its value ('' if its source failed), phase and
+--   outcome of a task that ends with it
 -- Returns how many tasks ended so.
 local function supply(keys, args)
   local ended, now = 0, now_ms()
@@ -28,7 +29,7 @@ local function supply(keys, args)
     local id, number, value = args[at], args[at + 1], args[at + 2]
     local state = load(keys, id)
     if state and state.waits then
-      if value == '' and not state.tolerant then
+      if value == '' and (number == '-1' or not state.tolerant) then
         conclude(keys, args, record, id, state, args[at + 3], args[at + 4])
         redis.call('DEL', inputs)
         ended = ended + 1
