@@ -24,6 +24,7 @@ __all__ = [
     "Unique",
     "decode",
     "encode",
+    "expiry",
     "priority_of",
     "with_payload",
 ]
@@ -105,6 +106,14 @@ def decode(data: bytes) -> Envelope:
     if envelope.v > VERSION:
         raise Undecodable(f"envelope version {envelope.v} is newer than this worker's {VERSION}: upgrade the worker")
     return envelope
+
+
+def expiry(envelope: Envelope, queued_at: float) -> float | None:
+    """The moment by which it must have been started for the first time. `queued_at`: when it became ready and due."""
+    later = envelope.links.later if envelope.links is not None else None
+    if later is not None and later.expires is not None:
+        return queued_at + later.expires
+    return envelope.expires_at
 
 
 def with_payload(envelope: Envelope, payload: bytes) -> Envelope:

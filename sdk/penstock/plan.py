@@ -60,6 +60,7 @@ class Step:
             tolerant=self.tolerant,
             sources=self.sources,
             feeds=tuple(self.feeds),
+            later=self.call.later if self.call is not None and self.waits else None,
         )
 
     def envelope(self, now: float, traceparent: str | None) -> Envelope:
@@ -68,7 +69,7 @@ class Step:
             return self.call.envelope(now, traceparent, id=self.id, links=self.links)
         args: list[object] = [[]]
         if self.model is not None:
-            links = Links(at=self.model.place, origin=self.origin)
+            links = Links(at=self.model.place, origin=self.origin, later=self.model.later)
             model = self.model.envelope(now, traceparent, links=links)
             args += [base64.b64encode(envelopes.encode(model)).decode(), self.target, f"{self.id}."]
         return Envelope(

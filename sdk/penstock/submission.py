@@ -17,7 +17,7 @@ from penstock.errors import ConfigurationError
 from penstock.flow import Flow, FlowSubmitter
 from penstock.handle import Handle
 from penstock.keys import Priority, checked_queue, task_id
-from penstock.links import Links
+from penstock.links import Later, Links
 from penstock.previous import place_of_previous, without_previous
 from penstock.retry import RetryPolicy
 from penstock.sealing import PayloadCodec
@@ -142,10 +142,17 @@ class Signature(Flow[R]):
         """The argument for which `previous` stands."""
         return place_of_previous(self.args, self.kwargs)
 
+    @property
+    def later(self) -> Later | None:
+        """Its times, in seconds from when it may start; None: it has none."""
+        asked, expires = self.options, self.options.expires or self.definition.options.expires
+        times = Later(delay=asked.delay or asked.debounce, expires=expires, deadline=asked.deadline)
+        return None if times == Later() else times
+
     def envelope(
         self, now: float, traceparent: str | None, *, id: str | None = None, links: Links | None = None
     ) -> Envelope:
-        """The message for the broker."""
+        """The message for the broker. The times of one that is to wait for others count from later on."""
         options, seal = self.options, self.app.codec
         place = self.place if self.args or self.kwargs else None
         if place is not None and links is None:
@@ -153,9 +160,9 @@ class Signature(Flow[R]):
         given = (self.args, self.kwargs) if place is None else without_previous(self.args, self.kwargs)
         payload = codec.encode_call(*given)
         not_before = options.at.timestamp() if options.at else None
-        if delay := options.delay or options.debounce:
-            not_before = now + delay
-        expires = options.expires or self.definition.options.expires
+        times = (self.later or Later()) if links is None or links.later is None else Later()
+        if times.delay is not None:
+            not_before = now + times.delay
         return Envelope(
             id=id or task_id(self.queue, os.urandom(12).hex()),
             task=self.definition.name,
@@ -166,10 +173,10 @@ class Signature(Flow[R]):
             created_at=now,
             not_before=not_before,
             timeout=options.timeout,
-            deadline=now + options.deadline if options.deadline else None,
+            deadline=None if times.deadline is None else now + times.deadline,
             retry=self.retry(),
             result_ttl=options.result_ttl,
-            expires_at=None if expires is None else (not_before or now) + expires,
+            expires_at=None if times.expires is None else (not_before or now) + times.expires,
             key=options.concurrency_key,
             unique=None if options.key is None else self._unique,
             traceparent=traceparent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -11,8 +12,11 @@ import pytest
 
 from penstock import (
     ConfigurationError,
+    Flow,
+    Handle,
     Penstock,
     Phase,
+    RetryPolicy,
     TaskCancelled,
     TaskFailed,
     TaskTimedOut,
@@ -229,9 +233,64 @@ class TestMap:
 
 
 class TestOptions:
-    async def test_a_step_waits_for_its_delay_from_the_start_of_the_flow(self, kitchen: Kitchen) -> None:
-        handle = await (kitchen.add.s(1) | kitchen.add.options(delay=0.3).s(previous, 1)).enqueue()
-        await wait_for(lambda: kitchen.has(("add", 1, 0)), "the first to run")
+    @staticmethod
+    async def late(kitchen: Kitchen, step: Any) -> Handle[Any]:
+        """A step whose turn comes after half a second."""
+        handle: Handle[Any] = await (kitchen.wait.s() | step).enqueue()
+        await wait_for(lambda: kitchen.has("wait"), "the first to run")
+        asyncio.get_running_loop().call_later(0.5, kitchen.gate.set)
+        return handle
+
+    @pytest.mark.parametrize("fan", [False, True])
+    async def test_a_step_waits_for_its_delay_once_it_could_start(self, kitchen: Kitchen, fan: bool) -> None:
+        kitchen.gate.set()
+        began = time.monotonic()
+        step = kitchen.double.options(delay=0.4).s(previous)
+        flow: Flow[Any] = kitchen.upto.s(2) | each(step) if fan else kitchen.wait.s() | step
+        assert await (await (kitchen.double.options(delay=0.4).s(1) | flow).enqueue()).result(PATIENCE) in (2, [0, 2])
+        assert time.monotonic() - began >= 0.8
+
+    @pytest.mark.parametrize("option", ["expires", "deadline"])
+    async def test_what_a_step_waits_for_others_costs_none_of_its_own_time(self, kitchen: Kitchen, option: str) -> None:
+        given: Any = {option: 0.4}
+        handle = await self.late(kitchen, kitchen.add.options(**given).s(previous, 1))
+        assert await handle.result(PATIENCE) == 2
+        kitchen.gate.clear()
+        handle = await self.late(kitchen, kitchen.give.s([1]) | each(kitchen.add.options(**given).s(previous)))
+        assert await handle.result(PATIENCE) == [1]
+
+    async def test_the_same_where_the_task_declares_it(self, kitchen: Kitchen) -> None:
+        handle = await self.late(kitchen, kitchen.fresh)
+        assert await handle.result(PATIENCE) == 1
+
+    async def test_a_step_that_nobody_starts_in_time_expires(self, kitchen: Kitchen) -> None:
+        oven = kitchen.app.queue("oven")
+        await oven.pause()
+        handle = await (kitchen.give.s(1) | kitchen.double.options(expires=0.2).s(previous) | kitchen.add).enqueue()
+
+        async def too_late() -> bool:
+            return (await oven.depth()).oldest > 0.3
+
+        await wait_for(too_late, "its time to be over")
+        await oven.resume()
+        with pytest.raises(TaskFailed, match="wasn't started within its time"):
+            await handle.result(PATIENCE)
+
+    async def test_a_step_ends_at_its_deadline(self, kitchen: Kitchen) -> None:
+        step = kitchen.wait.options(deadline=0.3)
+        for flow in (kitchen.add.s(1) | step.s(previous), kitchen.upto.s(1) | each(step.s(previous))):
+            with pytest.raises(TaskTimedOut, match="DeadlineExceeded"):
+                await (await flow.enqueue()).result(PATIENCE)
+
+    async def test_a_deadline_covers_all_attempts(self, kitchen: Kitchen) -> None:
+        step = kitchen.fail.options(deadline=0.3, retry=RetryPolicy(9, 0.4, maximum=0.4, jitter=False)).s(previous)
+        with pytest.raises(TaskTimedOut, match="DeadlineExceeded"):
+            await (await (kitchen.add.s(1) | step).enqueue()).result(PATIENCE)
+
+    async def test_a_step_can_be_rescheduled_while_it_waits(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.wait.s() | kitchen.add.options(delay=60).s(previous, 1)).enqueue()
+        assert await handle.reschedule(delay=0)
+        kitchen.gate.set()
         assert await handle.result(PATIENCE) == 2
 
     async def test_a_step_is_tried_again_with_the_same_inputs(self, kitchen: Kitchen) -> None:

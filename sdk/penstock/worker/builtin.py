@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -27,7 +28,9 @@ AWAY_SECONDS = 1.0  # between two tries while the members' queue can't be reache
 OPTIONS = Options("penstock", retry=RetryPolicy(), timeout=3600.0, give_up_on=(BadArgument,))
 
 
-def builtins(broker: Broker, codec: PayloadCodec | None = None) -> dict[str, Definition]:
+def builtins(
+    broker: Broker, codec: PayloadCodec | None = None, clock: Callable[[], float] = time.time
+) -> dict[str, Definition]:
     """By their names."""
 
     async def each(items: Any, model: str, target: str, start: str, *, context: TaskContext) -> int:
@@ -41,7 +44,8 @@ def builtins(broker: Broker, codec: PayloadCodec | None = None) -> dict[str, Def
                 return 0
             for first in range(context.saved or 0, len(items), BATCH):
                 numbered = enumerate(items[first : first + BATCH], first)
-                members = [_member(call, number, item, target, start, codec) for number, item in numbered]
+                made = _dated(call, clock())
+                members = [_member(made, number, item, target, start, codec) for number, item in numbered]
                 await _send(broker, members, first, context)
         except NotConnected as error:
             raise Snooze(AWAY_SECONDS, str(error)) from error
@@ -60,10 +64,18 @@ def _no_list(call: Envelope, given: object) -> str:
     return f"each({call.task}) makes a call for each item of a list, but {origin} returned {kind}: let it return a list"
 
 
+def _dated(call: Envelope, now: float) -> Envelope:
+    """The call as it is made now. Its delay and its expiry count from when the broker has it."""
+    later = call.links.later if call.links is not None else None
+    deadline = None if later is None or later.deadline is None else now + later.deadline
+    return msgspec.structs.replace(call, created_at=now, deadline=deadline)
+
+
 def _member(call: Envelope, number: int, item: object, target: str, start: str, codec: PayloadCodec | None) -> Envelope:
-    payload = spliced(call.payload, call.links or Links(), {0: msgspec.json.encode(item)})
+    model = call.links or Links()
+    payload = spliced(call.payload, model, {0: msgspec.json.encode(item)})
     payload = sealed(payload, codec if call.codec else None)
-    links = Links(feeds=(Feed(target, number),))
+    links = Links(feeds=(Feed(target, number),), later=model.later)
     return msgspec.structs.replace(call, id=f"{start}{number}", payload=payload, links=links)
 
 

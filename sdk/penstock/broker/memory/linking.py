@@ -41,8 +41,8 @@ class MemoryLinking:
         if len(state.inputs) != state.waits:
             return
         self._memory.unhold(id, state)
-        state.waits = 0
-        self._memory.wait(id, state, state.due, state.priority)
+        state.waits, state.ready_at = 0, self._memory.clock()
+        self._memory.wait(id, state, max(state.due, state.ready_at + state.after), state.priority)
 
     async def expect(self, id: str, count: int) -> bool:
         """See Linking."""
@@ -57,6 +57,11 @@ class MemoryLinking:
         """See Linking."""
         state = self._memory.tasks.get(id)
         return dict(state.inputs if state is not None else {})
+
+    async def ready_since(self, id: str) -> float | None:
+        """See Linking."""
+        state = self._memory.tasks.get(id)
+        return None if state is None else state.ready_at
 
     async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:
         """See Linking."""

@@ -38,7 +38,7 @@ class MemorySubmitting:
         if (holder := self._take_unique(message, queue)) is not None:
             return Receipt(Sent.DUPLICATE, holder)
         now = memory.clock()
-        due = max(now, message.not_before or now)
+        due = max(now, message.not_before or now, now + _later(message))
         state = State(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, queued_at=due)
         state.key, state.unique, state.links = message.key, message.unique, message.links
         memory.tasks[id] = state
@@ -57,7 +57,7 @@ class MemorySubmitting:
         """Lay it aside until what it waits for has come. It doesn't count against the depth before."""
         now = self._memory.clock()
         state = State(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, key=message.key, links=links)
-        state.waits, state.due = links.waits, message.not_before or 0.0
+        state.waits, state.due, state.after = links.waits, message.not_before or 0.0, _later(message)
         self._memory.tasks[message.id] = state
         queue.blocked[message.id] = now
         self._memory.wake(message.queue)
@@ -135,7 +135,8 @@ class MemorySubmitting:
             state.message, state.key = envelopes.encode(message), message.key
             state.priority = PRIORITIES.index(message.priority) + 1
         if state.waits:
-            state.due = state.due if due is None else due
+            if due is not None:
+                state.due, state.after = due, 0.0
         else:
             self._wait_again(id, state, due)
         return Revision.REVISED
@@ -161,3 +162,9 @@ class MemorySubmitting:
         free_unique(memory, id, state)
         state.ended.ring()
         return Cancellation.CANCELLED
+
+
+def _later(message: Envelope) -> float:
+    """The delay that counts from when all its inputs are there."""
+    later = message.links and message.links.later
+    return (later and later.delay) or 0.0

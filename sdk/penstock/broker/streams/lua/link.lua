@@ -1,10 +1,12 @@
 -- Tasks that wait for others, and ended ones of whose end others must hear.
 
 -- A blocked task has got all that it waited for.
-local function unblock(keys, id, state, now)
+local function unblock(keys, inputs, id, state, now)
   local message = unhold(keys, id, state)
-  local due = state.due or now
-  state.waits, state.tolerant, state.due = nil, nil, nil
+  local due = math.max(state.due or 0, now + (state.after or 0))
+  state.waits, state.tolerant, state.due, state.after = nil, nil, nil, nil
+  redis.call('HSET', inputs, 'ready', now)
+  redis.call('PERSIST', inputs) -- however long it waits from now on: `relayed` forgets them
   again(keys, id, state, priority_of(state), math.max(0, due - now), message, now)
   wake_any(keys)
 end
@@ -36,7 +38,7 @@ local function supply(keys, args)
       elseif number ~= '-1' then
         redis.call('HSET', inputs, number, value == '' and 'null' or value)
         redis.call('PEXPIRE', inputs, args[3])
-        if redis.call('HLEN', inputs) == state.waits then unblock(keys, id, state, now) end
+        if redis.call('HLEN', inputs) == state.waits then unblock(keys, inputs, id, state, now) end
       end
     end
   end
@@ -50,7 +52,7 @@ local function expect(keys, args)
   if not state.waits then return 1 end
   state.waits = tonumber(args[2])
   save(keys, id, state)
-  if redis.call('HLEN', keys[FIRST_RECORD]) == state.waits then unblock(keys, id, state, now_ms()) end
+  if redis.call('HLEN', keys[FIRST_RECORD]) == state.waits then unblock(keys, keys[FIRST_RECORD], id, state, now_ms()) end
   return 1
 end
 

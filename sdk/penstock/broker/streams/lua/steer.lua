@@ -87,7 +87,7 @@ local function revise(keys, args)
   if message ~= '' then state.key, state.priority = args[5] ~= '' and args[5] or nil, tonumber(args[4]) end
   if state.waits then
     if message ~= '' then redis.call('HSET', keys[HELD], id, message) end
-    state.due = due or state.due
+    if due then state.due, state.after = due, nil end
     save(keys, id, state)
     return 'revised'
   end
