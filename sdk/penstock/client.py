@@ -19,6 +19,7 @@ from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, QueueFull, SubmissionError, UnknownTask
+from penstock.family import made_again
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
 from penstock.outcome import Failure, Outcome
@@ -124,12 +125,12 @@ class BrokerClient:
     ) -> list[Handle[R] | None]:
         """One round trip's worth, of one queue; None where it is full."""
         envelopes = [call.envelope(now, parent) for call in calls]
-        await self._adopted(calls, envelopes)
         if any(call.definition.options.broadcast or call.options.debounce for call in calls):
+            await self._adopted(calls, envelopes)
             return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
         found: list[Handle[R] | None] = []
         refused = False
-        for call, envelope, sent in zip(calls, envelopes, await self.broker.send(envelopes), strict=True):
+        for call, envelope, sent in zip(calls, envelopes, await self._sent(calls, envelopes), strict=True):
             receipt: Receipt | None = sent
             if sent.sent is Sent.FULL:
                 receipt = None if refused else await self._once_there_is_room(envelope)
@@ -137,12 +138,40 @@ class BrokerClient:
             found.append(Handle(receipt.id, self._source, call.definition.returns) if receipt else None)
         return found
 
+    async def _sent(self, calls: Sequence[Signature[Any]], envelopes: list[Envelope]) -> list[Receipt]:
+        """Send them. A child that an earlier attempt of its parent has sent is the same task, unless that has come to
+        nothing: then it is made again, and its envelope is another."""
+        await self._adopted(calls, envelopes)
+        receipts = await self.broker.send(envelopes)
+        while lost := await self._lost(calls, receipts):
+            for place in lost:
+                envelopes[place] = msgspec.structs.replace(envelopes[place], id=made_again(envelopes[place].id))
+            again = [envelopes[place] for place in lost]
+            await self._adopted([calls[place] for place in lost], again)
+            for place, receipt in zip(lost, await self.broker.send(again), strict=True):
+                receipts[place] = receipt
+        return receipts
+
+    async def _lost(self, calls: Sequence[Signature[Any]], receipts: Sequence[Receipt]) -> list[int]:
+        """The places of children that were sent before and have ended without a result."""
+        known = [
+            place
+            for place, (call, receipt) in enumerate(zip(calls, receipts, strict=True))
+            if call.parent is not None and receipt.sent is Sent.KNOWN
+        ]
+        seen = await self.broker.snapshots([receipts[place].id for place in known])
+        return [
+            place
+            for place, one in zip(known, seen, strict=True)
+            if one is not None and one.phase.terminal and one.phase is not Phase.SUCCEEDED
+        ]
+
     async def _adopted(self, calls: Sequence[Signature[Any]], envelopes: Sequence[Envelope]) -> None:
         """Make those of them children that are to be. Before they are sent: a parent that ends meanwhile must know."""
         born: defaultdict[Lease, list[str]] = defaultdict(list)
         for call, envelope in zip(calls, envelopes, strict=True):
             if call.parent is not None:
-                born[call.parent].append(envelope.id)
+                born[call.parent.lease].append(envelope.id)
         for parent, ids in born.items():
             if not await self.broker.adopt(parent, ids):
                 raise SubmissionError(f"{parent.id} doesn't run any more: its lease was lost, and it gets no children")

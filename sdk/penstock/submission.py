@@ -10,10 +10,10 @@ from typing import Literal, Protocol, TypeVar, get_args
 import msgspec
 
 from penstock import codec
-from penstock.broker.messages import Lease
 from penstock.definition import Definition, problems
 from penstock.envelope import Envelope, Unique
 from penstock.errors import ConfigurationError
+from penstock.family import Parent
 from penstock.flow import Flow, FlowSubmitter
 from penstock.handle import Handle
 from penstock.keys import Priority, checked_queue, task_id
@@ -122,7 +122,7 @@ class Signature(Flow[R]):
     kwargs: dict[str, object]
     options: CallOptions
     app: Submitter
-    parent: Lease | None = None  # whose child it will be
+    parent: Parent | None = None  # whose child it will be
 
     def __post_init__(self) -> None:
         self.definition.arguments.check(self.args, self.kwargs)
@@ -164,7 +164,7 @@ class Signature(Flow[R]):
         if times.delay is not None:
             not_before = now + times.delay
         return Envelope(
-            id=id or task_id(self.queue, os.urandom(12).hex()),
+            id=id or self._new_id(payload),
             task=self.definition.name,
             queue=self.queue,
             payload=payload if seal is None else seal.encode(payload),
@@ -183,6 +183,11 @@ class Signature(Flow[R]):
             shape=self.definition.arguments.shape if self.args or self.kwargs else "",
             links=links,
         )
+
+    def _new_id(self, payload: bytes) -> str:
+        if self.parent is not None:
+            return self.parent.child(self.queue, self.definition.name, payload)
+        return task_id(self.queue, os.urandom(12).hex())
 
     @property
     def _unique(self) -> Unique | None:

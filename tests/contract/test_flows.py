@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -317,6 +318,42 @@ class TestChildren:
         kitchen.gate.set()
         handle = await kitchen.parent.enqueue()
         assert await handle.result(PATIENCE) == [1, 1, 1, 1]
+
+    async def test_another_attempt_has_the_same_children(self, kitchen: Kitchen) -> None:
+        handle = await kitchen.stubborn.enqueue("add")
+        assert await handle.result(PATIENCE) == [1, 2, 1]
+        assert Counter(kitchen.ran) == {("add", 1, 0): 2, ("add", 2, 0): 1}
+        first, second, third = (kitchen.children[at : at + 3] for at in (0, 3, 6))
+        assert [child.id for child in first] == [child.id for child in second] == [child.id for child in third]
+        assert len({child.id for child in first}) == 3
+
+    async def test_children_that_still_run_are_those_of_the_next_attempt_too(self, kitchen: Kitchen) -> None:
+        handle = await kitchen.stubborn.options(timeout=0.3).enqueue("wait")
+
+        async def twice() -> bool:
+            return len(kitchen.children) >= 6
+
+        await wait_for(twice, "the second attempt")
+        kitchen.gate.set()
+        assert await handle.result(PATIENCE) == [1, 1, 1]
+        assert kitchen.ran == ["wait"] * 3
+
+    async def test_a_child_that_came_to_nothing_is_made_again(self, kitchen: Kitchen) -> None:
+        """Each by its own attempts first; then the parent's next attempt is the next chance."""
+        retry = RetryPolicy(9, 0.01, maximum=0.01)
+        handle = await kitchen.stubborn.options(retry=retry).enqueue("third_time")
+        assert await handle.result(PATIENCE) == [1, 2, 1]
+        assert Counter(kitchen.ran) == {("third", 1): 4, ("third", 2): 3}
+
+    async def test_calls_from_threads_have_the_same_children_too(self, kitchen: Kitchen) -> None:
+        first, second = await (await kitchen.threaded.enqueue()).result(PATIENCE)
+        assert first != second
+        assert kitchen.ran == [("add", 1, 0)] * 2
+
+    async def test_two_parents_have_children_of_their_own(self, kitchen: Kitchen) -> None:
+        for handle in [await kitchen.threaded.enqueue(), await kitchen.threaded.enqueue()]:
+            await handle.result(PATIENCE)
+        assert kitchen.ran == [("add", 1, 0)] * 4
 
     async def test_only_inside_a_task(self, kitchen: Kitchen) -> None:
         with pytest.raises(ConfigurationError, match=r"child=True\) is for calls from inside a task"):

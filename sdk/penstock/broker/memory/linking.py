@@ -68,7 +68,7 @@ class MemoryLinking:
         state = self._memory.tasks.get(parent.id)
         if state is None or state.nonce != parent.nonce:
             return False
-        state.children += children
+        state.children += [child for child in children if child not in state.children]
         return True
 
     async def take_ended(self, queue: str, limit: int, *, patience: float) -> list[Ended]:

@@ -56,13 +56,17 @@ local function expect(keys, args)
   return 1
 end
 
--- Makes tasks that are about to be sent the children of a running one. ARGV: its id, its nonce, then their ids.
+-- Makes tasks that are about to be sent the children of a running one, if they aren't yet. ARGV: its id, its nonce, then their ids.
 -- Returns 1, or 0 if the lease is lost.
 local function adopt(keys, args)
   local state = load(keys, args[1])
   if not state or state.nonce ~= args[2] then return 0 end
   state.linked, state.children = 1, state.children or {}
-  for at = 3, #args do state.children[#state.children + 1] = args[at] end
+  local known = {}
+  for _, child in ipairs(state.children) do known[child] = true end
+  for at = 3, #args do
+    if not known[args[at]] then state.children[#state.children + 1] = args[at] end
+  end
   save(keys, args[1], state)
   return 1
 end
