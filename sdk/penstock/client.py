@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from penstock.batcher import Batcher
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
 from penstock.envelope import Envelope
-from penstock.errors import ConfigurationError, QueueFull, SubmissionError, UnknownTask
+from penstock.errors import ConfigurationError, PenstockError, QueueFull, SubmissionError, UnknownTask
 from penstock.family import made_again
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
@@ -32,10 +33,13 @@ from penstock.telemetry import Step
 
 __all__ = ["CANCELLED_SECONDS", "BrokerClient"]
 
+log = logging.getLogger("penstock.client")
 R = TypeVar("R")
 CANCELLED_SECONDS = 24 * 3600.0  # how long the record of a task stays that was cancelled while it waited
 BATCH = 500
 AHEAD = 2  # batches of one call under way
+RECALL_SECONDS = 5.0  # for taking a flow back
+RECALLS = 50  # at a time
 ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 
 
@@ -177,7 +181,8 @@ class BrokerClient:
                 raise SubmissionError(f"{parent.id} doesn't run any more: its lease was lost, and it gets no children")
 
     async def submit_plan(self, plan: Plan) -> None:
-        """Queue a flow, those of its tasks first that wait for others. Raises QueueFull; then nothing of it waits."""
+        """Queue a flow, those of its tasks first that wait for others. Raises QueueFull or SubmissionError; nothing of
+        it waits then, as far as the broker can be reached."""
         now, last = self._clock(), plan.last
         names = telemetry.attributes(Step.SUBMIT, id=last.id, task=last.task, queue=last.queue)
         span = telemetry.start(Step.SUBMIT, dict(names))
@@ -186,10 +191,18 @@ class BrokerClient:
             messages = [step.envelope(now, parent) for step in sorted(plan.steps, key=lambda step: not step.waits)]
             try:
                 await self.send(messages)
-            except QueueFull:
-                for message in messages:
-                    await self.broker.withdraw(message.id)
+            except BaseException:  # whoever gives up waiting, too, wants all of it or nothing
+                await self._recall([message.id for message in messages])
                 raise
+
+    async def _recall(self, ids: Sequence[str]) -> None:
+        """Take back what was sent of a flow: what waits for the rest of it would wait for a week."""
+        try:
+            async with asyncio.timeout(RECALL_SECONDS):
+                for first in range(0, len(ids), RECALLS):
+                    await asyncio.gather(*map(self.broker.withdraw, ids[first : first + RECALLS]))
+        except (PenstockError, TimeoutError) as error:
+            log.warning("a flow of %d tasks (%s …) may be queued in part, for: %s", len(ids), ids[0], error)
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Queue calls that were made ready before, in their order. Those whose ids the broker knows are left as they

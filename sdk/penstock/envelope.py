@@ -26,6 +26,7 @@ __all__ = [
     "encode",
     "expiry",
     "priority_of",
+    "tied",
     "with_payload",
 ]
 
@@ -119,6 +120,24 @@ def expiry(envelope: Envelope, queued_at: float) -> float | None:
 def with_payload(envelope: Envelope, payload: bytes) -> Envelope:
     """The same task with other arguments."""
     return msgspec.structs.replace(envelope, payload=payload)
+
+
+class _Tied(Struct, frozen=True):
+    task: str = ""
+    links: Links | None = None
+
+
+_tied = msgspec.msgpack.Decoder(_Tied)
+
+
+def tied(data: bytes) -> tuple[str, Links]:
+    """The task and the links of a message that may be of a newer version: whoever waits for a task that can't be read
+    here must hear of its end."""
+    try:
+        found = _tied.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return "", Links()
+    return found.task, found.links or Links()
 
 
 def priority_of(data: bytes) -> Priority:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Ended, Supply
-from penstock.envelope import Envelope, Undecodable, decode
-from penstock.errors import PenstockError
+from penstock.envelope import tied
+from penstock.errors import NotConnected, PenstockError
 from penstock.keys import queue_of
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
@@ -47,7 +47,7 @@ class Relay:
     async def recover(self, queue: str) -> None:
         """Tell of what nobody has told of."""
         while found := await self._broker.take_ended(queue, BATCH, patience=PATIENCE_SECONDS):
-            await self._tell(found)
+            await self._tell_apart(found)
 
     async def expire(self, queue: str, seconds: float) -> None:
         """End what has been blocked for so long: whoever was to unblock it is gone."""
@@ -68,11 +68,33 @@ class Relay:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 try:
-                    await self._tell(batch)
+                    await self._tell_apart(batch)
                 except PenstockError as error:
                     log.warning("couldn't tell of %d ended tasks yet: %s", len(batch), error)
         finally:
             self._work = None
+
+    async def _tell_apart(self, batch: Sequence[Ended]) -> None:
+        """Tell of them together or, if one of them can't be told, of each alone: it stands in nobody's way."""
+        try:
+            return await self._tell(batch)
+        except NotConnected:
+            raise
+        except Exception:
+            troubles = [(one.outcome.id, trouble) for one in batch if (trouble := await self._trouble(one))]
+        if troubles:
+            log.error("can't tell of %d ended tasks, and will try again; %s: %s", len(troubles), *troubles[0])
+        return None
+
+    async def _trouble(self, ended: Ended) -> Exception | None:
+        """What keeps one from being told, if anything does."""
+        try:
+            await self._tell([ended])
+        except NotConnected:
+            raise
+        except Exception as error:
+            return error
+        return None
 
     async def _tell(self, batch: Sequence[Ended]) -> None:
         # 1. Inputs, by the queue that they go to.
@@ -110,14 +132,12 @@ def _by_queue(batch: Sequence[Ended], of: Callable[[Ended], Iterator[Supply]]) -
 
 def supplies(ended: Ended, now: float) -> Iterator[Supply]:
     """What a task's end gives to those that wait for it."""
-    outcome, envelope = ended.outcome, _envelope(ended)
-    if envelope is None or envelope.links is None:
-        return
-    for feed in envelope.links.feeds:
+    outcome, (task, links) = ended.outcome, tied(ended.message)
+    for feed in links.feeds:
         if outcome.phase is Phase.SUCCEEDED:
             yield Supply(feed.id, feed.index, outcome.result or b"null")
         else:
-            yield Supply(feed.id, feed.index, None, concluded(feed.id, outcome, envelope.task, now))
+            yield Supply(feed.id, feed.index, None, concluded(feed.id, outcome, task or "a task", now))
 
 
 def concluded(id: str, cause: Outcome, task: str, now: float) -> Outcome:
@@ -138,14 +158,6 @@ def forsaken(ended: Ended) -> Iterator[str]:
     if ended.outcome.phase is Phase.SUCCEEDED:
         return
     yield from ended.children
-    envelope = _envelope(ended)
-    if envelope is not None and envelope.links is not None and ended.waits:
-        for source in envelope.links.sources:
+    if ended.waits:
+        for source in tied(ended.message)[1].sources:
             yield from source.ids(ended.waits)
-
-
-def _envelope(ended: Ended) -> Envelope | None:
-    try:
-        return decode(ended.message)
-    except Undecodable:
-        return None
