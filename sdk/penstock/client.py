@@ -267,6 +267,11 @@ class BrokerClient:
         result = await self.broker.revise(id, due=due, message=message)
         if result is Revision.UNKNOWN:
             raise UnknownTask(f"{id}: never queued in this namespace, or its record has expired")
+        if result is Revision.LINKED:
+            raise ConfigurationError(
+                f"{id}: a step of a flow, or a task with children, can't be replaced by another call: what waits for "
+                "it would wait for ever; cancel it and submit another flow"
+            )
         return result is Revision.REVISED
 
     async def close(self) -> None:

@@ -294,6 +294,13 @@ class TestOptions:
         kitchen.gate.set()
         assert await handle.result(PATIENCE) == 2
 
+    async def test_a_step_cannot_be_replaced_by_a_call_that_knows_nothing_of_the_others(self, kitchen: Kitchen) -> None:
+        handle = await (kitchen.wait.s() | kitchen.add | kitchen.note.s("x")).enqueue()
+        with pytest.raises(ConfigurationError, match="a step of a flow, or a task with children, can't be replaced"):
+            await handle.replace(kitchen.note.s("y"))
+        kitchen.gate.set()
+        assert await handle.result(PATIENCE) == "x"
+
     async def test_a_step_is_tried_again_with_the_same_inputs(self, kitchen: Kitchen) -> None:
         handle = await (kitchen.add.s(4) | kitchen.second_time).enqueue()
         assert await handle.result(PATIENCE) == 4

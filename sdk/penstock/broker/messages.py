@@ -174,6 +174,9 @@ class Revision(StrEnum):
     UNKNOWN = "unknown"
     FINISHED = "finished"
     RUNNING = "running"  # too late: nothing was changed
+    LINKED = (
+        "linked"  # others wait for it or it for them, of which the other message knows nothing: nothing was changed
+    )
     REVISED = "revised"
 
 

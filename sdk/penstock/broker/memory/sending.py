@@ -131,6 +131,8 @@ class MemorySubmitting:
             return Revision.FINISHED if memory.outcome(id) else Revision.UNKNOWN
         if state.nonce:
             return Revision.RUNNING
+        if message is not None and message.links is None and (state.links is not None or state.children):
+            return Revision.LINKED
         if message is not None:
             state.message, state.key = envelopes.encode(message), message.key
             state.priority = PRIORITIES.index(message.priority) + 1

@@ -122,8 +122,9 @@ def revise(id: str, delay: float | None, message: Envelope | None) -> Args:
     """One task's."""
     due: str | int = "" if delay is None else ms(delay)
     if message is None:
-        return [id, due, "", "", ""]
-    return [id, due, envelopes.encode(message), _STREAM[message.priority], message.key or ""]
+        return [id, due, "", "", "", 0]
+    linked = int(message.links is not None)
+    return [id, due, envelopes.encode(message), _STREAM[message.priority], message.key or "", linked]
 
 
 def supply(supplies: Sequence[Supply], keys: QueueKeys, life: float) -> Args:
