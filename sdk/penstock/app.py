@@ -225,7 +225,7 @@ class Penstock:
 
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
         """Submit all calls of a flow. Returns the handle of the last one."""
-        plan = Plan(flow, os.urandom(12).hex(), self.name, self.codec)
+        plan = Plan(flow, os.urandom(12).hex(), self.codec)
         await self._through(plan.calls, partial(self._send_planned, plan))
         return Handle(plan.last.id, self.connections.tasks, plan.returns)
 

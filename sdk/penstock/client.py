@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,8 @@ from penstock.batcher import Batcher
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
 from penstock.envelope import Envelope
-from penstock.errors import ConfigurationError, QueueFull, SubmissionError, UnknownTask
+from penstock.errors import ConfigurationError, PenstockError, QueueFull, SubmissionError, UnknownTask
+from penstock.family import made_again
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
 from penstock.outcome import Failure, Outcome
@@ -31,10 +33,13 @@ from penstock.telemetry import Step
 
 __all__ = ["CANCELLED_SECONDS", "BrokerClient"]
 
+log = logging.getLogger("penstock.client")
 R = TypeVar("R")
 CANCELLED_SECONDS = 24 * 3600.0  # how long the record of a task stays that was cancelled while it waited
 BATCH = 500
 AHEAD = 2  # batches of one call under way
+RECALL_SECONDS = 5.0  # for taking a flow back
+RECALLS = 50  # at a time
 ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 
 
@@ -124,12 +129,12 @@ class BrokerClient:
     ) -> list[Handle[R] | None]:
         """One round trip's worth, of one queue; None where it is full."""
         envelopes = [call.envelope(now, parent) for call in calls]
-        await self._adopted(calls, envelopes)
         if any(call.definition.options.broadcast or call.options.debounce for call in calls):
+            await self._adopted(calls, envelopes)
             return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
         found: list[Handle[R] | None] = []
         refused = False
-        for call, envelope, sent in zip(calls, envelopes, await self.broker.send(envelopes), strict=True):
+        for call, envelope, sent in zip(calls, envelopes, await self._sent(calls, envelopes), strict=True):
             receipt: Receipt | None = sent
             if sent.sent is Sent.FULL:
                 receipt = None if refused else await self._once_there_is_room(envelope)
@@ -137,18 +142,47 @@ class BrokerClient:
             found.append(Handle(receipt.id, self._source, call.definition.returns) if receipt else None)
         return found
 
+    async def _sent(self, calls: Sequence[Signature[Any]], envelopes: list[Envelope]) -> list[Receipt]:
+        """Send them. A child that an earlier attempt of its parent has sent is the same task, unless that has come to
+        nothing: then it is made again, and its envelope is another."""
+        await self._adopted(calls, envelopes)
+        receipts = await self.broker.send(envelopes)
+        while lost := await self._lost(calls, receipts):
+            for place in lost:
+                envelopes[place] = msgspec.structs.replace(envelopes[place], id=made_again(envelopes[place].id))
+            again = [envelopes[place] for place in lost]
+            await self._adopted([calls[place] for place in lost], again)
+            for place, receipt in zip(lost, await self.broker.send(again), strict=True):
+                receipts[place] = receipt
+        return receipts
+
+    async def _lost(self, calls: Sequence[Signature[Any]], receipts: Sequence[Receipt]) -> list[int]:
+        """The places of children that were sent before and have ended without a result."""
+        known = [
+            place
+            for place, (call, receipt) in enumerate(zip(calls, receipts, strict=True))
+            if call.parent is not None and receipt.sent is Sent.KNOWN
+        ]
+        seen = await self.broker.snapshots([receipts[place].id for place in known])
+        return [
+            place
+            for place, one in zip(known, seen, strict=True)
+            if one is not None and one.phase.terminal and one.phase is not Phase.SUCCEEDED
+        ]
+
     async def _adopted(self, calls: Sequence[Signature[Any]], envelopes: Sequence[Envelope]) -> None:
         """Make those of them children that are to be. Before they are sent: a parent that ends meanwhile must know."""
         born: defaultdict[Lease, list[str]] = defaultdict(list)
         for call, envelope in zip(calls, envelopes, strict=True):
             if call.parent is not None:
-                born[call.parent].append(envelope.id)
+                born[call.parent.lease].append(envelope.id)
         for parent, ids in born.items():
             if not await self.broker.adopt(parent, ids):
                 raise SubmissionError(f"{parent.id} doesn't run any more: its lease was lost, and it gets no children")
 
     async def submit_plan(self, plan: Plan) -> None:
-        """Queue a flow, those of its tasks first that wait for others. Raises QueueFull; then nothing of it waits."""
+        """Queue a flow, those of its tasks first that wait for others. Raises QueueFull or SubmissionError; nothing of
+        it waits then, as far as the broker can be reached."""
         now, last = self._clock(), plan.last
         names = telemetry.attributes(Step.SUBMIT, id=last.id, task=last.task, queue=last.queue)
         span = telemetry.start(Step.SUBMIT, dict(names))
@@ -157,10 +191,18 @@ class BrokerClient:
             messages = [step.envelope(now, parent) for step in sorted(plan.steps, key=lambda step: not step.waits)]
             try:
                 await self.send(messages)
-            except QueueFull:
-                for message in messages:
-                    await self.broker.withdraw(message.id)
+            except BaseException:  # whoever gives up waiting, too, wants all of it or nothing
+                await self._recall([message.id for message in messages])
                 raise
+
+    async def _recall(self, ids: Sequence[str]) -> None:
+        """Take back what was sent of a flow: what waits for the rest of it would wait for a week."""
+        try:
+            async with asyncio.timeout(RECALL_SECONDS):
+                for first in range(0, len(ids), RECALLS):
+                    await asyncio.gather(*map(self.broker.withdraw, ids[first : first + RECALLS]))
+        except (PenstockError, TimeoutError) as error:
+            log.warning("a flow of %d tasks (%s …) may be queued in part, for: %s", len(ids), ids[0], error)
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Queue calls that were made ready before, in their order. Those whose ids the broker knows are left as they
@@ -225,6 +267,11 @@ class BrokerClient:
         result = await self.broker.revise(id, due=due, message=message)
         if result is Revision.UNKNOWN:
             raise UnknownTask(f"{id}: never queued in this namespace, or its record has expired")
+        if result is Revision.LINKED:
+            raise ConfigurationError(
+                f"{id}: a step of a flow, or a task with children, can't be replaced by another call: what waits for "
+                "it would wait for ever; cancel it and submit another flow"
+            )
         return result is Revision.REVISED
 
     async def close(self) -> None:

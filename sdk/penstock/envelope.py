@@ -24,8 +24,10 @@ __all__ = [
     "Unique",
     "decode",
     "encode",
+    "expiry",
     "priority_of",
     "revived",
+    "tied",
     "with_payload",
 ]
 
@@ -110,6 +112,14 @@ def decode(data: bytes) -> Envelope:
     return envelope
 
 
+def expiry(envelope: Envelope, queued_at: float) -> float | None:
+    """The moment by which it must have been started for the first time. `queued_at`: when it became ready and due."""
+    later = envelope.links.later if envelope.links is not None else None
+    if later is not None and later.expires is not None:
+        return queued_at + later.expires
+    return envelope.expires_at
+
+
 def with_payload(envelope: Envelope, payload: bytes) -> Envelope:
     """The same task with other arguments."""
     return msgspec.structs.replace(envelope, payload=payload)
@@ -126,6 +136,24 @@ def revived(data: bytes, now: float) -> bytes:
         return data
     deadline = None if old.deadline is None else now + old.deadline - old.created_at
     return encode(msgspec.structs.replace(old, deadline=deadline, expires_at=None, created_at=now))
+
+
+class _Tied(Struct, frozen=True):
+    task: str = ""
+    links: Links | None = None
+
+
+_tied = msgspec.msgpack.Decoder(_Tied)
+
+
+def tied(data: bytes) -> tuple[str, Links]:
+    """The task and the links of a message that may be of a newer version: whoever waits for a task that can't be read
+    here must hear of its end."""
+    try:
+        found = _tied.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return "", Links()
+    return found.task, found.links or Links()
 
 
 def priority_of(data: bytes) -> Priority:

@@ -124,15 +124,17 @@ class BatchFailed(PenstockError):
 class TaskEnded(PenstockError):
     """The task ended without a result.
 
-    `type`, `message` and `traceback` are the remote exception as text; it is never rebuilt here.
+    `type`, `message` and `traceback` are the remote exception as text; it is never rebuilt here. If it was another
+    task's, whose result this one waited for, `upstream` is the id of that task and the message names it; "" otherwise.
     """
 
-    def __init__(self, task_id: str, type: str, message: str, traceback: str = "") -> None:
+    def __init__(self, task_id: str, type: str, message: str, traceback: str = "", upstream: str = "") -> None:
         super().__init__(f"{task_id}: {type}: {message}" if message else f"{task_id}: {type}")
         self.task_id = task_id
         self.type = type
         self.message = message
         self.traceback = traceback
+        self.upstream = upstream
 
 
 class TaskFailed(TaskEnded):

@@ -32,6 +32,13 @@ class FlowSubmitter(Protocol):
         """The same from sync code."""
 
 
+class Callee(Protocol[R_co]):
+    """What calls are made of: a task, async or not."""
+
+    def s(self, *args: Any, **kwargs: Any) -> Flow[R_co]:
+        """A call of it."""
+
+
 class Flow(Generic[R_co]):
     """Calls that weren't made yet, and what comes out of them."""
 
@@ -98,11 +105,14 @@ class Many(Flow[list[R]]):
 
 
 class Group(Many[R]):
-    """Flows side by side."""
+    """Flows side by side. `submitter` and `queue` are for an empty group, which has no member to ask."""
 
-    def __init__(self, members: Iterable[Flow[R]], submitter: FlowSubmitter | None = None) -> None:
+    def __init__(self, members: Iterable[Flow[R]], submitter: FlowSubmitter | None = None, queue: str = "") -> None:
         self.members = list(members)
+        self.queue = queue
         self._submitter = submitter
+        if not (self.members or queue):
+            raise ConfigurationError("group(): give it at least one call, or use task.map(…)")
 
     @property
     def submitter(self) -> FlowSubmitter:
@@ -122,34 +132,26 @@ class Each(Many[R]):
         return self.call.submitter
 
 
-@overload
-def group(*members: Flow[R]) -> Many[R]: ...
-@overload
-def group(*members: Flow[R] | Callable[..., Coroutine[Any, Any, R]]) -> Many[R]: ...
-@overload
-def group(*members: Flow[R] | Callable[..., R]) -> Many[R]: ...
-def group(*members: Any) -> Many[Any]:
+def group(*members: Flow[R] | Callee[R]) -> Many[R]:
     """Flows side by side; the result is the list of theirs, in order. In a chain each gets what comes before.
 
     If one fails, the group fails with it and the others are cancelled, unless it is `group(…).or_none()`.
     """
-    if not members:
-        raise ConfigurationError("group(): give it at least one call, or use task.map(…)")
     return Group(as_flow(member) for member in members)
 
 
-def chord(members: Flow[T], body: Callable[Concatenate[T, ...], Coroutine[Any, Any, S]] | Flow[S]) -> Flow[S]:
+@overload
+def chord(members: Flow[Any], body: Flow[S]) -> Flow[S]: ...
+@overload
+def chord(members: Flow[T], body: Callable[Concatenate[T, ...], Coroutine[Any, Any, S]]) -> Flow[S]: ...
+@overload
+def chord(members: Flow[T], body: Callable[Concatenate[T, ...], S]) -> Flow[S]: ...
+def chord(members: Flow[Any], body: Any) -> Flow[Any]:
     """A group and what becomes of its results: `members | body`, by the name that other libraries give it."""
     return Chain(members, as_flow(body))
 
 
-@overload
-def each(call: Flow[R]) -> Many[R]: ...
-@overload
-def each(call: Callable[Concatenate[Any, ...], Coroutine[Any, Any, R]]) -> Many[R]: ...
-@overload
-def each(call: Callable[Concatenate[Any, ...], R]) -> Many[R]: ...
-def each(call: Any) -> Many[Any]:
+def each(call: Flow[R] | Callee[R]) -> Many[R]:
     """A call of a task for each item of the list that the step before returns: `list_urls.s() | each(fetch) | total`.
     In `each(fetch.s(previous, timeout=3))` the item goes where `previous` stands."""
     return Each(as_flow(call))

@@ -188,4 +188,4 @@ def value_of(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> An
         kind: type[TaskFailed | TaskCancelled | TaskTimedOut] = TaskCancelled
     else:
         kind = TaskTimedOut if failure.type in _TIMEOUTS else TaskFailed
-    raise kind(outcome.id, failure.type, failure.message, failure.traceback)
+    raise kind(outcome.id, failure.type, failure.message, failure.traceback, failure.upstream)

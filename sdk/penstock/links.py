@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-__all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Links", "Source", "spliced"]
+__all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Later", "Links", "Source", "spliced"]
 
 # Tasks that every worker knows: one hands on the list of its inputs, one makes a call for each item of it.
 COLLECT, EACH = "penstock.collect", "penstock.each"
 UNKNOWN = -1  # how many inputs will come is told later
-FAILURES_ONLY = -1  # the place of a feed that only tells of failure
+FAILURES_ONLY = -1  # the place of a feed that only tells of failure, which no tolerance covers
 
 
 class Feed(Struct, frozen=True, array_like=True):
@@ -46,9 +46,19 @@ class Source(Struct, frozen=True, array_like=True):
             yield from (f"{self.id}{number}" for number in range(count))
 
 
+class Later(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The times of a task that nobody can start yet when it is submitted: seconds from when all its inputs are there.
+    `expires` counts from the end of the `delay`."""
+
+    delay: float | None = None
+    expires: float | None = None
+    deadline: float | None = None
+
+
 class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One task's. `waits` inputs make it ready; `at` is the argument they are (its position or name; None: of none), as
-    a list if `many`. `tolerant`: the input of a failed source is null."""
+    a list if `many`. `tolerant`: the input of a failed source is null, unless that is FAILURES_ONLY.
+    `origin`: in the model of what EACH calls, the name of the task whose result is the list."""
 
     waits: int = 0
     at: int | str | None = None
@@ -56,6 +66,8 @@ class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):
     tolerant: bool = False
     sources: tuple[Source, ...] = ()
     feeds: tuple[Feed, ...] = ()
+    origin: str = ""
+    later: Later | None = None
 
 
 _calls = msgspec.json.Decoder(tuple[list[Raw], dict[str, Raw]])

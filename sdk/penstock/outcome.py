@@ -15,17 +15,22 @@ MESSAGE_LIMIT = 1024  # characters
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
-    """A remote exception as data. `retryable` says whether the policy would have tried again."""
+    """A remote exception as data. `retryable` says whether the policy would have tried again. `upstream` is the id of
+    the task that failed so, where another ended because it waited for that one's result."""
 
     type: str
     message: str = ""
     traceback: str = ""
     retryable: bool = False
+    upstream: str = ""
 
     @classmethod
-    def bounded(cls, type: str, message: str, traceback: str = "", *, retryable: bool = False) -> Failure:
+    def bounded(
+        cls, type: str, message: str, traceback: str = "", *, retryable: bool = False, upstream: str = ""
+    ) -> Failure:
         """The same, cut to what the resource's schema takes."""
-        return cls(_text(type)[:256], _text(message)[:MESSAGE_LIMIT], _text(traceback)[-TRACEBACK_LIMIT:], retryable)
+        texts = _text(type)[:256], _text(message)[:MESSAGE_LIMIT], _text(traceback)[-TRACEBACK_LIMIT:]
+        return cls(*texts, retryable, upstream)
 
 
 def _text(text: str) -> str:

@@ -38,10 +38,10 @@ class Step:
     waits: int = 0
     many: bool = False
     tolerant: bool = False
-    nothing: bool = False  # it follows an empty group
     sources: tuple[Source, ...] = ()
     feeds: list[Feed] = field(default_factory=list)
     model: Signature[Any] | None = None  # what EACH calls
+    origin: str = ""  # the task whose result is EACH's list
     target: str = ""  # who waits for what EACH calls
     seal: PayloadCodec | None = None
 
@@ -60,16 +60,16 @@ class Step:
             tolerant=self.tolerant,
             sources=self.sources,
             feeds=tuple(self.feeds),
+            later=self.call.later if self.call is not None and self.waits else None,
         )
 
     def envelope(self, now: float, traceparent: str | None) -> Envelope:
         """Its message."""
-        inputs: dict[int, bytes] | None = {} if self.nothing else None
         if self.call is not None:
-            return self.call.envelope(now, traceparent, id=self.id, links=self.links, inputs=inputs)
-        args: list[object] = [[] if self.nothing else None]
+            return self.call.envelope(now, traceparent, id=self.id, links=self.links)
+        args: list[object] = [[]]
         if self.model is not None:
-            links = Links(at=self.model.place)
+            links = Links(at=self.model.place, origin=self.origin, later=self.model.later)
             model = self.model.envelope(now, traceparent, links=links)
             args += [base64.b64encode(envelopes.encode(model)).decode(), self.target, f"{self.id}."]
         return Envelope(
@@ -99,11 +99,10 @@ class _Ends:
 class Plan:
     """The steps of one flow, in the order in which they may run. The last is the one that its handle follows."""
 
-    def __init__(self, flow: Flow[Any], unique: str, home: str, seal: PayloadCodec | None = None) -> None:
-        """`unique` is a part of all ids; `home` the queue of what has no other; `seal` is the codec of them all."""
+    def __init__(self, flow: Flow[Any], unique: str, seal: PayloadCodec | None = None) -> None:
+        """`unique` is a part of all ids; `seal` is the codec of them all."""
         self.steps: list[Step] = []
         self._unique = unique
-        self._home = home
         self._seal = seal
         self._numbers = itertools.count()
         ends = self._add(flow, None)
@@ -148,13 +147,14 @@ class Plan:
         return self._follow(step, given)
 
     def _group(self, flow: Group[Any], given: _Ends | None) -> _Ends:
+        if not flow.members:
+            return _Ends([self._follow(self._own(COLLECT, flow.queue, at=None), given)])
         if given is not None and given.many and len(flow.members) > 1:
             given = self._collected(given)
         base, ends = f"{next(self._numbers)}g", list[Step]()
         for number, member in enumerate(flow.members):
             ends.append(self._collected(self._add(member, given, f"{base}{number}")).steps[0])
-        queue = ends[0].queue if ends else given.queue if given else self._home
-        return _Ends(ends, many=True, tolerant=flow.tolerant, queue=queue)
+        return _Ends(ends, many=True, tolerant=flow.tolerant, queue=ends[0].queue)
 
     def _each(self, flow: Each[Any], given: _Ends | None) -> _Ends:
         call = flow.call
@@ -165,6 +165,7 @@ class Plan:
         _check(call, self._seal)
         step = self._own(EACH, call.queue)
         step.priority, step.model = call.options.priority, call
+        step.origin = given.steps[0].task if given.steps and not given.many else ""
         self._follow(step, given)
         return _Ends([], many=True, tolerant=flow.tolerant, fan=step, queue=call.queue)
 
@@ -172,12 +173,11 @@ class Plan:
         """One end: a step that hands on the list, where there are several."""
         if not ends.many:
             return ends
-        queue = ends.queue or self._home
-        return _Ends([self._follow(self._own(COLLECT, queue), ends)])
+        return _Ends([self._follow(self._own(COLLECT, ends.queue), ends)])
 
-    def _own(self, task: str, queue: str) -> Step:
-        """A step that Penstock adds."""
-        return Step(self._id(queue), queue, None, None, task, at=0, seal=self._seal)
+    def _own(self, task: str, queue: str, at: int | None = 0) -> Step:
+        """A step that Penstock adds. Without `at` it only waits its turn: a group of nothing, whose result is []."""
+        return Step(self._id(queue), queue, None, None, task, at=at, seal=self._seal)
 
     def _follow(self, step: Step, given: _Ends | None) -> Step:
         """Let a step wait for what it is given."""
@@ -190,7 +190,7 @@ class Plan:
             given.fan.feeds.append(Feed(step.id, FAILURES_ONLY))
             given.fan.target = step.id
             return step
-        step.waits, step.nothing = len(given.steps), not given.steps
+        step.waits = len(given.steps)
         step.sources = _sources([source.id for source in given.steps])
         for number, source in enumerate(given.steps):
             source.feeds.append(Feed(step.id, number))
@@ -202,7 +202,7 @@ class Plan:
 
 def _sources(ids: Sequence[str]) -> tuple[Source, ...]:
     """The ids, in short where they only count."""
-    start = ids[0].removesuffix("0") if ids else ""
+    start = ids[0].removesuffix("0")
     if len(ids) > 1 and all(id == f"{start}{number}" for number, id in enumerate(ids)):
         return (Source(start, len(ids)),)
     return tuple(Source(id) for id in ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar, get_args
@@ -11,14 +10,14 @@ from typing import Literal, Protocol, TypeVar, get_args
 import msgspec
 
 from penstock import codec
-from penstock.broker.messages import Lease
 from penstock.definition import Definition, problems
 from penstock.envelope import Envelope, Unique
 from penstock.errors import ConfigurationError
+from penstock.family import Parent
 from penstock.flow import Flow, FlowSubmitter
 from penstock.handle import Handle
 from penstock.keys import Priority, checked_queue, task_id
-from penstock.links import Links, spliced
+from penstock.links import Later, Links
 from penstock.previous import place_of_previous, without_previous
 from penstock.retry import RetryPolicy
 from penstock.sealing import PayloadCodec
@@ -123,7 +122,7 @@ class Signature(Flow[R]):
     kwargs: dict[str, object]
     options: CallOptions
     app: Submitter
-    parent: Lease | None = None  # whose child it will be
+    parent: Parent | None = None  # whose child it will be
 
     def __post_init__(self) -> None:
         self.definition.arguments.check(self.args, self.kwargs)
@@ -143,27 +142,29 @@ class Signature(Flow[R]):
         """The argument for which `previous` stands."""
         return place_of_previous(self.args, self.kwargs)
 
+    @property
+    def later(self) -> Later | None:
+        """Its times, in seconds from when it may start; None: it has none."""
+        asked, expires = self.options, self.options.expires or self.definition.options.expires
+        times = Later(delay=asked.delay or asked.debounce, expires=expires, deadline=asked.deadline)
+        return None if times == Later() else times
+
     def envelope(
-        self,
-        now: float,
-        traceparent: str | None,
-        *,
-        id: str | None = None,
-        links: Links | None = None,
-        inputs: Mapping[int, bytes] | None = None,
+        self, now: float, traceparent: str | None, *, id: str | None = None, links: Links | None = None
     ) -> Envelope:
-        """The message for the broker. `inputs`: what `previous` stands for, if that is known already."""
+        """The message for the broker. The times of one that is to wait for others count from later on."""
         options, seal = self.options, self.app.codec
         place = self.place if self.args or self.kwargs else None
         if place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
-        payload = codec.encode_call(self.args, self.kwargs) if place is None else self._payload(links, inputs)
+        given = (self.args, self.kwargs) if place is None else without_previous(self.args, self.kwargs)
+        payload = codec.encode_call(*given)
         not_before = options.at.timestamp() if options.at else None
-        if delay := options.delay or options.debounce:
-            not_before = now + delay
-        expires = options.expires or self.definition.options.expires
+        times = (self.later or Later()) if links is None or links.later is None else Later()
+        if times.delay is not None:
+            not_before = now + times.delay
         return Envelope(
-            id=id or task_id(self.queue, os.urandom(12).hex()),
+            id=id or self._new_id(payload),
             task=self.definition.name,
             queue=self.queue,
             payload=payload if seal is None else seal.encode(payload),
@@ -172,10 +173,10 @@ class Signature(Flow[R]):
             created_at=now,
             not_before=not_before,
             timeout=options.timeout,
-            deadline=now + options.deadline if options.deadline else None,
+            deadline=None if times.deadline is None else now + times.deadline,
             retry=self.retry(),
             result_ttl=options.result_ttl,
-            expires_at=None if expires is None else (not_before or now) + expires,
+            expires_at=None if times.expires is None else (not_before or now) + times.expires,
             key=options.concurrency_key,
             unique=None if options.key is None else self._unique,
             traceparent=traceparent,
@@ -183,9 +184,10 @@ class Signature(Flow[R]):
             links=links,
         )
 
-    def _payload(self, links: Links | None, inputs: Mapping[int, bytes] | None) -> bytes:
-        payload = codec.encode_call(*without_previous(self.args, self.kwargs))
-        return payload if links is None or inputs is None else spliced(payload, links, inputs)
+    def _new_id(self, payload: bytes) -> str:
+        if self.parent is not None:
+            return self.parent.child(self.queue, self.definition.name, payload)
+        return task_id(self.queue, os.urandom(12).hex())
 
     @property
     def _unique(self) -> Unique | None:

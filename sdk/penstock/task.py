@@ -8,10 +8,9 @@ from datetime import datetime
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack
 
-from penstock.broker.messages import Lease
 from penstock.declaration import checked_options
 from penstock.definition import Definition
-from penstock.family import parent
+from penstock.family import Parent, parent
 from penstock.flow import Group, Many
 from penstock.handle import Handle
 from penstock.keys import Priority
@@ -59,18 +58,22 @@ class Call(Generic[P, R]):
         """The call as data, for `app.enqueue_many` and flows. Raises TypeError for arguments that don't fit."""
         return Signature(self.definition, args, kwargs, self._options, self._submitter, self._parent())
 
-    def _parent(self) -> Lease | None:
+    def _parent(self) -> Parent | None:
         return parent(self.definition.name) if self._options.child else None
+
+    @property
+    def _queue(self) -> str:
+        return self._options.queue or self.definition.options.queue
 
     def map(self, items: Iterable[Any]) -> Many[R]:
         """A group of calls, one for each item: the first argument. See `group`."""
         make: Callable[..., Signature[R]] = self.s
-        return Group([make(item) for item in items], self._submitter)
+        return Group([make(item) for item in items], self._submitter, self._queue)
 
     def starmap(self, items: Iterable[Iterable[Any]]) -> Many[R]:
         """The same where each item holds all arguments."""
         make: Callable[..., Signature[R]] = self.s
-        return Group([make(*item) for item in items], self._submitter)
+        return Group([make(*item) for item in items], self._submitter, self._queue)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Submit the call."""

@@ -13,9 +13,9 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 class _OfTask(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        lease = running.get()
+        task = running.get()
         text = super().format(record)
-        return text if lease is None or lease.id in text else f"{text} [{lease.id}]"
+        return text if task is None or task.id in text else f"{text} [{task.id}]"
 
 
 def configure(level: str) -> None:

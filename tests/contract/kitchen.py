@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
-from penstock import Handle, Penstock, Snooze
+from penstock import Handle, Penstock, RetryPolicy, Snooze, TaskContext
 from penstock.worker import Settings, Worker
 from tests.waiting import wait_for
 
@@ -44,7 +45,11 @@ class Kitchen:
         async def upto(count: int) -> list[int]:
             return list(range(count))
 
-        self.add, self.double, self.total, self.upto = add, double, total, upto
+        @self.app.task
+        async def give(value: Any) -> Any:
+            return value
+
+        self.add, self.double, self.total, self.upto, self.give = add, double, total, upto, give
 
     def _troubles(self) -> None:
         @self.app.task(max_attempts=1)
@@ -63,7 +68,11 @@ class Kitchen:
             self.ran.append(text)
             return text
 
-        self.fail, self.second_time, self.note = fail, second_time, note
+        @self.app.task(expires=0.4)
+        async def fresh(value: int) -> int:
+            return value
+
+        self.fail, self.second_time, self.note, self.fresh = fail, second_time, note, fresh
 
     def _family(self) -> None:
         @self.app.task
@@ -81,7 +90,32 @@ class Kitchen:
                 raise ValueError("the parent")
             return await self.app.gather(self.children)
 
-        self.wait, self.parent = wait, parent
+        @self.app.task(retry=RetryPolicy(3, 0.01, maximum=0.01))
+        async def stubborn(work: str, context: TaskContext = TaskContext()) -> list[int]:
+            """Enqueues three children in each of its three attempts; two of them by equal calls."""
+            mine = getattr(self, work).options(child=True, queue="oven")
+            self.children += [await mine.enqueue(1), *await self.app.enqueue_many([mine.s(2), mine.s(1)])]
+            results = await self.app.gather(self.children[-3:]) if context.attempt != 2 else []
+            if context.attempt < 3:
+                raise ValueError(f"attempt {context.attempt}")
+            return results
+
+        @self.app.task(retry=RetryPolicy(3, 0.01, maximum=0.01))
+        def threaded(context: TaskContext = TaskContext()) -> list[str]:
+            found = [self.add.options(child=True).enqueue_sync(1) for _ in range(2)]
+            if context.attempt < 3:
+                raise ValueError("once more")
+            return [handle.id for handle in found]
+
+        @self.app.task(max_attempts=1)
+        async def third_time(value: int) -> int:
+            self.ran.append(("third", value))
+            if self.ran.count(("third", value)) < 3:
+                raise ValueError("not yet")
+            return value
+
+        self.wait, self.parent, self.stubborn = wait, parent, stubborn
+        self.threaded, self.third_time = threaded, third_time
 
     @asynccontextmanager
     async def worker(self, concurrency: int = 16) -> AsyncIterator[None]:

@@ -8,7 +8,7 @@ import pytest
 
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Ended, Sent, Supply, Verb
-from penstock.links import FAILURES_ONLY, UNKNOWN, Feed, Links
+from penstock.links import FAILURES_ONLY, UNKNOWN, Feed, Later, Links
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
 from tests.contract.messages import LIFE, again, cancelled, claim, ended, message, names, start_one
@@ -81,6 +81,38 @@ class TestWaiting:
             return await names(broker) == ["last"]
 
         await wait_for(due, "it to become due")
+
+    async def test_a_delay_of_its_own_begins_with_its_last_input(self, broker: Broker) -> None:
+        links = Links(waits=1, later=Later(delay=0.2))
+        await broker.send([message("last", links=links)])
+        await give(broker, supply(0, b"1"))
+        given = time.time()
+        assert await phase(broker) is Phase.QUEUED
+        assert await names(broker) == []
+
+        async def due() -> bool:
+            await broker.promote("mail")
+            return await names(broker) == ["last"]
+
+        await wait_for(due, "it to become due")
+        assert time.time() - given > 0.15
+        since = await broker.ready_since("mail.last")
+        assert since is not None
+        assert abs(since - given) < 0.1
+        assert await broker.inputs("mail.last") == {0: b"1"}
+
+    async def test_the_delay_of_one_that_need_not_wait_begins_at_once(self, broker: Broker) -> None:
+        await broker.send([message("last", links=Links(later=Later(delay=60)))])
+        await broker.promote("mail")
+        assert await names(broker) == []
+        assert (await broker.depth(["mail"]))["mail"].delayed == 1
+        assert await broker.ready_since("mail.last") is None
+
+    async def test_it_can_be_rescheduled_while_it_waits(self, broker: Broker) -> None:
+        await broker.send([message("last", links=Links(waits=1, later=Later(delay=60)))])
+        await broker.revise("mail.last", due=time.time())
+        await give(broker, supply(0, b"1"))
+        assert await names(broker) == ["last"]
 
     async def test_its_inputs_stay_for_the_next_attempt(self, broker: Broker) -> None:
         await blocked(broker, 1)

@@ -60,7 +60,7 @@ async def main():
         try:
             await ended(tasks.broken.s("at the start") | tasks.echo | tasks.echo)
         except TaskFailed as error:
-            assert error.type == "UpstreamFailed" and "ValueError: at the start" in str(error)
+            assert error.type == "ValueError" and "ValueError: at the start" in str(error)
         assert await (await tasks.resumed.enqueue()).result(timeout=30) == "half way, attempt 2"
         handle = await tasks.parent.enqueue(60)
         while (await tasks.app.queue().depth()).in_flight < 4:

@@ -71,6 +71,16 @@ async def biggest(numbers: list[int]) -> int:
 
 
 @app.task
+def smallest(numbers: list[int]) -> int:
+    return min(numbers)
+
+
+@app.task
+def kept(found: list[list[str] | None]) -> str:
+    return ""
+
+
+@app.task
 async def print_nothing() -> None: ...
 
 
@@ -108,6 +118,27 @@ async def flows() -> None:
     assert_type(chord(count.map("ab"), biggest), Flow[int])
 
 
+async def flows_of_sync_tasks() -> None:
+    assert_type(chord(group(count.s("a"), count.s("b")), smallest), Flow[int])
+    assert_type(chord(group(send.s("a"), send.s("b")).or_none(), kept), Flow[str])
+    assert_type(chord(count.map("ab"), smallest.s(previous)), Flow[int])
+    assert_type(chord(count.map("ab"), group(smallest, biggest)), Flow[list[int]])
+    assert_type(chord(count.map("ab"), each(send.s("me"))), Flow[list[list[str]]])
+    assert_type(count.map("ab") | smallest, Flow[int])
+    assert_type(count.map([]) | smallest, Flow[int])
+    assert_type(count.starmap([("a",)]) | smallest, Flow[int])
+    assert_type(send.s("me") | each(count) | smallest, Flow[int])
+    assert_type(send.s("me") | each(count.s(previous)) | biggest, Flow[int])
+    assert_type(each(count), Many[int])
+    assert_type(each(joined), Many[str])
+    assert_type(each(count.options(timeout=3).s(previous)), Many[int])
+    assert_type(group(smallest, smallest), Many[int])
+    assert_type(group(smallest, biggest), Many[int])
+    assert_type(group(smallest, count.s("a")), Many[int])
+    assert_type(group(joined, joined.s(["a"])), Many[str])
+    assert_type(await chord(group(count.s("a"), count.s("b")), smallest).enqueue(), Handle[int])
+
+
 async def batches() -> None:
     batch = await app.batch((count.s(word) for word in "ab"), parallelism=2, max_failures=1)
     assert_type(batch, BatchHandle[int])
@@ -125,6 +156,10 @@ def wrong_flows() -> None:
     count.s("a") | joined  # type: ignore[operator]
     count.map("ab").or_none() | biggest  # type: ignore[operator]
     count.s("a") | print_nothing  # type: ignore[operator]
+    chord(count.map("ab"), count)  # type: ignore[arg-type]
+    chord(count.map("ab"), joined)  # type: ignore[arg-type]
+    each(min)  # type: ignore[arg-type]
+    group(count.s("a"), min)  # type: ignore[arg-type]
 
 
 async def wrong() -> None:

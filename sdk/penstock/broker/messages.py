@@ -175,12 +175,15 @@ class Revision(StrEnum):
     UNKNOWN = "unknown"
     FINISHED = "finished"
     RUNNING = "running"  # too late: nothing was changed
+    LINKED = (
+        "linked"  # others wait for it or it for them, of which the other message knows nothing: nothing was changed
+    )
     REVISED = "revised"
 
 
 class Supply(Struct, frozen=True):
     """An input for a task that waits: its JSON or, where its source failed, None, and how the task ends if it can't do
-    `otherwise`. `number` FAILURES_ONLY is for that alone."""
+    `otherwise`. `number` FAILURES_ONLY is for that alone: a failure that ends tolerant tasks, too."""
 
     id: str
     number: int

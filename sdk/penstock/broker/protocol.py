@@ -139,6 +139,9 @@ class Linking(Protocol):
     async def inputs(self, id: str) -> dict[int, bytes]:
         """A task's, by their numbers."""
 
+    async def ready_since(self, id: str) -> float | None:
+        """When the last input of a task came, by the broker's clock; None if it waited for none."""
+
     async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:
         """Make tasks that are about to be sent a running one's own. False if its lease is lost."""
 

@@ -17,7 +17,7 @@ from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition
 from penstock.envelope import Envelope
 from penstock.errors import BadArgument
-from penstock.family import running
+from penstock.family import Parent, running
 from penstock.sealing import PayloadCodec
 from penstock.status import Phase
 from penstock.worker.checkpoint import Checkpoints
@@ -96,7 +96,7 @@ class Attempt:
         if (stopped := self._asked()) is not None:
             return stopped
         self._running = asyncio.current_task()
-        running.set(self.begun.lease)
+        running.set(Parent(self.begun.lease))
         timer = self._timer()
         if self.definition is not None and (most := self.definition.options.heartbeat) is not None:
             self.beat()

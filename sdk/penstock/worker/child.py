@@ -23,7 +23,7 @@ from penstock import codec, tasklog
 from penstock.broker.messages import Lease
 from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition, Options
-from penstock.family import running
+from penstock.family import Parent, running
 from penstock.keys import queue_of
 from penstock.retry import Retry, Snooze
 from penstock.worker.alone import called
@@ -147,7 +147,7 @@ def _work(line: socket.socket, stop: StopFlag) -> None:
     while not stop.is_set():  # a task may have swallowed the exception
         call = calls.get()
         context = TaskContext(call.id, call.task, call.attempt, _stop=stop, _tell=partial(voice.tell, call.id))
-        running.set(Lease(queue_of(call.id), call.id, ""))
+        running.set(Parent(Lease(queue_of(call.id), call.id, "")))
         answer = _answer(call, context)
         _flush()
         voice.answer(answer)

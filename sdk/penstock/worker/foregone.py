@@ -7,12 +7,12 @@ import logging
 from penstock.broker import Broker
 from penstock.broker.messages import Begun, Verdict
 from penstock.definition import Definition
-from penstock.envelope import Envelope, with_payload
+from penstock.envelope import Envelope, expiry, with_payload
 from penstock.errors import ConfigurationError, PenstockError
-from penstock.links import spliced
+from penstock.links import Links, spliced
 from penstock.sealing import PayloadCodec, opened
 from penstock.status import Phase
-from penstock.worker.attempt import Attempt
+from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.verdict import Crashed, Ending, Expired, Stopped, TimedOut, Unfit, Unknown
 
 __all__ = ["foregone", "supplied"]
@@ -28,8 +28,9 @@ def foregone(envelope: Envelope, begun: Begun, definition: Definition | None) ->
         return Crashed(begun.crashes)
     if envelope.deadline is not None and envelope.deadline <= begun.started_at:
         return TimedOut(begun.started_at - envelope.deadline, deadline=True)
-    if envelope.expires_at is not None and envelope.expires_at < begun.started_at and begun.starts == 1:
-        return Expired(begun.started_at - envelope.expires_at)
+    expires_at = expiry(envelope, begun.queued_at)
+    if expires_at is not None and expires_at < begun.started_at and begun.starts == 1:
+        return Expired(begun.started_at - expires_at)
     if definition is None:
         what = "kept for a worker that knows it" if begun.lease.nonce else "the broadcast is left out"
         log.warning("%s: no task %r here; %s", envelope.id, envelope.task, what)
@@ -43,6 +44,8 @@ async def supplied(broker: Broker, attempt: Attempt, codec: PayloadCodec | None)
     try:
         payload = opened(envelope.payload, envelope.codec, codec)
         if links is not None and links.waits:
+            if (late := await _late(broker, attempt, links)) is not None:
+                return late
             inputs = await broker.inputs(envelope.id)
             payload = spliced(payload, links, {n: opened(one, envelope.codec, codec) for n, one in inputs.items()})
     except ConfigurationError as error:
@@ -55,3 +58,14 @@ async def supplied(broker: Broker, attempt: Attempt, codec: PayloadCodec | None)
         return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {error}")
     attempt.envelope = with_payload(envelope, payload)
     return None
+
+
+async def _late(broker: Broker, attempt: Attempt, links: Links) -> TimedOut | None:
+    """Give the attempt no more time than its deadline allows, if that counts from when its inputs were there."""
+    if links.later is None or links.later.deadline is None:
+        return None
+    started = attempt.begun.started_at
+    since = await broker.ready_since(attempt.envelope.id) or started
+    left = since + links.later.deadline - started
+    attempt.limit = Limit.of(attempt.policy.timeout, started + left, started)
+    return TimedOut(-left, deadline=True) if left <= 0 else None

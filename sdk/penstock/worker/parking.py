@@ -27,9 +27,10 @@ def wanted(message: bytes, tasks: Mapping[str, Definition], now: float, codec: P
     return late or overdue(envelope, now) or _fits(envelope, tasks.get(envelope.task), codec)
 
 
-def overdue(envelope: Envelope, now: float) -> bool:
-    """Whether a task has waited long enough for a worker of another version."""
-    return now - max(envelope.created_at, envelope.not_before or 0.0) > PARKED_SECONDS
+def overdue(envelope: Envelope, now: float, *, since: float = 0.0) -> bool:
+    """Whether a task has waited long enough for a worker of another version. `since`: when it became ready, if that is
+    known: a step of a flow may have waited for others before."""
+    return now - max(envelope.created_at, envelope.not_before or 0.0, since) > PARKED_SECONDS
 
 
 def _fits(envelope: Envelope, definition: Definition | None, codec: PayloadCodec | None) -> bool:

@@ -14,16 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Ended, Supply
-from penstock.envelope import Envelope, Undecodable, decode
-from penstock.errors import PenstockError
+from penstock.envelope import tied
+from penstock.errors import NotConnected, PenstockError
 from penstock.keys import queue_of
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
 
-__all__ = ["UPSTREAM", "Relay", "concluded", "forsaken", "supplies"]
+__all__ = ["Relay", "concluded", "forsaken", "supplies"]
 
 log = logging.getLogger("penstock.worker")
-UPSTREAM = "UpstreamFailed"
 LIFE_SECONDS = 7 * 24 * 3600.0  # of inputs that nobody fetches, and of what is recorded of a task that ended unstarted
 PATIENCE_SECONDS = 2.0  # after which others tell what one has taken up
 BATCH = 500
@@ -48,7 +47,7 @@ class Relay:
     async def recover(self, queue: str) -> None:
         """Tell of what nobody has told of."""
         while found := await self._broker.take_ended(queue, BATCH, patience=PATIENCE_SECONDS):
-            await self._tell(found)
+            await self._tell_apart(found)
 
     async def expire(self, queue: str, seconds: float) -> None:
         """End what has been blocked for so long: whoever was to unblock it is gone."""
@@ -69,11 +68,33 @@ class Relay:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 try:
-                    await self._tell(batch)
+                    await self._tell_apart(batch)
                 except PenstockError as error:
                     log.warning("couldn't tell of %d ended tasks yet: %s", len(batch), error)
         finally:
             self._work = None
+
+    async def _tell_apart(self, batch: Sequence[Ended]) -> None:
+        """Tell of them together or, if one of them can't be told, of each alone: it stands in nobody's way."""
+        try:
+            return await self._tell(batch)
+        except NotConnected:
+            raise
+        except Exception:
+            troubles = [(one.outcome.id, trouble) for one in batch if (trouble := await self._trouble(one))]
+        if troubles:
+            log.error("can't tell of %d ended tasks, and will try again; %s: %s", len(troubles), *troubles[0])
+        return None
+
+    async def _trouble(self, ended: Ended) -> Exception | None:
+        """What keeps one from being told, if anything does."""
+        try:
+            await self._tell([ended])
+        except NotConnected:
+            raise
+        except Exception as error:
+            return error
+        return None
 
     async def _tell(self, batch: Sequence[Ended]) -> None:
         # 1. Inputs, by the queue that they go to.
@@ -111,23 +132,20 @@ def _by_queue(batch: Sequence[Ended], of: Callable[[Ended], Iterator[Supply]]) -
 
 def supplies(ended: Ended, now: float) -> Iterator[Supply]:
     """What a task's end gives to those that wait for it."""
-    outcome, envelope = ended.outcome, _envelope(ended)
-    if envelope is None or envelope.links is None:
-        return
-    for feed in envelope.links.feeds:
+    outcome, (task, links) = ended.outcome, tied(ended.message)
+    for feed in links.feeds:
         if outcome.phase is Phase.SUCCEEDED:
             yield Supply(feed.id, feed.index, outcome.result or b"null")
         else:
-            yield Supply(feed.id, feed.index, None, concluded(feed.id, outcome, envelope.task, now))
+            yield Supply(feed.id, feed.index, None, concluded(feed.id, outcome, task or "a task", now))
 
 
 def concluded(id: str, cause: Outcome, task: str, now: float) -> Outcome:
-    """How a task ends whose source ended so. The first cause goes all the way down."""
+    """How a task ends whose source ended so: as the first that failed, whose type and words go all the way down."""
     failure = cause.failure or Failure(str(cause.phase))
-    if failure.type != UPSTREAM:
-        failure = Failure.bounded(
-            UPSTREAM, f"{task} ({cause.id}): {failure.type}: {failure.message}", failure.traceback
-        )
+    if not failure.upstream:
+        message = f"{task} ({cause.id}): {failure.type}: {failure.message}"
+        failure = Failure.bounded(failure.type, message, failure.traceback, upstream=cause.id)
     return _unstarted(id, Phase.CANCELLED if cause.phase is Phase.CANCELLED else Phase.FAILED, failure, now)
 
 
@@ -140,14 +158,6 @@ def forsaken(ended: Ended) -> Iterator[str]:
     if ended.outcome.phase is Phase.SUCCEEDED:
         return
     yield from ended.children
-    envelope = _envelope(ended)
-    if envelope is not None and envelope.links is not None and ended.waits:
-        for source in envelope.links.sources:
+    if ended.waits:
+        for source in tied(ended.message)[1].sources:
             yield from source.ids(ended.waits)
-
-
-def _envelope(ended: Ended) -> Envelope | None:
-    try:
-        return decode(ended.message)
-    except Undecodable:
-        return None

@@ -72,7 +72,7 @@ class Runner:
         self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.tally)
         self._settling = Settling(self.broker, self.tally)
         self.relay = Relay(self.broker, self.clock)
-        self._builtins = builtins(self.broker, self.extensions.codec)
+        self._builtins = builtins(self.broker, self.extensions.codec, self.clock)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tracing = Tracing.OFF
         self._recalls = Recalls(self.broker, self.claimer, self._lease_changed)
@@ -219,7 +219,9 @@ class Runner:
         begun, definition = attempt.begun, attempt.definition
         limit = self.policies.config(begun.lease.queue).max_crashes
         options = definition.options if definition else None
-        patient = not (isinstance(ending, Unknown | Unfit) and overdue(attempt.envelope, self.clock()))
+        patient = not (
+            isinstance(ending, Unknown | Unfit) and overdue(attempt.envelope, self.clock(), since=begun.queued_at)
+        )
         by = Standards(begun.attempts, attempt.policy.retry, begun.crashes, limit, options, patient)
         return rule(ending, by, self.random)
 

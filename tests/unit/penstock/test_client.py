@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from penstock import Penstock, UnknownTask, client
 from penstock.broker.memory import MemoryBroker
-from penstock.broker.messages import Claimer, Limits, QueueConfig
+from penstock.broker.messages import Cancellation, Claimer, Limits, QueueConfig, Receipt
 from penstock.client import BrokerClient
 from penstock.definition import Definition, Options
-from penstock.errors import QueueFull
+from penstock.envelope import Envelope
+from penstock.errors import NotConnected, QueueFull, SubmissionError
+from penstock.flow import Chain
+from penstock.plan import Plan
+from penstock.previous import previous
 from penstock.status import Phase
 from penstock.submission import CallOptions, Signature
 from tests.waiting import wait_for
@@ -64,6 +70,67 @@ async def test_many_calls_keep_their_order_over_queues_and_batches(broker: Memor
     assert [handle.id.partition(".")[0] for handle in handles] == [call.queue for call in calls]
     depths = await broker.depth(["q0", "q1", "q2"])
     assert sum(depth.ready for depth in depths.values()) == len(calls)
+
+
+class Failing(MemoryBroker):
+    """Takes messages for one queue, and none for another."""
+
+    def __init__(self) -> None:
+        super().__init__("test")
+        self.error: BaseException | None = NotConnected("nothing answers")
+        self.reached = asyncio.Event()
+
+    async def send(self, messages: Sequence[Envelope]) -> list[Receipt]:
+        if messages[0].queue == "away":
+            self.reached.set()
+            if self.error is None:
+                await asyncio.Event().wait()
+            else:
+                raise self.error
+        return await super().send(messages)
+
+
+class TestFlow:
+    """All of it or nothing."""
+
+    flow = Chain(Chain(call("away"), replace(call("mail"), args=(previous,))), replace(call("oven"), args=(previous,)))
+
+    async def empty(self, broker: MemoryBroker) -> bool:
+        depths = (await broker.depth(["mail", "oven", "away"])).values()
+        return not any(depth.blocked + depth.ready for depth in depths)
+
+    @pytest.mark.parametrize(
+        "error", [NotConnected("nothing answers"), SubmissionError("is full"), ValueError("a bug")]
+    )
+    async def test_what_was_sent_before_a_failure_is_taken_back(self, error: Exception) -> None:
+        broker = Failing()
+        broker.error = error
+        with pytest.raises(type(error)):
+            await BrokerClient(broker).submit_plan(Plan(self.flow, "f"))
+        assert await self.empty(broker)
+
+    async def test_so_it_is_where_somebody_gives_up(self) -> None:
+        broker = Failing()
+        broker.error = None
+        submitting = asyncio.create_task(BrokerClient(broker).submit_plan(Plan(self.flow, "f")))
+        await asyncio.wait_for(broker.reached.wait(), 5)
+        submitting.cancel()
+        await asyncio.wait([submitting], timeout=5)
+        assert submitting.cancelled()
+        assert await self.empty(broker)
+
+    async def test_what_cannot_be_taken_back_is_told(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        broker = Failing()
+
+        async def gone(id: str) -> Cancellation:
+            raise NotConnected("nothing answers")
+
+        monkeypatch.setattr(broker, "withdraw", gone)
+        with pytest.raises(NotConnected):
+            await BrokerClient(broker).submit_plan(Plan(self.flow, "f"))
+        assert "a flow of 3 tasks (mail.f-1 …) may be queued in part" in caplog.text
 
 
 class TestFull:

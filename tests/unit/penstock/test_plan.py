@@ -42,7 +42,7 @@ flows = st.recursive(calls, behind, max_leaves=12).map(lambda flow: step.s(0) | 
 
 
 def messages(flow: Flow[Any]) -> tuple[Plan, dict[str, Envelope]]:
-    plan = Plan(flow, "f", "home")
+    plan = Plan(flow, "f")
     sent = [step.envelope(0.0, None) for step in plan.steps]
     assert len({message.id for message in sent}) == len(sent)
     return plan, {message.id: message for message in sent}
@@ -113,14 +113,14 @@ def test_a_group_after_a_group_gets_one_list() -> None:
 
 
 def test_what_comes_out_is_converted_by_the_last_ones_annotation() -> None:
-    assert Plan(step.s(1) | elsewhere, "f", "home").returns == list[int]
-    assert Plan(group(step.s(1), step.s(2)), "f", "home").returns == list[list[int]]
-    assert Plan(step.map([1]).or_none(), "f", "home").returns == list[list[int] | None]
-    assert Plan(step.s(1) | each(step), "f", "home").returns == list[list[int]]
+    assert Plan(step.s(1) | elsewhere, "f").returns == list[int]
+    assert Plan(group(step.s(1), step.s(2)), "f").returns == list[list[int]]
+    assert Plan(step.map([1]).or_none(), "f").returns == list[list[int] | None]
+    assert Plan(step.s(1) | each(step), "f").returns == list[list[int]]
 
 
 def test_middlewares_may_change_calls_but_not_their_number_or_place() -> None:
-    plan = Plan(step.s(1) | elsewhere, "f", "home")
+    plan = Plan(step.s(1) | elsewhere, "f")
     first, second = plan.calls
     plan.change([first.with_options(first.options), second])
     for calls in ([first], [second, first]):

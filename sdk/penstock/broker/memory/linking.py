@@ -23,7 +23,8 @@ class MemoryLinking:
         for one in supplies:
             state = self._memory.tasks.get(one.id)
             if state is not None and state.waits and state.links is not None:
-                if one.value is None and one.otherwise is not None and not state.links.tolerant:
+                needed = one.number == FAILURES_ONLY or not state.links.tolerant
+                if one.value is None and one.otherwise is not None and needed:
                     self._conclude(one.otherwise, state, life)
                 elif one.number != FAILURES_ONLY:
                     state.inputs[one.number] = b"null" if one.value is None else one.value
@@ -40,8 +41,8 @@ class MemoryLinking:
         if len(state.inputs) != state.waits:
             return
         self._memory.unhold(id, state)
-        state.waits = 0
-        self._memory.wait(id, state, state.due, state.priority)
+        state.waits, state.ready_at = 0, self._memory.clock()
+        self._memory.wait(id, state, max(state.due, state.ready_at + state.after), state.priority)
 
     async def expect(self, id: str, count: int) -> bool:
         """See Linking."""
@@ -57,12 +58,17 @@ class MemoryLinking:
         state = self._memory.tasks.get(id)
         return dict(state.inputs if state is not None else {})
 
+    async def ready_since(self, id: str) -> float | None:
+        """See Linking."""
+        state = self._memory.tasks.get(id)
+        return None if state is None else state.ready_at
+
     async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:
         """See Linking."""
         state = self._memory.tasks.get(parent.id)
         if state is None or state.nonce != parent.nonce:
             return False
-        state.children += children
+        state.children += [child for child in children if child not in state.children]
         return True
 
     async def take_ended(self, queue: str, limit: int, *, patience: float) -> list[Ended]:

@@ -39,7 +39,7 @@ class MemorySubmitting:
         if (holder := self._take_unique(message, queue)) is not None:
             return Receipt(Sent.DUPLICATE, holder)
         now = memory.clock()
-        due = max(now, message.not_before or now)
+        due = max(now, message.not_before or now, now + _later(message))
         state = State(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, queued_at=due)
         state.key, state.unique, state.links = message.key, message.unique, message.links
         memory.tasks[id] = state
@@ -58,7 +58,7 @@ class MemorySubmitting:
         """Lay it aside until what it waits for has come. It doesn't count against the depth before."""
         now = self._memory.clock()
         state = State(envelopes.encode(message), PRIORITIES.index(message.priority) + 1, key=message.key, links=links)
-        state.waits, state.due = links.waits, message.not_before or 0.0
+        state.waits, state.due, state.after = links.waits, message.not_before or 0.0, _later(message)
         self._memory.tasks[message.id] = state
         queue.blocked[message.id] = now
         self._memory.wake(message.queue)
@@ -131,9 +131,12 @@ class MemorySubmitting:
             return Revision.FINISHED if memory.outcome(id) else Revision.UNKNOWN
         if state.nonce:
             return Revision.RUNNING
+        if message is not None and message.links is None and (state.links is not None or state.children):
+            return Revision.LINKED
         if state.waits:
             _change(state, message)
-            state.due = state.due if due is None else due
+            if due is not None:
+                state.due, state.after = due, 0.0
             return Revision.REVISED
         if due is None:
             due = memory.queues[queue_of(id)].delayed.get(id, 0.0)
@@ -162,3 +165,9 @@ def _change(state: State, message: Envelope | None) -> None:
     if message is not None:
         state.message, state.key = envelopes.encode(message), message.key
         state.priority = PRIORITIES.index(message.priority) + 1
+
+
+def _later(message: Envelope) -> float:
+    """The delay that counts from when all its inputs are there."""
+    later = message.links and message.links.later
+    return (later and later.delay) or 0.0

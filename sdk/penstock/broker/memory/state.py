@@ -52,6 +52,8 @@ class State:
     links: Links | None = None
     waits: int = 0
     due: float = 0.0
+    after: float = 0.0
+    ready_at: float | None = None
     inputs: dict[int, bytes] = field(default_factory=dict)
     children: list[str] = field(default_factory=list)
     ended: Bell = field(default_factory=Bell)

@@ -13,6 +13,8 @@ from penstock.status import Phase
 
 __all__ = ["StreamsLinking"]
 
+DEAD_MS = 7 * 24 * 3_600_000  # how long the inputs of a dead letter stay
+
 
 class StreamsLinking(Calls):
     """See Linking."""
@@ -32,6 +34,11 @@ class StreamsLinking(Calls):
         """See Linking."""
         return replies.inputs(await self._redis.command("HGETALL", self.keys(queue_of(id)).inputs(id)))
 
+    async def ready_since(self, id: str) -> float | None:
+        """See Linking."""
+        told = await self._redis.command("HGET", self.keys(queue_of(id)).inputs(id), "ready")
+        return None if told is None else int(replies.text(told)) / 1000
+
     async def adopt(self, parent: Lease, children: Sequence[str]) -> bool:
         """See Linking."""
         return bool(await self._call("adopt", parent.queue, [parent.id, parent.nonce, *children]))
@@ -41,11 +48,13 @@ class StreamsLinking(Calls):
         return replies.ended(await self._call("take_ended", queue, [limit, requests.ms(patience)]))
 
     async def relayed(self, queue: str, ended: Sequence[Ended]) -> None:
-        """See Linking. A dead letter's inputs stay for as long as they can: it may be replayed."""
+        """See Linking. A dead letter's inputs stay for as long as it does by default: it may be replayed."""
         keys = self.keys(queue)
         commands: list[Command] = [("HDEL", keys.ended, *(one.outcome.id for one in ended))]
+        dead = [one.outcome.id for one in ended if one.outcome.phase is Phase.DEAD_LETTERED]
         if over := [keys.inputs(one.outcome.id) for one in ended if one.outcome.phase is not Phase.DEAD_LETTERED]:
             commands.append(("UNLINK", *over))
+        commands += [("PEXPIRE", keys.inputs(id), DEAD_MS) for id in dead]
         for reply in await self._redis.commands(commands):
             replies.integer(reply)
 

@@ -212,9 +212,10 @@ def snapshot(state: Reply, ended: Reply) -> Snapshot | None:
 
 
 def inputs(reply: Reply) -> dict[int, bytes]:
-    """A hash of them, as pairs."""
+    """A hash of them, as pairs. Beside them stands when the last has come."""
     flat = sequence(reply)
-    return {int(text(number)): blob(value) for number, value in zip(flat[::2], flat[1::2], strict=True)}
+    pairs = ((text(number), value) for number, value in zip(flat[::2], flat[1::2], strict=True))
+    return {int(number): blob(value) for number, value in pairs if number != "ready"}
 
 
 def ended(reply: Reply) -> list[Ended]:

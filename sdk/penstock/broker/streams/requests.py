@@ -38,9 +38,22 @@ def send(messages: Sequence[Envelope], now: float) -> Args:
     """Five a message."""
     args: Args = []
     for message in messages:
-        delay = ms(message.not_before - now) if message.not_before else 0
-        args += (message.id, _STREAM[message.priority], delay, envelopes.encode(message), _options(message))
+        args += (
+            message.id,
+            _STREAM[message.priority],
+            ms(_delay(message, now)),
+            envelopes.encode(message),
+            _options(message),
+        )
     return args
+
+
+def _delay(message: Envelope, now: float) -> float:
+    """Seconds from now. The delay of what waits for others begins once it has them."""
+    links = message.links
+    if links is not None and not links.waits and links.later is not None and links.later.delay is not None:
+        return links.later.delay
+    return message.not_before - now if message.not_before else 0.0
 
 
 def _options(message: Envelope) -> bytes:
@@ -52,6 +65,7 @@ def _options(message: Envelope) -> bytes:
     if links is not None:
         found |= {"linked": 1} | ({"waits": links.waits} if links.waits else {})
         found |= {"tolerant": 1} if links.tolerant else {}
+        found |= {"after": ms(links.later.delay)} if links.waits and links.later and links.later.delay else {}
     if unique is not None:
         found |= {"unique": unique.key, "scope": unique.until, "unique_ms": ms(unique.ttl)}
         found |= {"keep": True} if unique.keep_on_failure else {}
@@ -111,8 +125,9 @@ def revise(id: str, delay: float | None, message: Envelope | None) -> Args:
     """One task's."""
     due: str | int = "" if delay is None else ms(delay)
     if message is None:
-        return [id, due, "", "", ""]
-    return [id, due, envelopes.encode(message), _STREAM[message.priority], message.key or ""]
+        return [id, due, "", "", "", 0]
+    linked = int(message.links is not None)
+    return [id, due, envelopes.encode(message), _STREAM[message.priority], message.key or "", linked]
 
 
 def supply(supplies: Sequence[Supply], keys: QueueKeys, life: float) -> Args:

@@ -63,4 +63,7 @@ class StreamsSubmitting(Calls):
 
     async def withdraw(self, id: str) -> Cancellation:
         """See Submitting."""
-        return Cancellation(replies.text(await self._call("withdraw", queue_of(id), [id], [id])))
+        result = Cancellation(replies.text(await self._call("withdraw", queue_of(id), [id], [id])))
+        if result is Cancellation.CANCELLED:
+            replies.integer(await self._redis.command("UNLINK", self.keys(queue_of(id)).inputs(id)))
+        return result

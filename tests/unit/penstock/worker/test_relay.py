@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from penstock.broker.messages import Ended
-from penstock.envelope import Envelope, encode
+from penstock.broker.memory import MemoryBroker
+from penstock.broker.messages import Ended, Supply
+from penstock.envelope import VERSION, Envelope, encode
 from penstock.links import UNKNOWN, Feed, Links, Source
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
-from penstock.worker.relay import concluded, forsaken, supplies
+from penstock.worker.relay import Relay, concluded, forsaken, supplies
 
 FEEDS = (Feed("mail.next", 3), Feed("other.next", 0))
 
@@ -50,8 +53,8 @@ def test_a_failure_says_how_those_end_that_cannot_do_without(phase: Phase, then:
         failure = one.otherwise.failure
         assert (one.value, one.otherwise.phase, one.otherwise.finished_at) == (None, then, 9.0)
         assert failure is not None
-        assert (failure.type, failure.message) == ("UpstreamFailed", "shop.f (mail.1): ValueError: no such user")
-        assert failure.traceback == "Traceback …"
+        assert (failure.type, failure.message) == ("ValueError", "shop.f (mail.1): ValueError: no such user")
+        assert (failure.traceback, failure.upstream) == ("Traceback …", "mail.1")
 
 
 def test_the_first_cause_goes_all_the_way_down() -> None:
@@ -82,7 +85,47 @@ def test_so_do_those_whose_number_came_later() -> None:
     assert list(forsaken(ended(Phase.FAILED, links, waits=UNKNOWN))) == ["mail.e"]
 
 
+def test_what_only_a_newer_version_can_read_concerns_the_same() -> None:
+    links = Links(waits=2, feeds=FEEDS, sources=(Source("mail.0"),))
+    message = encode(Envelope(v=VERSION + 1, id="mail.1", task="shop.f", queue="mail", created_at=0.0, links=links))
+    newer = Ended(ended(Phase.DEAD_LETTERED).outcome, message, waits=2)
+    assert [one.id for one in supplies(newer, 9.0)] == ["mail.next", "other.next"]
+    assert list(forsaken(newer)) == ["mail.0"]
+
+
 def test_what_cannot_be_read_concerns_nobody() -> None:
     outcome = ended(Phase.FAILED).outcome
     assert list(supplies(Ended(outcome, b"?"), 9.0)) == []
     assert list(forsaken(Ended(outcome, b"?"))) == []
+
+
+class Choosy(MemoryBroker):
+    """Takes no input for one task."""
+
+    async def supply(self, supplies: Sequence[Supply], *, life: float) -> None:
+        if any(one.id == "mail.odd" for one in supplies):
+            raise ValueError("it can't be said")
+        await super().supply(supplies, life=life)
+
+
+async def test_one_that_cannot_be_told_stands_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
+    broker = Choosy("test")
+    links = {name: Links(feeds=(Feed(f"mail.{name}", 0),)) for name in ("odd", "plain")}
+    waiting = [
+        Envelope(id=f"mail.{name}", task="f", queue="mail", created_at=0.0, links=Links(waits=1)) for name in links
+    ]
+    sources = [
+        Envelope(id=f"mail.{name}-source", task="f", queue="mail", created_at=0.0, links=found)
+        for name, found in links.items()
+    ]
+    await broker.send([*waiting, *sources])
+    for source in sources:
+        outcome = Outcome(id=source.id, task="f", phase=Phase.CANCELLED, finished_at=1.0)
+        await broker.cancel(outcome, reason="by the test", life=60)
+    await Relay(broker, lambda: 9.0).recover("mail")
+    odd, plain = await broker.snapshots(["mail.odd", "mail.plain"])
+    assert odd is not None
+    assert odd.phase is Phase.BLOCKED
+    assert plain is not None
+    assert plain.phase is Phase.CANCELLED
+    assert "can't tell of 1 ended tasks, and will try again; mail.odd-source: it can't be said" in caplog.text

@@ -1,10 +1,12 @@
 -- Tasks that wait for others, and ended ones of whose end others must hear.
 
 -- A blocked task has got all that it waited for.
-local function unblock(keys, id, state, now)
+local function unblock(keys, inputs, id, state, now)
   local message = unhold(keys, id, state)
-  local due = state.due or now
-  state.waits, state.tolerant, state.due = nil, nil, nil
+  local due = math.max(state.due or 0, now + (state.after or 0))
+  state.waits, state.tolerant, state.due, state.after = nil, nil, nil, nil
+  redis.call('HSET', inputs, 'ready', now)
+  redis.call('PERSIST', inputs) -- however long it waits from now on: `relayed` forgets them
   again(keys, id, state, priority_of(state), math.max(0, due - now), message, now)
   wake_any(keys)
 end
@@ -19,7 +21,8 @@ end
 
 -- Hands inputs to tasks that wait for them; to hand one over twice does no harm. KEYS: per input its task's record and
 -- its inputs. ARGV: control channel, channel of outcomes, how long outcomes and inputs stay in ms, then per input
---   id, number (-1: only failure concerns it), its value ('' if its source failed), phase and outcome of a task that ends with it
+--   id, number (-1: only failure concerns it, even if it is tolerant), its value ('' if its source failed), phase and
+--   outcome of a task that ends with it
 -- Returns how many tasks ended so.
 local function supply(keys, args)
   local ended, now = 0, now_ms()
@@ -28,14 +31,14 @@ local function supply(keys, args)
     local id, number, value = args[at], args[at + 1], args[at + 2]
     local state = load(keys, id)
     if state and state.waits then
-      if value == '' and not state.tolerant then
+      if value == '' and (number == '-1' or not state.tolerant) then
         conclude(keys, args, record, id, state, args[at + 3], args[at + 4])
         redis.call('DEL', inputs)
         ended = ended + 1
       elseif number ~= '-1' then
         redis.call('HSET', inputs, number, value == '' and 'null' or value)
         redis.call('PEXPIRE', inputs, args[3])
-        if redis.call('HLEN', inputs) == state.waits then unblock(keys, id, state, now) end
+        if redis.call('HLEN', inputs) == state.waits then unblock(keys, inputs, id, state, now) end
       end
     end
   end
@@ -49,17 +52,21 @@ local function expect(keys, args)
   if not state.waits then return 1 end
   state.waits = tonumber(args[2])
   save(keys, id, state)
-  if redis.call('HLEN', keys[FIRST_RECORD]) == state.waits then unblock(keys, id, state, now_ms()) end
+  if redis.call('HLEN', keys[FIRST_RECORD]) == state.waits then unblock(keys, keys[FIRST_RECORD], id, state, now_ms()) end
   return 1
 end
 
--- Makes tasks that are about to be sent the children of a running one. ARGV: its id, its nonce, then their ids.
+-- Makes tasks that are about to be sent the children of a running one, if they aren't yet. ARGV: its id, its nonce, then their ids.
 -- Returns 1, or 0 if the lease is lost.
 local function adopt(keys, args)
   local state = load(keys, args[1])
   if not state or state.nonce ~= args[2] then return 0 end
   state.linked, state.children = 1, state.children or {}
-  for at = 3, #args do state.children[#state.children + 1] = args[at] end
+  local known = {}
+  for _, child in ipairs(state.children) do known[child] = true end
+  for at = 3, #args do
+    if not known[args[at]] then state.children[#state.children + 1] = args[at] end
+  end
   save(keys, args[1], state)
   return 1
 end

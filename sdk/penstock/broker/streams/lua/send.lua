@@ -2,7 +2,7 @@
 -- KEYS: the fixed set, then a record per message.
 -- ARGV: per message  id, priority (1–4), delay in ms (0: now), message, options
 --   options: '' or a msgpack map: key (concurrency), unique, scope (started | finished | expired), unique_ms, keep,
---   waits, tolerant, linked
+--   waits, tolerant, after, linked
 -- Returns per message  1 queued · 0 known already · -1 the queue is full · the id that holds the idempotency key
 
 -- Drops idempotency keys whose time is over.
@@ -51,7 +51,7 @@ end
 -- Lays a message aside until what it waits for has come. It doesn't count against the depth before.
 local function block(keys, id, priority, options, message, now, delay)
   local state = { priority = priority, key = options.key, linked = options.linked, waits = options.waits,
-    tolerant = options.tolerant, due = delay > 0 and now + delay or nil }
+    tolerant = options.tolerant, after = options.after, due = delay > 0 and now + delay or nil }
   redis.call('ZADD', keys[BLOCKED], now, id)
   redis.call('HSET', keys[HELD], id, message)
   save(keys, id, state)

@@ -31,6 +31,7 @@ end
 --   unique, scope, keep, unique_ms: its idempotency key, until when it holds, whether a failure keeps it, and for how long
 --   waits, tolerant, due: it is blocked until so many inputs have come (-1: nobody knows yet), null for those of failed
 --                   sources, and isn't ready before that moment (ms)
+--   after           nor so many ms after the last of its inputs
 --   checkpoint      what its last attempts have kept for the next (JSON)
 --   linked, children: its end concerns others; the ids of the tasks that it started as its own
 local WAITS, RUNS = '\146', '\149' -- the first byte of a plain task's state: msgpack's arrays of two and of five

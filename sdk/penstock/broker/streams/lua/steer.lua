@@ -98,20 +98,22 @@ local function change(state, args)
 end
 
 -- Changes a task that waits: when it is due, and what it is. KEYS: its record.
--- ARGV: id, delay in ms ('' as it is), message ('' as it is), priority, concurrency key ('' none).
--- Returns unknown | finished | running | revised.
+-- ARGV: id, delay in ms ('' as it is), message ('' as it is), priority, concurrency key ('' none), whether the message
+--   has links (0 | 1).
+-- Returns unknown | finished | running | linked | revised.
 local function revise(keys, args)
   local id, now = args[1], now_ms()
   local state = load(keys, id)
   if not state then return redis.call('EXISTS', keys[FIRST_RECORD]) == 1 and 'finished' or 'unknown' end
   if state.nonce then return 'running' end
+  if state.linked and args[3] ~= '' and args[6] == '0' then return 'linked' end
   local message, due = args[3], args[2] ~= '' and now + tonumber(args[2])
   if state.waits then
     if message ~= '' then
       redis.call('HSET', keys[HELD], id, message)
       change(state, args)
     end
-    state.due = due or state.due
+    if due then state.due, state.after = due, nil end
     save(keys, id, state)
     return 'revised'
   end
