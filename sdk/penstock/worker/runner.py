@@ -43,8 +43,11 @@ from penstock.worker.verdict import Ending, Returned, Ruling, Standards, Unfit, 
 __all__ = ["Runner"]
 
 log = logging.getLogger("penstock.worker")
-# For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
+# For what is handed back to end; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
+# Where the broker doesn't answer, what isn't settled and told by then is done by other workers.
+SETTLE_SECONDS = 2.0
+RELAY_SECONDS = 1.0
 
 
 @dataclass(eq=False)
@@ -292,13 +295,21 @@ class Runner:
         if (task := self._tasks.get(id)) is not None:
             await asyncio.wait([task], timeout=patience)
 
-    async def drain(self, seconds: float) -> None:
-        """Let what runs finish for `seconds`, then hand the rest back."""
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=seconds)
+    async def drain(self, seconds: float, hurried: asyncio.Event | None = None) -> None:
+        """Let what runs finish for `seconds`, or until `hurried`, then hand the rest back."""
+        await self._all_ended(seconds, hurried or asyncio.Event())
         for attempt in list(self.attempts.values()):
             attempt.stop(None, "its worker shuts down")
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=HAND_BACK_SECONDS)
-        await self._settling.drain(HAND_BACK_SECONDS)
-        await self.relay.drain(HAND_BACK_SECONDS)
+        await self._settling.drain(SETTLE_SECONDS)
+        await self.relay.drain(RELAY_SECONDS)
+
+    async def _all_ended(self, seconds: float, hurried: asyncio.Event) -> None:
+        """Return when nothing runs any more, after `seconds`, or once it is `hurried`."""
+        ended = asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        waiting = asyncio.ensure_future(hurried.wait())
+        try:
+            await asyncio.wait((asyncio.shield(ended), waiting), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
