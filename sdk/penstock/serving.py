@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
@@ -12,10 +13,13 @@ from penstock.broker import Broker
 from penstock.stop import Stop
 from penstock.stopping import within
 from penstock.worker import Settings, Worker
+from penstock.worker.introduction import Introduction
 from penstock.worker.reporter import NobodyAsks, Reporter
 from penstock.worker.supervisor import RECYCLED, watch_supervisor
 
 __all__ = ["serving", "work"]
+
+log = logging.getLogger("penstock.worker")
 
 CLOSE_SECONDS = 3.0
 
@@ -36,9 +40,17 @@ async def serving(
         worker = Worker(app.definitions, broker, settings, reports, app.extensions)
         reporting = reports if isinstance(reports, AbstractAsyncContextManager) else nullcontext()
         async with _probed(worker, port), app.lifespan, reporting, worker:
+            _introduce(app, settings)
             yield worker
     finally:
         await within(CLOSE_SECONDS, broker.close(), "closing the connection to the broker")
+
+
+def _introduce(app: Penstock, settings: Settings) -> None:
+    said = Introduction(app.name, app.url, app.namespace, settings.queues, settings.concurrency, app.definitions)
+    log.info("%s", said)
+    for worry in said.worries():
+        log.warning("%s", worry)
 
 
 def _probed(worker: Worker, port: int) -> AbstractAsyncContextManager[object]:

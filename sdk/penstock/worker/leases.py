@@ -11,7 +11,7 @@ from collections.abc import Callable
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer, Lease, Renewal
 from penstock.errors import PenstockError
-from penstock.worker.tally import Tally
+from penstock.worker.outage import Outage
 
 __all__ = ["Leases"]
 
@@ -29,9 +29,9 @@ class Leases:
         claimer: Claimer,
         seconds: float,
         on_change: Callable[[Lease, Renewal], None],
-        tally: Tally | None = None,
+        outage: Outage | None = None,
     ) -> None:
-        self._tally = tally or Tally()
+        self._outage = outage or Outage()
         self._broker = broker
         self._claimer = claimer
         self._interval = seconds / RENEWALS_PER_LEASE
@@ -81,12 +81,12 @@ class Leases:
         try:
             renewals = self._broker.renew(leases, self._claimer)
         except PenstockError as error:
-            log.warning("couldn't renew %d leases, trying again in %.1f s: %s", len(leases), self._interval, error)
-            self._tally.failures["renew"] += 1
+            self._outage.failed("renew", leases[0].queue, error)
             return
         except Exception:  # a bug: it mustn't end the thread, and with it every lease
             log.exception("couldn't renew %d leases", len(leases))
             return
+        self._outage.worked("renew", leases[0].queue)
         for lease, renewal in zip(leases, renewals, strict=True):
             if renewal is not Renewal.HELD and not loop.is_closed():
                 loop.call_soon_threadsafe(self._changed, lease, renewal)

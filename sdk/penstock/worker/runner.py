@@ -27,6 +27,7 @@ from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.builtin import builtins
 from penstock.worker.foregone import foregone, supplied
 from penstock.worker.leases import Leases
+from penstock.worker.outage import Outage
 from penstock.worker.parking import overdue, wanted
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
@@ -37,7 +38,6 @@ from penstock.worker.reporter import Reporter, running, waiting
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
-from penstock.worker.tally import Tally
 from penstock.worker.verdict import Ending, Returned, Ruling, Standards, Unfit, Unknown, rule, succeeded
 
 __all__ = ["Runner"]
@@ -64,7 +64,7 @@ class Runner:
     reporter: Reporter
     policies: Policies
     extensions: Extensions = field(default_factory=Extensions)
-    tally: Tally = field(default_factory=Tally)
+    outage: Outage = field(default_factory=Outage)
     delayed: Callable[[str], None] = lambda _: None  # hears of queues with a task that waits for its next attempt
     clock: ServerClock = field(default_factory=ServerClock)
     random: Callable[[], float] = random.random
@@ -72,9 +72,9 @@ class Runner:
     done: int = 0
 
     def __post_init__(self) -> None:
-        self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.tally)
-        self._settling = Settling(self.broker, self.tally)
-        self.relay = Relay(self.broker, self.clock)
+        self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.outage)
+        self._settling = Settling(self.broker, self.outage)
+        self.relay = Relay(self.broker, self.clock, self.outage)
         self._builtins = builtins(self.broker, self.extensions.codec)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tracing = Tracing.OFF
@@ -243,9 +243,9 @@ class Runner:
         self.leases.drop(attempt.begun.lease)
         if not settled:
             log.warning("%s: its lease was lost; whoever has it now decides its outcome", attempt.envelope.id)
-            self.tally.lost[attempt.envelope.queue] += 1
+            self.outage.tally.lost[attempt.envelope.queue] += 1
             return
-        tallied(self.tally, attempt, ruling, at=self.clock())
+        tallied(self.outage.tally, attempt, ruling, at=self.clock())
         if outcome is not None and attempt.envelope.links is not None:
             self.relay.ended(Ended(outcome, attempt.begun.message))
         if ruling.delay:
@@ -288,7 +288,7 @@ class Runner:
         elif attempt is not None and attempt.begun.lease == lease:
             log.warning("%s: its lease was lost; this attempt is stopped", lease.id)
             attempt.lose()
-            self.tally.lost[lease.queue] += 1
+            self.outage.tally.lost[lease.queue] += 1
 
     async def ended(self, id: str, patience: float) -> None:
         """Return when a task that runs here has ended, or after `patience` seconds."""

@@ -23,6 +23,7 @@ from penstock.stopping import let_go, within
 from penstock.worker.attempt import Attempt
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
+from penstock.worker.outage import Outage
 from penstock.worker.policy import Policies
 from penstock.worker.presence import Presence
 from penstock.worker.processes import Processes
@@ -95,10 +96,11 @@ class Worker:
         self._broker = broker
         self._reporter = reporter or NobodyAsks()
         self.tally = Tally()
+        outage = self._outage = Outage(self.tally)
         self.slots = Slots(settings.concurrency)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=TASK_THREADS)
         self._processes = Processes(settings.concurrency)
-        self._policies = Policies(broker)
+        self._policies = Policies(broker, outage)
         self._runner = Runner(
             tasks,
             broker,
@@ -110,7 +112,7 @@ class Worker:
             self._reporter,
             self._policies,
             extensions,
-            self.tally,
+            outage,
             clock=ServerClock(extensions.clock),
         )
         self._intakes = {
@@ -136,7 +138,7 @@ class Worker:
             suspects,
             runner.announce,
             runner.relay,
-            self.tally,
+            self._outage,
         )
 
     @property
@@ -153,7 +155,7 @@ class Worker:
         try:
             await self._broker.check()
         except SubmissionError as error:
-            log.warning("the broker doesn't answer yet: %s", error)
+            self._outage.failed("check", self.settings.queues[0], error)
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
         observe(self)
@@ -164,13 +166,12 @@ class Worker:
             _kept(self._signals, "signals"),
             _kept(self._presence.attend, "presence"),
             _kept(partial(self._policies.follow, self.settings.queues), "settings"),
-            _kept(partial(report_progress, self._running, self._runner.publish), "progress"),
+            _kept(partial(report_progress, self._running, self._runner.publish, self._outage), "progress"),
         ]
         for queue, upkeep in self._upkeep.items():
             chores = (upkeep.promote, upkeep.reclaim, upkeep.unpark, upkeep.broadcasts, upkeep.relayed, upkeep.tidy)
             self._timers += [_kept(chore, f"{chore.__name__} {queue}") for chore in chores]
         self.last_pulse, self.working = asyncio.get_running_loop().time(), True
-        log.info("working on %s, %d at a time", ", ".join(self.settings.queues), self.settings.concurrency)
         return self
 
     def _running(self) -> Iterable[Attempt]:
