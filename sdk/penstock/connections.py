@@ -96,11 +96,11 @@ class Connections:
         """With the process that it is in."""
         return connect(self.url, self.namespace, self._clock), os.getpid()
 
-    def broker(self) -> Broker:
+    def broker(self, *, submitter: bool = False) -> Broker:
         """A new connection to the broker; for memory://, the only one. Raises ConfigurationError where that is in the
         memory of another process, of which this one is a fork."""
         if not self.url.startswith("memory://"):
-            return connect(self.url, self.namespace)
+            return connect(self.url, self.namespace, submitter=submitter)
         broker, process = self._memory
         if process != os.getpid():
             raise ConfigurationError(
@@ -113,7 +113,7 @@ class Connections:
         """This loop's client of the broker."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = BrokerClient(self.broker(), self._clock, source=self.tasks)
+            self._clients[loop] = BrokerClient(self.broker(submitter=True), self._clock, source=self.tasks)
         return self._clients[loop]
 
     async def _client_here(self) -> BrokerClient:

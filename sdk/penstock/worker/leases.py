@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer, Lease, Renewal
@@ -38,6 +39,7 @@ class Leases:
         self._on_change = on_change
         self._held: dict[str, Lease] = {}
         self._ending = threading.Event()
+        self._ended = asyncio.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -64,9 +66,17 @@ class Leases:
         """End the thread. What is still held runs out by itself."""
         self._ending.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            await self._ended.wait()
+            self._thread.join()
 
     def _renew_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._renew_on(loop)
+        finally:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(self._ended.set)
+
+    def _renew_on(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._ending.wait(self._interval):
             # A copy is one step under the GIL; a lock would cost every task for the sake of one look per lease.
             held = self._held.copy().values()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def test_what_begins_ends_once_and_what_lasts_is_told_seldom(events: list[tuple[
         if news is not None:
             told.append((news, now))
         assert bool(standing.failing) is bool(told and told[-1][0] is not News.OVER)
-    for (before, at), (after, then) in zip(told, told[1:], strict=False):
+    for (before, at), (after, then) in itertools.pairwise(told):
         assert (before is News.OVER) is (after is News.BEGUN) or after is News.REFUSED
         if after is News.LASTS:
             assert then - at >= REMIND_SECONDS

@@ -13,8 +13,8 @@ from penstock.errors import NotConnected
 from penstock.retry import RetryPolicy
 from penstock.worker import progress as module
 from penstock.worker.attempt import Attempt, Limit
-from penstock.worker.policy import Policy
 from penstock.worker.outage import Outage
+from penstock.worker.policy import Policy
 from penstock.worker.progress import report_progress
 from tests.waiting import wait_for
 
