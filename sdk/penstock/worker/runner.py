@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,7 +14,7 @@ from functools import partial
 
 import msgspec
 
-from penstock import codec, telemetry
+from penstock import codec, family, telemetry
 from penstock.broker import Broker
 from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Verb, Verdict
 from penstock.clock import ServerClock
@@ -269,6 +270,17 @@ class Runner:
             self.reporter.standing(envelope, replace(standing, percent=percent, said=message))
 
     # --- from outside -----------------------------------------------------------------------------------------
+
+    def at(self, task: asyncio.Task[object]) -> tuple[str, str] | None:
+        """Name and id of the attempt that this asyncio task runs, or has started it (Python 3.11 doesn't tell that).
+        From any thread."""
+        lease: Lease | None = None
+        if sys.version_info >= (3, 12):
+            lease = task.get_context().get(family.running)
+        for id, attempt in self.attempts.copy().items():
+            if self._tasks.get(id) is task or (lease is not None and lease.id == id):
+                return attempt.envelope.task, id
+        return None
 
     def wants(self, message: bytes) -> bool:
         """Whether a parked message is for this worker."""

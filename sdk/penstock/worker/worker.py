@@ -32,6 +32,7 @@ from penstock.worker.recycling import Limits, due, resident_bytes
 from penstock.worker.reporter import NobodyAsks, Reporter
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
+from penstock.worker.stalls import Stalls
 from penstock.worker.tally import Tally
 from penstock.worker.upkeep import Upkeep
 
@@ -123,6 +124,7 @@ class Worker:
         self._presence = Presence(broker, settings.queues[0], settings.claimer, intakes, self._runner)
         self._upkeep = {queue: self._upkeep_of(queue) for queue in settings.queues}
         self._runner.delayed = lambda queue: self._upkeep[queue].delayed()
+        self._stalls = Stalls(self._runner.at, self.names, self.tally)
         self._reading: list[asyncio.Task[None]] = []
         self._timers: list[asyncio.Task[None]] = []
 
@@ -158,6 +160,7 @@ class Worker:
             self._outage.failed("check", self.settings.queues[0], error)
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
+        self._stalls.start()
         observe(self)
         self._presence.arrive()
         self._reading = [_kept(intake.run, f"intake {queue}") for queue, intake in self._intakes.items()]
@@ -203,6 +206,7 @@ class Worker:
         until = clock() + seconds
         await asyncio.wait(self._reading, timeout=LAST_CLAIM_SECONDS)
         await self._runner.drain(max(0.0, until - clock()), self._hurried)
+        self._stalls.stop()
         await let_go([*self._reading, *self._timers], STOP_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
         last_steps = (
