@@ -93,6 +93,7 @@ class Metric(StrEnum):
     WAIT_TIME = "penstock.worker.wait_time", "From a task's being ready to its start, summed"
     PLACES = "penstock.worker.places", "How many tasks may run, busy and free"
     FAILURES = "penstock.worker.broker_failures", "Calls that the broker didn't answer"
+    STALLS = "penstock.worker.loop_stalls", "Times that a task blocked the event loop for more than a second"
     LEASES_LOST = "penstock.worker.leases_lost", "Attempts that were stopped because another worker has the task"
     RECLAIMED = "penstock.worker.tasks_reclaimed", "Tasks of dead workers that were put back"
 

@@ -9,9 +9,9 @@ import random
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
@@ -26,8 +26,9 @@ from penstock.environment import names
 from penstock.errors import ConfigurationError
 from penstock.loading import load_app
 from penstock.namespace import current_namespace
-from penstock.process import collect_seldom, run, stop_asked
+from penstock.process import CONFIGURATION, collect_seldom, live
 from penstock.queue import Queue
+from penstock.stop import Stop
 
 __all__ = ["program"]
 
@@ -60,24 +61,36 @@ def worker(
     log_level: Annotated[LogLevel, typer.Option(help="what is told")] = "INFO",
 ) -> None:
     """Run tasks from PENSTOCK_URL until SIGTERM or Ctrl-C, then drain. In a cluster, a WorkerPool does this."""
+    from penstock.serving import work
     from penstock.worker import Limits, Settings
     from penstock.worker.supervisor import PLACE, SUPERVISED
 
     tasklog.configure(log_level)
-    recycles = bool(max_tasks or max_memory)
-    if (processes > 1 or recycles) and SUPERVISED not in os.environ:
-        raise typer.Exit(_supervise(processes, drain_seconds, port))
+    recycles, supervised = bool(max_tasks or max_memory), SUPERVISED in os.environ
+    if (processes > 1 or recycles) and not supervised:
+        _supervise(processes, drain_seconds, port)
     flush = tracing.configure("penstock-worker")
-    loaded = load_app(app)
+    try:
+        loaded = load_app(app)
+    except ConfigurationError as error:
+        if not supervised:
+            raise
+        sys.exit(_refused(error))
     collect_seldom()
     limits = Limits(max_tasks or None, max_memory * 2**20 or None).jittered(random.random)
     named = {"name": name} if name else {}
     chosen = names(queues) or loaded.queues
     settings = Settings(chosen, concurrency, lease_seconds, drain_seconds, limits=limits, **named)
     own_port = port + 1 + int(os.environ[PLACE]) if port and PLACE in os.environ else port
-    code = run(_work(loaded, settings, own_port))
-    flush()
-    raise typer.Exit(code)
+    live(
+        partial(work, loaded, settings, port=own_port), drain_seconds=drain_seconds, flush=flush, supervised=supervised
+    )
+
+
+def _refused(error: ConfigurationError) -> int:
+    """Tell the supervisor, by the exit code, that starting another process is of no use."""
+    print(f"error: {error}", file=sys.stderr)
+    return CONFIGURATION
 
 
 @program.command()
@@ -99,10 +112,11 @@ def dev(
     loaded = load_app(app)
     settings = Settings(loaded.queues, concurrency, drain_seconds=DRAIN_SECONDS)
 
-    async def developed() -> None:
-        await develop(loaded, settings, url or None, Console(), stop_asked())
+    async def developed(stop: Stop) -> int:
+        await develop(loaded, settings, url or None, Console(), stop)
+        return 0
 
-    run(developed())
+    live(developed, drain_seconds=DRAIN_SECONDS)
 
 
 def _reloading() -> None:
@@ -117,29 +131,22 @@ def _reloading() -> None:
     run_process(".", target=command, target_type="command", watch_filter=PythonFilter())
 
 
-def _supervise(processes: int, drain_seconds: float, port: int) -> int:
-    from penstock.worker.health import Oversight
+def _supervise(processes: int, drain_seconds: float, port: int) -> NoReturn:
     from penstock.worker.supervisor import Supervision, supervise
 
-    async def supervised() -> int:
-        async with Oversight(port, processes) if port else nullcontext():
-            return await supervise(Supervision((sys.executable, *sys.argv), processes, drain_seconds), stop_asked())
+    async def supervised(stop: Stop) -> int:
+        async with _overseen(port, processes):
+            return await supervise(Supervision((sys.executable, *sys.argv), processes, drain_seconds), stop)
 
-    return run(supervised())
+    live(supervised, drain_seconds=drain_seconds)
 
 
-async def _work(app: Any, settings: Any, port: int) -> int:
-    """Exit code 0 after a drain that was asked for, RECYCLED where the supervisor should start another."""
-    from penstock.serving import serving
-    from penstock.worker.health import Health
-    from penstock.worker.supervisor import RECYCLED, watch_supervisor
+def _overseen(port: int, processes: int) -> AbstractAsyncContextManager[object]:
+    if not port:
+        return nullcontext()
+    from penstock.worker.health import Oversight
 
-    stop = stop_asked()
-    loop = asyncio.get_running_loop()
-    watch_supervisor(partial(loop.call_soon_threadsafe, stop.set))
-    async with serving(app, settings) as worker, Health(worker, port) if port else nullcontext():
-        await worker.until(stop)
-    return 0 if stop.is_set() else RECYCLED
+    return Oversight(port, processes)
 
 
 @program.command()

@@ -21,6 +21,7 @@ from penstock.context import TaskContext
 from penstock.errors import BadArgument, PenstockError
 from penstock.middleware import Execute, Middleware
 from penstock.serving import serving
+from penstock.stop import Stop
 from penstock.worker import Settings
 
 __all__ = ["Journal", "develop", "typed"]
@@ -59,11 +60,12 @@ class Journal(Middleware):
         self._console.print(line)
 
 
-async def develop(app: Penstock, settings: Settings, url: str | None, console: Console, stop: asyncio.Event) -> None:
+async def develop(app: Penstock, settings: Settings, url: str | None, console: Console, stop: Stop) -> None:
     """Run `app`'s tasks until `stop`, and enqueue what is typed."""
     app.connections = Connections(url or "memory://", app.name if url is None else None)
     app.add_middleware(Journal(console))
-    async with app, serving(app, settings):
+    async with app, serving(app, settings) as worker:
+        stop.running, stop.hand_back = worker.names, worker.hand_back
         where = url or "a broker in memory"
         console.print(f"{app.name} works on {', '.join(settings.queues)}, with {where}. Type a call, such as:")
         for name, task in list(app.tasks.items())[:3]:
@@ -72,7 +74,7 @@ async def develop(app: Penstock, settings: Settings, url: str | None, console: C
             )
         reading = asyncio.create_task(_enqueue_typed(app, console, _lines()))
         try:
-            await stop.wait()
+            await stop.asked.wait()
         finally:
             reading.cancel()
 

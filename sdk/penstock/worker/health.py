@@ -14,6 +14,7 @@ from penstock.worker.worker import Worker
 __all__ = ["Health", "Oversight"]
 
 STUCK_SECONDS = 20.0
+CLOSE_SECONDS = 0.5  # for answers under way at the end
 ANSWER_SECONDS = 1.0  # less than the kubelet's own patience
 REFUSED, STUCK = 0, -1
 
@@ -26,7 +27,7 @@ class Probes:
         application = web.Application()
         application.add_routes([web.get("/healthz", self._alive), web.get("/readyz", self._ready)])
         application.add_routes([web.get("/metrics", self._metrics)])
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_SECONDS)
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()

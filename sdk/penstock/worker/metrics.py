@@ -68,6 +68,7 @@ _COUNTERS: tuple[tuple[Metric, str, Reading], ...] = (
     (Metric.RUN_TIME, "s", partial(_ended, "running")),
     (Metric.WAIT_TIME, "s", partial(_ended, "waiting")),
     (Metric.FAILURES, "{call}", partial(_counted, "failures", "penstock.call")),
+    (Metric.STALLS, "{stall}", partial(_counted, "stalls", "penstock.task")),
     (Metric.LEASES_LOST, "{lease}", partial(_counted, "lost", "messaging.destination.name")),
     (Metric.RECLAIMED, "{task}", partial(_counted, "reclaimed", "messaging.destination.name")),
 )

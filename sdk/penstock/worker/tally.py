@@ -35,6 +35,7 @@ class Tally:
 
     ended: defaultdict[Ended, Sums] = field(default_factory=lambda: defaultdict(Sums))
     failures: Counter[str] = field(default_factory=Counter)  # calls that the broker didn't answer, by their names
+    stalls: Counter[str] = field(default_factory=Counter)  # of the event loop, by the task that blocked it
     lost: Counter[str] = field(default_factory=Counter)  # leases, by queue
     reclaimed: Counter[str] = field(default_factory=Counter)  # tasks of dead workers, by queue
 
