@@ -297,7 +297,7 @@ class Conservation(RuleBasedStateMachine):
         ends = [self.settlement(id, verb, phase, later) for id in chosen]
         assert self.do(self.broker.settle(ends)) == [True] * len(ends)
         if lost:  # the worker tries again, for the answer didn't come
-            assert self.do(self.broker.settle(ends)) == [False] * len(ends)
+            assert self.do(self.broker.settle(ends)) == [verb is Verb.END] * len(ends)
         for id in chosen:
             self.settled(id, verb, phase, later)
 

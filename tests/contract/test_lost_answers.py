@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from penstock.broker import Broker
+from collections import Counter
+
+from penstock import Penstock
+from penstock.broker import Broker, connect
 from penstock.broker.messages import Verb
-from tests.contract.messages import A, B, again, claim, limited, message, names
+from penstock.testing import worker
+from tests.contract.messages import A, B, again, claim, ended, limited, message, names
+from tests.contract.proxy import proxied
+from tests.contract.servers import Server
+from tests.waiting import wait_for
 
 
 async def test_the_tasks_are_ready_again(broker: Broker) -> None:
@@ -82,3 +89,45 @@ async def test_parking_counts_as_neither(broker: Broker) -> None:
     await broker.unpark("mail", ["mail.1"])
     [begun] = await claim(broker)
     assert (begun.attempts, begun.starts) == (1, 1)
+
+
+async def test_an_outcome_that_is_settled_again_was_settled(broker: Broker) -> None:
+    """The answer to the first time was lost. Nothing is counted or written twice."""
+    await broker.send([message("1")])
+    [begun] = await claim(broker)
+    end = ended(begun, result=b"1")
+    assert await broker.settle([end, end]) == [True, True]
+    assert await broker.settle([end]) == [True]
+    assert (await broker.depth(["mail"]))["mail"].settled == 1
+    assert await broker.settle([ended(begun, result=b"2")]) == [False]
+
+
+async def test_a_worker_whose_answers_are_cut_off_runs_each_task_once(server: Server) -> None:
+    """On a real connection: more answers to claims are lost than a task may have crashes."""
+    async with proxied(server.port) as proxy:
+        broker = connect(server.url, "cut")
+        runs: Counter[int] = Counter()
+        app = Penstock("mail", url=proxy.url, namespace="cut")
+
+        @app.task(max_attempts=1)
+        async def count(number: int) -> None:
+            runs[number] += 1
+
+        sender = Penstock("mail", url=server.url, namespace="cut")
+        sender.task(name="mail.count")(count.definition.function)
+        calls = [sender.tasks["mail.count"].s(number) for number in range(40)]
+        async with worker(app, concurrency=4):
+            for first in range(0, 40, 8):
+                await sender.enqueue_many(calls[first : first + 8])
+                proxy.cut_after = 700  # in the middle of an answer, wherever that is
+
+            async def all_ran() -> bool:
+                return len(runs) == len(calls)
+
+            await wait_for(all_ran, "all to have run", patience=30)
+        dead = await broker.dead_letters("mail", 100)
+        await sender.close()
+        await app.close()
+        await broker.close()
+    assert dead == []
+    assert set(runs.values()) == {1}

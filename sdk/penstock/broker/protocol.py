@@ -96,7 +96,8 @@ class Working(Protocol):
         """Keep what a task has reached, JSON, for its next attempts. False if the lease is lost."""
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """End attempts. False where the lease is lost; then nothing was written. All are of one queue."""
+        """End attempts. False where the lease is lost; then nothing was written. To settle the same outcome again is no
+        loss: it stands. All are of one queue."""
 
     async def promote(self, queue: str) -> float | None:
         """Make due messages claimable. Seconds until the next is due, or None."""

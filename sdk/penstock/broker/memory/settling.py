@@ -18,7 +18,8 @@ def settle(memory: Memory, settlement: Settlement) -> bool:
     id = settlement.lease.id
     state = memory.tasks.get(id)
     if state is None or state.nonce != settlement.lease.nonce:
-        return False
+        # It was settled so before, and the answer was lost.
+        return settlement.outcome is not None and state is None and memory.outcome(id) == settlement.outcome
     state.nonce = ""
     memory.drop(id, state)
     _count(memory, settlement, state)

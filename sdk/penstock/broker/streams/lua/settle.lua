@@ -5,7 +5,7 @@
 -- Verbs:  end (terminal) · retry (again after the delay) · release (hand back: the attempt doesn't count) ·
 --   park (nobody here knows its name: it waits, outside the depth, for a worker that does; doesn't count either) ·
 --   crash (it took its process down; it runs again)
--- Returns per task 1 (settled) or 0 (the lease is lost; nothing was written).
+-- Returns per task 1 (settled, now or by the same call before) or 0 (the lease is lost; nothing was written).
 local GROUP_FIELDS, TASK_FIELDS = 6, 3
 
 -- Keeps how a linked task ended until those whom that concerns have been told. A worker that settles it tells them,
@@ -87,7 +87,10 @@ end
 
 -- Ends one attempt as its group does. Returns what `settle` returns for it.
 local function settle_one(keys, batch, group, record, id, nonce, state, outcome)
-  if not state or state.nonce ~= nonce then return 0 end
+  if not state or state.nonce ~= nonce then
+    -- It was settled so before, and the answer was lost.
+    return group.verb == 'end' and not state and redis.call('GET', record) == outcome and 1 or 0
+  end
   if group.counts then
     batch.settled = batch.settled + 1
     batch.ran = batch.ran + batch.now - (state.started or batch.now)
@@ -126,12 +129,14 @@ end
 local function settle(keys, args)
   local groups, ids = grouped(args)
   local answers, states = {}, load_all(keys, ids)
-  local batch = { channel = args[1], control = args[2], now = now_ms(), ended = {}, lots = {},
+  local batch = { channel = args[1], control = args[2], now = now_ms(), ended = {}, seen = {}, lots = {},
     settled = 0, ran = 0, entries = { {}, {}, {}, {}, {}, {} } }
   for _, group in ipairs(groups) do
     for at = group.from, group.upto, TASK_FIELDS do
       local number = #answers + 1
-      local record, state = keys[FIRST_RECORD + number - 1], unpacked(states[number])
+      -- The states were read before: one that is named twice has changed since.
+      local record, state = keys[FIRST_RECORD + number - 1], not batch.seen[args[at]] and unpacked(states[number]) or nil
+      batch.seen[args[at]] = true
       answers[number] = settle_one(keys, batch, group, record, args[at], args[at + 1], state, args[at + 2])
     end
   end
