@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from penstock.distribution import install
 from penstock.errors import PenstockError
 
 __all__ = ["main"]
@@ -14,7 +15,7 @@ def main() -> None:
     try:
         from penstock.cli.commands import program
     except ImportError as error:
-        sys.exit(f"the command line needs its extra: pip install 'penstock[cli]' ({error})")
+        sys.exit(f"the command line needs its extra: {install('cli')} ({error})")
     try:
         program()
     except PenstockError as error:

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from functools import partial
-from importlib.metadata import version as installed
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
@@ -22,6 +21,7 @@ from penstock.cli.batches import batch_lines, batch_status, result_lines, using
 from penstock.cli.pool_commands import pools_program
 from penstock.cli.queues import described, letters, opened
 from penstock.cli.tasks import Request, submit_task
+from penstock.distribution import install, installed_version
 from penstock.environment import names
 from penstock.errors import ConfigurationError
 from penstock.loading import load_app
@@ -40,7 +40,7 @@ program = typer.Typer(no_args_is_help=True, help="Background tasks on Kubernetes
 @program.command()
 def version() -> None:
     """Which Penstock this is."""
-    print(installed("penstock"))
+    print(installed_version())
 
 
 @program.command()
@@ -111,7 +111,7 @@ def _reloading() -> None:
         from watchfiles import PythonFilter, run_process
     except ImportError:
         raise ConfigurationError(
-            "starting again needs watchfiles: pip install 'penstock[dev]', or --no-reload"
+            f"penstock dev needs watchfiles to restart on changes: {install('dev')}; or pass --no-reload"
         ) from None
     command = shlex.join([sys.executable, "-m", "penstock.cli", *sys.argv[1:], "--no-reload"])
     run_process(".", target=command, target_type="command", watch_filter=PythonFilter())

@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry import trace
 
 from penstock.context import TaskContext
+from penstock.distribution import install
 from penstock.errors import ConfigurationError
 from penstock.middleware import Execute, Middleware
 from penstock.retry import Retry, Snooze
@@ -23,7 +24,7 @@ class Sentry(Middleware):
         try:
             import sentry_sdk
         except ImportError as error:
-            raise ConfigurationError("Sentry needs sentry-sdk: pip install 'penstock[sentry]'") from error
+            raise ConfigurationError(f"Sentry needs sentry-sdk: {install('sentry')}") from error
         self._isolated: Callable[[], Any] = sentry_sdk.isolation_scope
         self._capture: Callable[[BaseException], Any] = sentry_sdk.capture_exception
         self._retries = retries
