@@ -9,14 +9,20 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from penstock.clock import ServerClock
+from penstock.distribution import install
 from penstock.errors import ApiRefused, ConfigurationError, NotConnected
-from penstock.kube_session import session
 from penstock.namespace import pod_namespace
 from penstock.throttle import Throttle
+
+try:
+    import aiohttp
+
+    from penstock.kube_session import session
+except ImportError as error:
+    raise ConfigurationError(f"Kubernetes needs its extra: {install('kubernetes')} ({error})") from error
 
 __all__ = ["Kube", "Manifest", "Resource"]
 
@@ -63,8 +69,11 @@ class Kube:
     @classmethod
     async def connect(cls) -> Kube:
         """In a pod by its service account, else by the kubeconfig."""
-        from kubernetes_asyncio import client, config
-        from kubernetes_asyncio.config import ConfigException
+        try:
+            from kubernetes_asyncio import client, config
+            from kubernetes_asyncio.config import ConfigException
+        except ImportError as error:
+            raise ConfigurationError(f"Kubernetes needs its extra: {install('kubernetes')} ({error})") from error
 
         configuration = client.Configuration()
         try:

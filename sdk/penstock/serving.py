@@ -1,23 +1,82 @@
-"""One worker of an app in this process: its lifespan, its connection, its extensions."""
+"""One worker of an app in this process: its lifespan, its connection, its extensions, its probes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Protocol
 
-from penstock.app import Penstock
-from penstock.worker import Settings, Worker
+from penstock.broker import Broker
+from penstock.definition import Definition
+from penstock.extensions import Extensions
+from penstock.lifespan import Lifespan
+from penstock.worker import Limits, Settings, Worker
+from penstock.worker.reporter import Reporter
+from penstock.worker_settings import WorkerSettings
 
-__all__ = ["serving"]
+__all__ = ["Reporting", "Served", "engine", "nobody", "serving"]
+
+Reporting = Callable[[Broker], AbstractAsyncContextManager[Reporter | None]]
+
+
+class Served(Protocol):
+    """What a worker needs to know of an app."""
+
+    extensions: Extensions
+    lifespan: Lifespan
+    worker_settings: WorkerSettings
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        """Its tasks."""
+
+    @property
+    def queues(self) -> Sequence[str]:
+        """Its own queues."""
+
+    def broker(self) -> Broker:
+        """A new connection."""
+
+
+def engine(app: Served, settings: WorkerSettings) -> Settings:
+    """What one worker of `app` goes by."""
+    limits = Limits(settings.max_tasks or None, settings.max_memory_mib * 2**20 or None)
+    named = {"name": settings.name} if settings.name else {}
+    return Settings(
+        settings.queues or app.queues,
+        settings.concurrency,
+        settings.lease_seconds,
+        settings.drain_seconds,
+        limits=limits.jittered(random.random),
+        **named,
+    )
+
+
+def nobody(_: Broker) -> AbstractAsyncContextManager[None]:
+    """The Reporting of a worker without a cluster: the broker is the record."""
+    return nullcontext()
 
 
 @asynccontextmanager
-async def serving(app: Penstock, settings: Settings) -> AsyncGenerator[Worker, None]:
-    """A worker that runs `app`'s tasks while the block lasts."""
-    async with app.lifespan:
-        broker = app.broker()
-        try:
-            async with Worker(app.definitions, broker, settings, extensions=app.extensions) as worker:
+async def serving(
+    app: Served, settings: Settings, *, port: int = 0, reporting: Reporting = nobody
+) -> AsyncGenerator[Worker, None]:
+    """A worker that runs `app`'s tasks while the block lasts. `port`: where probes are answered, which begins before
+    the lifespan is entered; `reporting` tells the outside how tasks stand."""
+    broker = app.broker()
+    try:
+        async with reporting(broker) as reporter:
+            worker = Worker(app.definitions, broker, settings, reporter, app.extensions)
+            async with _probes(worker, port), app.lifespan, worker:
                 yield worker
-        finally:
-            await broker.close()
+    finally:
+        await broker.close()
+
+
+def _probes(worker: Worker, port: int) -> AbstractAsyncContextManager[object]:
+    if not port:
+        return nullcontext()
+    from penstock.worker.health import Health
+
+    return Health(worker, port)

@@ -10,10 +10,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from penstock.cli.chart import ASCII, BLOCKS
-from penstock.cli.explain import Page, explained
-from penstock.cli.pools import Operator, find, pool_lines
-
 __all__ = ["pools_program"]
 
 pools_program = typer.Typer(no_args_is_help=True, help="WorkerPools, on the cluster of KUBECONFIG.")
@@ -25,6 +21,8 @@ Namespace = Annotated[str, typer.Option("--namespace", "-n", help="default: as f
 @pools_program.command("list")
 def list_pools(namespace: Namespace = "") -> None:
     """All pools: name, mode, how many of how many workers are ready, how many are busy, why."""
+    from penstock.cli.pools import pool_lines
+
     for line in asyncio.run(pool_lines(namespace)):
         print(line)
 
@@ -41,6 +39,10 @@ def explain_pool(
     service: Annotated[str, typer.Option(help="the operator's Service")] = "penstock-operator",
 ) -> None:
     """Why a pool has as many workers as it has: the decision, its figures, conditions, Events and the last hour."""
+    from penstock.cli.chart import ASCII, BLOCKS
+    from penstock.cli.explain import Page, explained
+    from penstock.cli.pools import Operator, find
+
     found = asyncio.run(find(name, namespace, Operator(system_namespace, service)))
     if output == "json":
         print(found.json())
