@@ -128,6 +128,10 @@ bench: .venv/ready packages ## Penstock beside seven other task queues on one Re
 overhead: .venv/ready packages ## what a single enqueue costs beyond the round trip
 	PYTHONPATH=. $(PYTHON) -m benchmarks.overhead
 
+.PHONY: startup
+startup: .venv/ready packages ## CPU seconds of a worker's imports, and up to ready
+	PYTHONPATH=. $(PYTHON) -m benchmarks.startup
+
 .PHONY: flows
 flows: .venv/ready packages ## how long 10,000 calls and their sum take, and a step of a chain
 	PYTHONPATH=. $(PYTHON) -m benchmarks.flows

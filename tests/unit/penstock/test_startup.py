@@ -1,0 +1,43 @@
+"""What a worker imports before its first task. Seconds would depend on the machine: `make startup` prints them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.penstock.test_package import imported
+
+FOREIGN = {"aiohttp", "kubernetes_asyncio", "kopf", "pydantic", "opentelemetry.sdk", "rich", "fastapi", "django"}
+MOST = 420  # modules, of Python's own some 250
+
+EMBEDDED = """
+import asyncio
+from penstock import Penstock
+
+app = Penstock("light", url="memory://")
+
+@app.task
+async def one():
+    return 1
+
+async def main():
+    async with app.worker():
+        assert await (await one.enqueue()).result() == 1
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import penstock_worker.__main__",
+        "import penstock.running",
+        "import penstock.cli.commands, penstock.running",
+        f"exec({EMBEDDED!r})",
+    ],
+)
+def test_a_worker_imports_little(statement: str) -> None:
+    found = imported(statement)
+    own = set() if "cli" not in statement else {"pydantic"}  # some versions of typer import it
+    assert not found & (FOREIGN - own)
+    assert len(found) < MOST
