@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -269,18 +270,23 @@ class Kube:
         await self._client.close()
 
 
+def _is_file(name: str) -> bool:
+    return bool(name) and Path(name).expanduser().is_file()
+
+
 async def _by_kubeconfig() -> Any:
+    # The library reads the variable when it is imported, and never again.
+    files = os.environ.get("KUBECONFIG") or KUBECONFIG
+    if not any(map(_is_file, files.split(os.pathsep))):
+        raise ConfigurationError(f"no cluster to talk to: {files} isn't there; set KUBECONFIG or run in a pod")
     try:
         from kubernetes_asyncio import client, config
-        from kubernetes_asyncio.config import ConfigException
     except ImportError as error:
         raise ConfigurationError(f"Kubernetes needs its extra: {install('kubernetes')} ({error})") from error
     configuration = client.Configuration()
-    # The library reads the variable when it is imported, and never again.
-    file = os.environ.get("KUBECONFIG") or KUBECONFIG
     try:
-        await config.load_kube_config(config_file=file, client_configuration=configuration)
-    except (ConfigException, OSError) as error:
+        await config.load_kube_config(config_file=files, client_configuration=configuration)
+    except Exception as error:  # the library's own, or whatever a malformed file makes its parts raise
         raise ConfigurationError(f"no cluster to talk to: {error}; set KUBECONFIG or run in a pod") from error
     return client.ApiClient(configuration)
 
