@@ -6,7 +6,8 @@ import asyncio
 import shutil
 import sys
 import time
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
@@ -14,7 +15,14 @@ __all__ = ["pools_program"]
 
 pools_program = typer.Typer(no_args_is_help=True, help="WorkerPools, on the cluster of KUBECONFIG.")
 
-Output = Literal["text", "json"]
+
+class Output(StrEnum):
+    """How it is told."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="default: as for the SDK")]
 
 
@@ -32,9 +40,7 @@ def explain_pool(
     name: Annotated[str, typer.Argument(help="the WorkerPool's name")],
     namespace: Namespace = "",
     minutes: Annotated[int, typer.Option(min=1, max=60, help="how far the charts look back")] = 60,
-    output: Annotated[
-        Literal["text", "json"], typer.Option("--output", "-o", help="for people or for machines")
-    ] = "text",
+    output: Annotated[Output, typer.Option("--output", "-o", help="for people or for machines")] = Output.TEXT,
     system_namespace: Annotated[str, typer.Option(help="where the operator is installed")] = "penstock-system",
     service: Annotated[str, typer.Option(help="the operator's Service")] = "penstock-operator",
 ) -> None:
@@ -44,7 +50,7 @@ def explain_pool(
     from penstock.cli.pools import Operator, find
 
     found = asyncio.run(find(name, namespace, Operator(system_namespace, service)))
-    if output == "json":
+    if output is Output.JSON:
         print(found.json())
         return
     width = shutil.get_terminal_size().columns

@@ -151,4 +151,4 @@ def test_options_may_stand_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PENSTOCK_URL", "memory://")
     for words in (("-n", "shop", "mail"), ("mail", "-n", "shop")):
         result = CliRunner().invoke(program, ["queue", "show", *words])
-        assert json.loads(result.stdout)["ready"] == 0
+        assert json.loads(result.output)["ready"] == 0
