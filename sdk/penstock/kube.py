@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,17 +71,17 @@ class Kube:
     @classmethod
     async def connect(cls) -> Kube:
         """In a pod by its service account, else by the kubeconfig. Raises ConfigurationError."""
+        for name in ("aiohttp", "kubernetes_asyncio"):
+            _must_be_installed(name)
         return cls(PodClient() if pod_namespace() is not None else await _by_kubeconfig())
 
     async def _session(self) -> ClientSession:
         """Made for the first request, as aiohttp takes long to import: most workers' tasks aren't resources."""
         if self._made is None:
-            try:
-                if "aiohttp" not in sys.modules:
-                    await asyncio.to_thread(import_module, "aiohttp")
-                from penstock.kube_session import session
-            except ImportError as error:
-                raise ConfigurationError(f"Kubernetes needs its extra: {install('kubernetes')} ({error})") from error
+            if "aiohttp" not in sys.modules:
+                await asyncio.to_thread(import_module, "aiohttp")
+            from penstock.kube_session import session
+
             self._made = self._made or session(self._client.configuration)
         return self._made
 
@@ -270,6 +271,11 @@ class Kube:
         await self._client.close()
 
 
+def _must_be_installed(name: str) -> None:
+    if find_spec(name) is None:
+        raise ConfigurationError(f"the Kubernetes API needs {name}: {install('kubernetes')}")
+
+
 def _is_file(name: str) -> bool:
     return bool(name) and Path(name).expanduser().is_file()
 
@@ -279,10 +285,8 @@ async def _by_kubeconfig() -> Any:
     files = os.environ.get("KUBECONFIG") or KUBECONFIG
     if not any(map(_is_file, files.split(os.pathsep))):
         raise ConfigurationError(f"no cluster to talk to: {files} isn't there; set KUBECONFIG or run in a pod")
-    try:
-        from kubernetes_asyncio import client, config
-    except ImportError as error:
-        raise ConfigurationError(f"Kubernetes needs its extra: {install('kubernetes')} ({error})") from error
+    from kubernetes_asyncio import client, config
+
     configuration = client.Configuration()
     try:
         await config.load_kube_config(config_file=files, client_configuration=configuration)

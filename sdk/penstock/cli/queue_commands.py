@@ -55,7 +55,7 @@ def list_letters(
     namespace: Namespace = "",
     limit: Annotated[int, typer.Option(min=1, max=MOST_LETTERS, help="how many at most")] = 100,
 ) -> None:
-    """The oldest dead letters: id, task, reason."""
+    """The oldest dead letters, a line each: id, task, reason, with tabs between them."""
     from penstock.cli.queues import letters
 
     for line in asyncio.run(letters(queue, namespace, limit)):
