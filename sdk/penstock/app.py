@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
 from penstock.batch import BatchFields, BatchHandle
 from penstock.broker import Broker
@@ -299,14 +299,14 @@ class Penstock:
         settings = replace(chosen(self.worker_settings, said), max_tasks=0, max_memory_mib=0)
         return serving(self, engine(self, settings))
 
-    def run_worker(self, **said: Unpack[RunFields]) -> int:
-        """Be a worker until SIGTERM or Ctrl-C, then drain, as `penstock worker` does: for a command of your own,
-        `sys.exit(app.run_worker(concurrency=8))`. Blocks; takes the main thread and these signals. With several
-        processes, or such as are replaced, each runs this program's command again."""
+    def run_worker(self, **said: Unpack[RunFields]) -> NoReturn:
+        """Be a worker until SIGTERM or Ctrl-C, drain, and leave the process, as `penstock worker` does: for a command
+        of your own. Takes the main thread and these signals, and never returns: what was registered with atexit still
+        runs. With several processes, or such as are replaced, each runs this program's command again."""
         from penstock.running import run_worker
 
         checked_options(said, RunFields, "run_worker")
-        return run_worker(lambda: self, said)
+        run_worker(lambda: self, said)
 
     # --- life -----------------------------------------------------------------------------------------------------
 

@@ -92,18 +92,28 @@ class Connections:
         return self._namespace or current_namespace()
 
     @cached_property
-    def _memory(self) -> Broker:
-        return connect(self.url, self.namespace, self._clock)
+    def _memory(self) -> tuple[Broker, int]:
+        """With the process that it is in."""
+        return connect(self.url, self.namespace, self._clock), os.getpid()
 
-    def broker(self) -> Broker:
-        """A new connection to the broker; for memory://, the only one."""
-        return self._memory if self.url.startswith("memory://") else connect(self.url, self.namespace)
+    def broker(self, *, submitter: bool = False) -> Broker:
+        """A new connection to the broker; for memory://, the only one. Raises ConfigurationError where that is in the
+        memory of another process, of which this one is a fork."""
+        if not self.url.startswith("memory://"):
+            return connect(self.url, self.namespace, submitter=submitter)
+        broker, process = self._memory
+        if process != os.getpid():
+            raise ConfigurationError(
+                f"{self.url} is in the memory of process {process}, and this is a fork of it: a task that is queued "
+                "here would never run; set PENSTOCK_URL to a Redis that both reach"
+            )
+        return broker
 
     def client(self) -> BrokerClient:
         """This loop's client of the broker."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = BrokerClient(self.broker(), self._clock, source=self.tasks)
+            self._clients[loop] = BrokerClient(self.broker(submitter=True), self._clock, source=self.tasks)
         return self._clients[loop]
 
     async def _client_here(self) -> BrokerClient:

@@ -7,16 +7,18 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from penstock import tasklog, tracing
 from penstock.errors import ConfigurationError
-from penstock.process import collect_seldom, run, stop_asked
-from penstock.serving import Reporting, Served, engine, nobody, serving
-from penstock.worker.supervisor import CONFIGURATION, PLACE, RECYCLED, Supervision, supervise, watch_supervisor
+from penstock.process import CONFIGURATION, collect_seldom, live
+from penstock.serving import Reporting, Served, engine, nobody, work
+from penstock.stop import Stop
+from penstock.worker.supervisor import PLACE, Supervision, supervise
 from penstock.worker_settings import WorkerSettings, chosen, from_environment
 
 __all__ = ["run_worker"]
@@ -27,41 +29,53 @@ log = logging.getLogger("penstock.worker")
 SUPERVISORS = frozenset({"processes", "drain_seconds", "health_port"})
 
 
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a process is for, until it is told to stop, and how long a drain may take."""
+
+    work: Callable[[Stop], Coroutine[object, object, int]]
+    drain_seconds: float
+    flush: Callable[[], object] = lambda: None
+
+
 def run_worker(
     find: Callable[[], Served],
     said: Mapping[str, Any],
     environment: Mapping[str, str] = os.environ,
     reporting: Reporting = nobody,
-) -> int:
-    """Run the app that `find` imports until SIGTERM or SIGINT, then drain. Takes the main thread, its event loop and
-    those signals. Where there are several processes, or such as are replaced, this one looks after them: they run the
-    same command as this one. The exit code: 0 after a drain, RECYCLED where the supervisor should start another."""
+) -> NoReturn:
+    """Run the app that `find` imports until SIGTERM or SIGINT, then drain and leave the process. Takes the main thread,
+    its event loop and those signals. Where there are several processes, or such as are replaced, this one looks after
+    them: they run the same command as this one. Raises ConfigurationError before any of that; in a supervised process
+    it leaves with CONFIGURATION instead: another try of the supervisor's wouldn't help."""
     _refuse_where_it_cannot_run()
     place = int(os.environ[PLACE]) if PLACE in os.environ else None
     try:
-        return _run(find, from_environment(environment) | dict(said), place, reporting)
+        life = _life(find, from_environment(environment) | dict(said), place, reporting)
     except ConfigurationError as error:
         if place is None:
             raise
         log.critical("%s", error)
-        return CONFIGURATION  # another try of the supervisor's wouldn't help
+        sys.exit(CONFIGURATION)
+    live(life.work, drain_seconds=life.drain_seconds, flush=life.flush, supervised=place is not None)
 
 
-def _run(find: Callable[[], Served], told: Mapping[str, Any], place: int | None, reporting: Reporting) -> int:
+def _life(find: Callable[[], Served], told: Mapping[str, Any], place: int | None, reporting: Reporting) -> Life:
     early = chosen(WorkerSettings(), told, {})
     tasklog.configure(early.log_level)
     if place is None and early.supervises and told.keys() >= SUPERVISORS:
-        return run(_oversee(early))
+        return Life(partial(_oversee, early), early.drain_seconds)
     flush = tracing.configure("penstock-worker")
     app = find()
     settings = chosen(app.worker_settings, told, {})
     tasklog.configure(settings.log_level)
     if place is None and settings.supervises:
-        return run(_oversee(settings))
+        return Life(partial(_oversee, settings), settings.drain_seconds)
     collect_seldom()
-    code = run(_work(app, settings, settings.port(place), reporting))
-    flush()
-    return code
+    port = settings.port(place)
+    return Life(
+        partial(work, app, engine(app, settings), port=port, reporting=reporting), settings.drain_seconds, flush
+    )
 
 
 def _refuse_where_it_cannot_run() -> None:
@@ -75,10 +89,10 @@ def _refuse_where_it_cannot_run() -> None:
     raise ConfigurationError(f"run_worker() runs an event loop of its own, and here one runs already; {remedy}")
 
 
-async def _oversee(settings: WorkerSettings) -> int:
+async def _oversee(settings: WorkerSettings, stop: Stop) -> int:
     command = (sys.executable, *sys.orig_argv[1:])
     async with _oversight(settings):
-        return await supervise(Supervision(command, settings.processes, settings.drain_seconds), stop_asked())
+        return await supervise(Supervision(command, settings.processes, settings.drain_seconds), stop)
 
 
 def _oversight(settings: WorkerSettings) -> AbstractAsyncContextManager[object]:
@@ -87,11 +101,3 @@ def _oversight(settings: WorkerSettings) -> AbstractAsyncContextManager[object]:
     from penstock.worker.health import Oversight
 
     return Oversight(settings.health_port, settings.processes)
-
-
-async def _work(app: Served, settings: WorkerSettings, port: int, reporting: Reporting) -> int:
-    stop = stop_asked()
-    watch_supervisor(partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set))
-    async with serving(app, engine(app, settings), port=port, reporting=reporting) as worker:
-        await worker.until(stop)
-    return 0 if stop.is_set() else RECYCLED

@@ -32,7 +32,7 @@ async def test_redis_is_killed(server: Server, shop: Shop, caplog: pytest.LogCap
             server.start()
         await load.more()
         await load.end_well(server)
-    assert warned(caplog, f"couldn't claim, trying again: can't reach Redis at {server.where}")
+    assert warned(caplog, f"the broker is away (claim, queue shop): can't reach Redis at {server.where}")
 
 
 async def test_redis_is_killed_while_it_writes(server: Server, shop: Shop) -> None:
@@ -62,7 +62,7 @@ async def test_redis_is_loading_its_data(tmp_path: Path, caplog: pytest.LogCaptu
             await load.more()
             await load.end_well(server)
         await shop.app.close()
-    assert warned(caplog, f"couldn't claim, trying again: Redis at {server.where} is still loading its data")
+    assert warned(caplog, f"Redis at {server.where} is still loading its data")
 
 
 async def test_connections_are_reset_in_mid_batch(server: Server, caplog: pytest.LogCaptureFixture) -> None:
@@ -128,7 +128,7 @@ async def test_a_worker_that_starts_before_its_redis(tmp_path: Path, caplog: pyt
     server = Server(tmp_path, *DURABLE)
     shop = Shop(server.url)
     async with shop.working():
-        await wait_for(lambda: _said(caplog, "the broker doesn't answer yet"), "it to say so")
+        await wait_for(lambda: _said(caplog, "the broker is away (check"), "it to say so")
         with running(server):
             load = Load(shop)
             await load.more()

@@ -17,14 +17,14 @@ REDIS = (
 )
 
 
-def connect(url: str, namespace: str, clock: Callable[[], float] = time.time) -> Broker:
+def connect(url: str, namespace: str, clock: Callable[[], float] = time.time, *, submitter: bool = False) -> Broker:
     """The broker at `url`, for one namespace. `clock` is the one that messages' times are meant by; memory:// goes by
-    it altogether. Nothing is sent yet. Raises ConfigurationError."""
+    it altogether. A `submitter` waits less long for a reply. Nothing is sent yet. Raises ConfigurationError."""
     scheme = url.partition("://")[0]
     if scheme in REDIS:
         from penstock.broker.streams import StreamsBroker
 
-        return StreamsBroker(url, namespace, clock=clock)
+        return StreamsBroker(url, namespace, clock=clock, submitter=submitter)
     if scheme == "memory":
         from penstock.broker.memory import MemoryBroker
 

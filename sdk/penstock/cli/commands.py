@@ -54,7 +54,7 @@ def worker(app: Annotated[str, typer.Argument(help="MODULE:ATTRIBUTE, such as sh
     """
     from penstock.running import run_worker
 
-    raise typer.Exit(run_worker(partial(load_app, app), said))
+    run_worker(partial(load_app, app), said)
 
 
 @program.command()

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -20,8 +20,9 @@ from penstock.connections import Connections
 from penstock.context import TaskContext
 from penstock.errors import BadArgument, PenstockError
 from penstock.middleware import Execute, Middleware
-from penstock.process import run, stop_asked
+from penstock.process import live
 from penstock.serving import engine, serving
+from penstock.stop import Stop
 from penstock.worker import Settings
 from penstock.worker_settings import chosen
 
@@ -62,22 +63,24 @@ class Journal(Middleware):
         self._console.print(line)
 
 
-def developing(app: Penstock, url: str | None, concurrency: int | None) -> None:
-    """The command: until `exit`, Ctrl-D or a signal."""
+def developing(app: Penstock, url: str | None, concurrency: int | None) -> NoReturn:
+    """The command: until `exit`, Ctrl-D or a signal; then the process ends."""
     said = {} if concurrency is None else {"concurrency": concurrency}
     settings = engine(app, chosen(app.worker_settings, {**said, "drain_seconds": DRAIN_SECONDS}))
 
-    async def developed() -> None:
-        await develop(app, settings, url, Console(), stop_asked())
+    async def developed(stop: Stop) -> int:
+        await develop(app, settings, url, Console(), stop)
+        return 0
 
-    run(developed())
+    live(developed, drain_seconds=DRAIN_SECONDS)
 
 
-async def develop(app: Penstock, settings: Settings, url: str | None, console: Console, stop: asyncio.Event) -> None:
+async def develop(app: Penstock, settings: Settings, url: str | None, console: Console, stop: Stop) -> None:
     """Run `app`'s tasks until `stop`, or until somebody types so, and enqueue what is typed."""
     app.connections = Connections(url or "memory://", app.name if url is None else None)
     app.add_middleware(Journal(console))
-    async with app, serving(app, settings):
+    async with app, serving(app, settings) as worker:
+        stop.running, stop.hand_back = worker.names, worker.hand_back
         where = url or "a broker in memory"
         console.print(f"{app.name} works on {', '.join(settings.queues)}, with {where}.")
         console.print("`exit` or Ctrl-D ends it. Type a call, such as:", markup=False, highlight=False)
@@ -86,7 +89,7 @@ async def develop(app: Penstock, settings: Settings, url: str | None, console: C
                 f"  {name}{task.definition.parameters.submitted}", style="cyan", markup=False, highlight=False
             )
         reading = asyncio.create_task(_enqueue_typed(app, console, _lines()))
-        stopped = asyncio.create_task(stop.wait())
+        stopped = asyncio.create_task(stop.asked.wait())
         try:
             await asyncio.wait([reading, stopped], return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -14,6 +14,7 @@ from penstock.errors import ConfigurationError
 __all__ = ["Answer", "Server", "status_of"]
 
 REQUEST_SECONDS = 5.0
+CLOSE_SECONDS = 0.5  # for answers under way at the end
 REQUEST_BYTES = 16_384
 TEXT = "text/plain; charset=utf-8"
 
@@ -68,7 +69,7 @@ class Server:
         for task in self._open:
             task.cancel()
         if self._open:
-            await asyncio.wait(self._open, timeout=REQUEST_SECONDS)
+            await asyncio.wait(self._open, timeout=CLOSE_SECONDS)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

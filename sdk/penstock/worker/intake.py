@@ -85,8 +85,7 @@ class Intake:
             try:
                 await (self._stand() if self._paused else self._round())
             except PenstockError as error:
-                log.warning("queue %s: couldn't claim, trying again: %s", self.queue, error)
-                self.runner.tally.failures["claim"] += 1
+                self.runner.outage.failed("claim", self.queue, error)
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _stand(self) -> None:
@@ -164,6 +163,7 @@ class Intake:
         clock = self.runner.clock
         sent = clock.own()
         claimed = await self.broker.claim(self.queue, self.claimer, most, alone=alone, read=read)
+        self.runner.outage.worked("claim", self.queue)
         clock.heard(claimed.now, sent=sent, resolution=RESOLUTION_SECONDS)
         return claimed
 

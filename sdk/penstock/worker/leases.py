@@ -7,11 +7,12 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer, Lease, Renewal
 from penstock.errors import PenstockError
-from penstock.worker.tally import Tally
+from penstock.worker.outage import Outage
 
 __all__ = ["Leases"]
 
@@ -29,15 +30,16 @@ class Leases:
         claimer: Claimer,
         seconds: float,
         on_change: Callable[[Lease, Renewal], None],
-        tally: Tally | None = None,
+        outage: Outage | None = None,
     ) -> None:
-        self._tally = tally or Tally()
+        self._outage = outage or Outage()
         self._broker = broker
         self._claimer = claimer
         self._interval = seconds / RENEWALS_PER_LEASE
         self._on_change = on_change
         self._held: dict[str, Lease] = {}
         self._ending = threading.Event()
+        self._ended = asyncio.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -64,9 +66,17 @@ class Leases:
         """End the thread. What is still held runs out by itself."""
         self._ending.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            await self._ended.wait()
+            self._thread.join()
 
     def _renew_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._renew_on(loop)
+        finally:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(self._ended.set)
+
+    def _renew_on(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._ending.wait(self._interval):
             # A copy is one step under the GIL; a lock would cost every task for the sake of one look per lease.
             held = self._held.copy().values()
@@ -81,12 +91,12 @@ class Leases:
         try:
             renewals = self._broker.renew(leases, self._claimer)
         except PenstockError as error:
-            log.warning("couldn't renew %d leases, trying again in %.1f s: %s", len(leases), self._interval, error)
-            self._tally.failures["renew"] += 1
+            self._outage.failed("renew", leases[0].queue, error)
             return
         except Exception:  # a bug: it mustn't end the thread, and with it every lease
             log.exception("couldn't renew %d leases", len(leases))
             return
+        self._outage.worked("renew", leases[0].queue)
         for lease, renewal in zip(leases, renewals, strict=True):
             if renewal is not Renewal.HELD and not loop.is_closed():
                 loop.call_soon_threadsafe(self._changed, lease, renewal)

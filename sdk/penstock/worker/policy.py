@@ -13,6 +13,7 @@ from penstock.definition import Definition, Options
 from penstock.envelope import Envelope
 from penstock.errors import PenstockError
 from penstock.retry import RetryPolicy
+from penstock.worker.outage import Outage
 
 __all__ = ["Policies", "Policy", "resolve"]
 
@@ -49,8 +50,9 @@ def _first(*values: float | None) -> float | None:
 class Policies:
     """The queues' settings as last read."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, outage: Outage | None = None) -> None:
         self._broker = broker
+        self._outage = outage or Outage()
         self._configs: dict[str, QueueConfig] = {}
         self._plain: dict[tuple[str, str], Policy] = {}
         self._changed = asyncio.Event()
@@ -87,8 +89,12 @@ class Policies:
                     await self._changed.wait()
 
     async def _read(self, queue: str) -> None:
-        with suppress(PenstockError):
+        try:
             config = await self._broker.config(queue)
-            if config != self._configs.get(queue):
-                self._configs[queue] = config
-                self._plain.clear()
+        except PenstockError as error:
+            return self._outage.failed("settings", queue, error)
+        self._outage.worked("settings", queue)
+        if config != self._configs.get(queue):
+            self._configs[queue] = config
+            self._plain.clear()
+        return None

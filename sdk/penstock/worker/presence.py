@@ -71,11 +71,11 @@ class Presence:
                     self.home, self.claimer, len(self.runner.attempts), resting=self._said
                 )
         except (PenstockError, TimeoutError) as error:
-            log.warning("queue %s: couldn't say that this worker is there: %s", self.home, str(error) or "no answer")
-            self.runner.tally.failures["attend"] += 1
+            self.runner.outage.failed("attend", self.home, error)
             if asyncio.get_running_loop().time() >= self._over_at:
                 self._hear(None)
         else:
+            self.runner.outage.worked("attend", self.home)
             self._hear(cordon)
 
     def _hear(self, cordon: Cordon | None) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from penstock.errors import PenstockError
 from penstock.worker.attempt import Attempt
+from penstock.worker.outage import Outage
 
 __all__ = ["report_progress"]
 
-log = logging.getLogger("penstock.worker")
 INTERVAL_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 
 
 async def report_progress(
-    running: Callable[[], Iterable[Attempt]], publish: Callable[[Attempt], Awaitable[None]]
+    running: Callable[[], Iterable[Attempt]], publish: Callable[[Attempt], Awaitable[None]], outage: Outage
 ) -> None:
     """Look over what runs, for ever. One timer for all: a task shorter than the interval never costs a thing."""
     clock = asyncio.get_running_loop().time
@@ -31,4 +30,4 @@ async def report_progress(
             try:
                 await publish(attempt)
             except PenstockError as error:
-                log.warning("couldn't report progress: %s", error)
+                outage.failed("progress", attempt.envelope.queue, error)

@@ -19,6 +19,7 @@ from penstock.errors import PenstockError
 from penstock.keys import queue_of
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
+from penstock.worker.outage import Outage
 
 __all__ = ["UPSTREAM", "Relay", "concluded", "forsaken", "supplies"]
 
@@ -33,7 +34,8 @@ CANCELS = 50  # at a time
 class Relay:
     """One worker's. What ends meanwhile is told with the next batch."""
 
-    def __init__(self, broker: Broker, clock: Callable[[], float]) -> None:
+    def __init__(self, broker: Broker, clock: Callable[[], float], outage: Outage | None = None) -> None:
+        self._outage = outage or Outage()
         self._broker = broker
         self._clock = clock
         self._waiting: list[Ended] = []
@@ -71,7 +73,7 @@ class Relay:
                 try:
                     await self._tell(batch)
                 except PenstockError as error:
-                    log.warning("couldn't tell of %d ended tasks yet: %s", len(batch), error)
+                    self._outage.failed("relay", queue_of(batch[0].outcome.id), error)
         finally:
             self._work = None
 

@@ -27,6 +27,7 @@ from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.builtin import builtins
 from penstock.worker.foregone import foregone, supplied
 from penstock.worker.leases import Leases
+from penstock.worker.outage import Outage
 from penstock.worker.parking import overdue, wanted
 from penstock.worker.policy import Policies
 from penstock.worker.processes import Processes
@@ -37,14 +38,16 @@ from penstock.worker.reporter import Reporter, running, waiting
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
-from penstock.worker.tally import Tally
 from penstock.worker.verdict import Ending, Returned, Ruling, Standards, Unfit, Unknown, rule, succeeded
 
 __all__ = ["Runner"]
 
 log = logging.getLogger("penstock.worker")
-# For settling what was handed back; longer than a child process has to end. What a thread still runs is fenced.
+# For what is handed back to end; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
+# Where the broker doesn't answer, what isn't settled and told by then is done by other workers.
+SETTLE_SECONDS = 2.0
+RELAY_SECONDS = 1.0
 
 
 @dataclass(eq=False)
@@ -61,7 +64,7 @@ class Runner:
     reporter: Reporter
     policies: Policies
     extensions: Extensions = field(default_factory=Extensions)
-    tally: Tally = field(default_factory=Tally)
+    outage: Outage = field(default_factory=Outage)
     delayed: Callable[[str], None] = lambda _: None  # hears of queues with a task that waits for its next attempt
     clock: ServerClock = field(default_factory=ServerClock)
     random: Callable[[], float] = random.random
@@ -69,9 +72,9 @@ class Runner:
     done: int = 0
 
     def __post_init__(self) -> None:
-        self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.tally)
-        self._settling = Settling(self.broker, self.tally)
-        self.relay = Relay(self.broker, self.clock)
+        self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.outage)
+        self._settling = Settling(self.broker, self.outage)
+        self.relay = Relay(self.broker, self.clock, self.outage)
         self._builtins = builtins(self.broker, self.extensions.codec)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tracing = Tracing.OFF
@@ -240,9 +243,9 @@ class Runner:
         self.leases.drop(attempt.begun.lease)
         if not settled:
             log.warning("%s: its lease was lost; whoever has it now decides its outcome", attempt.envelope.id)
-            self.tally.lost[attempt.envelope.queue] += 1
+            self.outage.tally.lost[attempt.envelope.queue] += 1
             return
-        tallied(self.tally, attempt, ruling, at=self.clock())
+        tallied(self.outage.tally, attempt, ruling, at=self.clock())
         if outcome is not None and attempt.envelope.links is not None:
             self.relay.ended(Ended(outcome, attempt.begun.message))
         if ruling.delay:
@@ -285,20 +288,28 @@ class Runner:
         elif attempt is not None and attempt.begun.lease == lease:
             log.warning("%s: its lease was lost; this attempt is stopped", lease.id)
             attempt.lose()
-            self.tally.lost[lease.queue] += 1
+            self.outage.tally.lost[lease.queue] += 1
 
     async def ended(self, id: str, patience: float) -> None:
         """Return when a task that runs here has ended, or after `patience` seconds."""
         if (task := self._tasks.get(id)) is not None:
             await asyncio.wait([task], timeout=patience)
 
-    async def drain(self, seconds: float) -> None:
-        """Let what runs finish for `seconds`, then hand the rest back."""
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=seconds)
+    async def drain(self, seconds: float, hurried: asyncio.Event | None = None) -> None:
+        """Let what runs finish for `seconds`, or until `hurried`, then hand the rest back."""
+        await self._all_ended(seconds, hurried or asyncio.Event())
         for attempt in list(self.attempts.values()):
             attempt.stop(None, "its worker shuts down")
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=HAND_BACK_SECONDS)
-        await self._settling.drain(HAND_BACK_SECONDS)
-        await self.relay.drain(HAND_BACK_SECONDS)
+        await self._settling.drain(SETTLE_SECONDS)
+        await self.relay.drain(RELAY_SECONDS)
+
+    async def _all_ended(self, seconds: float, hurried: asyncio.Event) -> None:
+        """Return when nothing runs any more, after `seconds`, or once it is `hurried`."""
+        ended = asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        waiting = asyncio.ensure_future(hurried.wait())
+        try:
+            await asyncio.wait((asyncio.shield(ended), waiting), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()

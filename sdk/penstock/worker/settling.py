@@ -10,7 +10,7 @@ from collections.abc import Callable
 from penstock.broker import Broker
 from penstock.broker.messages import Settlement
 from penstock.errors import PenstockError
-from penstock.worker.tally import Tally
+from penstock.worker.outage import Outage
 
 __all__ = ["Settling"]
 
@@ -25,9 +25,9 @@ Then = Callable[[bool], None]
 class Settling:
     """One line a queue, for a batch is one script on one hash slot. What ends meanwhile is the next batch."""
 
-    def __init__(self, broker: Broker, tally: Tally | None = None) -> None:
+    def __init__(self, broker: Broker, outage: Outage | None = None) -> None:
         self._broker = broker
-        self._tally = tally or Tally()
+        self._outage = outage or Outage()
         self._waiting: defaultdict[str, list[tuple[Settlement, Then]]] = defaultdict(list)
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
@@ -59,12 +59,14 @@ class Settling:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await self._broker.settle(settlements)
+                settled = await self._broker.settle(settlements)
             except PenstockError as error:
-                log.warning("couldn't settle %d tasks, trying again in %.1f s: %s", len(settlements), pause, error)
-                self._tally.failures["settle"] += 1
+                self._outage.failed("settle", settlements[0].lease.queue, error)
             except Exception:  # a bug: their leases run out, and other workers get them
                 log.exception("can't settle %d tasks", len(settlements))
                 return [False] * len(settlements)
+            else:
+                self._outage.worked("settle", settlements[0].lease.queue)
+                return settled
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, pause * 2)

@@ -7,9 +7,13 @@ import logging
 import os
 import threading
 from asyncio.subprocess import Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+
+from penstock.process import CONFIGURATION
+from penstock.stop import Stop
 
 __all__ = [
     "CONFIGURATION",
@@ -25,14 +29,13 @@ __all__ = [
 
 log = logging.getLogger("penstock.worker")
 RECYCLED = 75  # exit code of a worker that has done its share (EX_TEMPFAIL: come again)
-CONFIGURATION = 2  # exit code of a worker whose settings can't work: starting it again wouldn't help
 NOT_STARTED = 126  # as a shell says it
 SUPERVISED = "PENSTOCK_SUPERVISOR_FD"
 PLACE = "PENSTOCK_PLACE"  # the number of a supervised process, from 0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # one that lived so long was all right: the pauses start anew
-END_SECONDS = 10.0  # beyond the drain
+END_SECONDS = 9.5  # beyond the drain; a worker leaves a little earlier by itself
 KILLED_SECONDS = 5.0  # for the kernel to end what was killed
 
 
@@ -66,16 +69,20 @@ def after(code: int, lived: float, failures: int) -> Next:
     return Next(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**doublings), before + 1)
 
 
-async def supervise(settings: Supervision, stop: asyncio.Event) -> int:
+async def supervise(settings: Supervision, stop: Stop) -> int:
     """Run the processes until `stop`, or until one says that its settings can't work, then let all drain: they have
     `drain_seconds` and END_SECONDS, then they are killed. 0, or CONFIGURATION."""
+    living = set[Process]()
+    stop.running = lambda: [f"worker process {process.pid}" for process in living]
+    stop.hand_back = partial(_terminate, living)  # their first SIGTERM asked them to drain
     reading, writing = os.pipe()  # closed by our death, however that happens: the children see it
     try:
         told = [{**os.environ, SUPERVISED: str(reading), PLACE: str(number)} for number in range(settings.processes)]
         places = [
-            asyncio.create_task(_keep(settings, one, reading), name=f"penstock place {one[PLACE]}") for one in told
+            asyncio.create_task(_keep(settings, one, reading, living), name=f"penstock place {one[PLACE]}")
+            for one in told
         ]
-        return await _first(places, asyncio.create_task(stop.wait(), name="penstock stop"))
+        return await _first(places, asyncio.create_task(stop.asked.wait(), name="penstock stop"))
     finally:
         os.close(reading)
         os.close(writing)
@@ -94,12 +101,18 @@ async def _first(places: Sequence[asyncio.Task[int]], asked: asyncio.Task[bool])
     return given_up[0].result() if given_up else 0
 
 
-async def _keep(settings: Supervision, environment: Mapping[str, str], lifeline: int) -> int:
+def _terminate(living: Iterable[Process]) -> None:
+    for process in living:
+        with suppress(ProcessLookupError):
+            process.terminate()
+
+
+async def _keep(settings: Supervision, environment: Mapping[str, str], lifeline: int, living: set[Process]) -> int:
     """Keep one process running until there is no use in another one; the exit code of the last."""
     clock, failures = asyncio.get_running_loop().time, 0
     while True:
         began = clock()
-        code = await _live(settings, environment, lifeline)
+        code = await _live(settings, environment, lifeline, living)
         then = after(code, clock() - began, failures)
         if then.stop:
             return code
@@ -109,17 +122,19 @@ async def _keep(settings: Supervision, environment: Mapping[str, str], lifeline:
         await asyncio.sleep(then.pause)
 
 
-async def _live(settings: Supervision, environment: Mapping[str, str], lifeline: int) -> int:
+async def _live(settings: Supervision, environment: Mapping[str, str], lifeline: int, living: set[Process]) -> int:
     """The exit code of one process, from start to end. If this is cancelled, it is ended."""
     try:
         process = await asyncio.create_subprocess_exec(*settings.command, env=environment, pass_fds=[lifeline])
     except OSError as error:  # such as too many processes: that passes
         log.error("a worker process can't be started: %s", error)
         return NOT_STARTED
+    living.add(process)
     try:
         return await process.wait()
     finally:
         await _end(process, settings.drain_seconds + END_SECONDS)
+        living.discard(process)
 
 
 async def _end(process: Process, patience: float) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from penstock.broker import Broker
 from penstock.broker.messages import Claimer
 from penstock.errors import PenstockError
+from penstock.worker.outage import Outage
 from penstock.worker.relay import Relay
-from penstock.worker.tally import Tally
 
 __all__ = ["Upkeep"]
 
@@ -41,7 +41,7 @@ class Upkeep:
     suspects: Callable[[], None]
     announce: Callable[[Sequence[bytes]], None]
     relay: Relay
-    tally: Tally = field(default_factory=Tally)
+    outage: Outage = field(default_factory=Outage)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _delayed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,9 +54,10 @@ class Upkeep:
             try:
                 due_in = await self.broker.promote(self.queue)
             except PenstockError as error:
-                log.warning("queue %s: couldn't look for due tasks: %s", self.queue, error)
-                self.tally.failures["promote"] += 1
+                self.outage.failed("promote", self.queue, error)
                 due_in = None
+            else:
+                self.outage.worked("promote", self.queue)
             wait = LONGEST_SLEEP_SECONDS if due_in is None else due_in
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, wait))):
@@ -74,8 +75,9 @@ class Upkeep:
                 if ours := [delivery.id for delivery in parked if self.wants(delivery.message)]:
                     await self.broker.unpark(self.queue, ours)
             except PenstockError as error:
-                log.warning("queue %s: couldn't look for parked tasks: %s", self.queue, error)
-                self.tally.failures["parked"] += 1
+                self.outage.failed("parked", self.queue, error)
+            else:
+                self.outage.worked("parked", self.queue)
             await asyncio.sleep(PARKED_SECONDS)
 
     async def reclaim(self) -> None:
@@ -93,13 +95,14 @@ class Upkeep:
                 if heard - since >= self.lease_seconds:
                     await self._reclaim()
             except PenstockError as error:
-                log.warning("queue %s: couldn't look for abandoned tasks: %s", self.queue, error)
-                self.tally.failures["reclaim"] += 1
+                self.outage.failed("reclaim", self.queue, error)
                 since = clock()
+            else:
+                self.outage.worked("reclaim", self.queue)
 
     async def _reclaim(self) -> None:
         reclaimed = await self.broker.reclaim(self.queue, self.claimer, lease=self.lease_seconds)
-        self.tally.reclaimed[self.queue] += reclaimed.moved
+        self.outage.tally.reclaimed[self.queue] += reclaimed.moved
         if reclaimed.moved:
             log.info("queue %s: put back %d tasks of workers that went away", self.queue, reclaimed.moved)
         if reclaimed.suspects:
@@ -118,9 +121,13 @@ class Upkeep:
         """Run what is meant for every worker."""
         while True:
             self._told.clear()
-            with suppress(PenstockError):
+            try:
                 self._place, messages = await self.broker.broadcasts(self.queue, self._place)
                 self.announce(messages)
+            except PenstockError as error:
+                self.outage.failed("broadcasts", self.queue, error)
+            else:
+                self.outage.worked("broadcasts", self.queue)
             with suppress(TimeoutError):
                 async with asyncio.timeout(BROADCAST_SECONDS):
                     await self._told.wait()
@@ -136,8 +143,9 @@ class Upkeep:
             try:
                 await self.relay.recover(self.queue)
             except PenstockError as error:
-                log.warning("queue %s: couldn't look for ended tasks: %s", self.queue, error)
-                self.tally.failures["relay"] += 1
+                self.outage.failed("relay", self.queue, error)
+            else:
+                self.outage.worked("relay", self.queue)
             with suppress(TimeoutError):
                 async with asyncio.timeout(RELAY_SECONDS):
                     await self._ended.wait()
@@ -146,6 +154,10 @@ class Upkeep:
         """Forget what time has made useless."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
-            with suppress(PenstockError):
+            try:
                 await self.broker.tidy(self.queue)
                 await self.relay.expire(self.queue, BLOCKED_SECONDS)
+            except PenstockError as error:
+                self.outage.failed("tidy", self.queue, error)
+            else:
+                self.outage.worked("tidy", self.queue)

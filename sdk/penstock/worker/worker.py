@@ -19,10 +19,11 @@ from penstock.clock import ServerClock
 from penstock.definition import Definition
 from penstock.errors import PenstockError, SubmissionError
 from penstock.extensions import Extensions
-from penstock.stopping import stopped
+from penstock.stopping import let_go, within
 from penstock.worker.attempt import Attempt
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
+from penstock.worker.outage import Outage
 from penstock.worker.policy import Policies
 from penstock.worker.presence import Presence
 from penstock.worker.processes import Processes
@@ -40,7 +41,12 @@ log = logging.getLogger("penstock.worker")
 TASK_THREADS = "penstock-task"
 PULSE_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
-REPORT_SECONDS = 5.0  # for the last reports of a draining worker
+NAMED = 20  # of the running tasks, in a log line
+LAST_CLAIM_SECONDS = 1.5  # for the claim under way when a drain begins; what it brings later than that is handed back
+# At the end of a drain, for what is our own; the last three at a time. A broker or an API server may not answer.
+STOP_SECONDS = 0.5
+REPORT_SECONDS = 4.0
+CLOSE_SECONDS = 2.5
 
 
 def _incarnation() -> str:
@@ -85,13 +91,16 @@ class Worker:
         self.last_pulse = 0.0
         self.working = False
         self.spent = asyncio.Event()  # it has done enough and should be replaced; see `recycling`
+        self.hint = ""  # how to hurry a drain
+        self._hurried = asyncio.Event()
         self._broker = broker
         self._reporter = reporter or NobodyAsks()
         self.tally = Tally()
+        outage = self._outage = Outage(self.tally)
         self.slots = Slots(settings.concurrency)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=TASK_THREADS)
         self._processes = Processes(settings.concurrency)
-        self._policies = Policies(broker)
+        self._policies = Policies(broker, outage)
         self._runner = Runner(
             tasks,
             broker,
@@ -103,7 +112,7 @@ class Worker:
             self._reporter,
             self._policies,
             extensions,
-            self.tally,
+            outage,
             clock=ServerClock(extensions.clock),
         )
         self._intakes = {
@@ -129,7 +138,7 @@ class Worker:
             suspects,
             runner.announce,
             runner.relay,
-            self.tally,
+            self._outage,
         )
 
     @property
@@ -137,12 +146,16 @@ class Worker:
         """Tasks running now."""
         return len(self._runner.attempts)
 
+    def names(self) -> list[str]:
+        """Those tasks, as name and id. From any thread."""
+        return [f"{one.envelope.task} ({one.envelope.id})" for one in list(self._runner.attempts.values())[:NAMED]]
+
     async def __aenter__(self) -> Worker:
         """Raises ConfigurationError where the broker can't be relied on; one that is away is waited for."""
         try:
             await self._broker.check()
         except SubmissionError as error:
-            log.warning("the broker doesn't answer yet: %s", error)
+            self._outage.failed("check", self.settings.queues[0], error)
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
         observe(self)
@@ -153,13 +166,12 @@ class Worker:
             _kept(self._signals, "signals"),
             _kept(self._presence.attend, "presence"),
             _kept(partial(self._policies.follow, self.settings.queues), "settings"),
-            _kept(partial(report_progress, self._running, self._runner.publish), "progress"),
+            _kept(partial(report_progress, self._running, self._runner.publish, self._outage), "progress"),
         ]
         for queue, upkeep in self._upkeep.items():
             chores = (upkeep.promote, upkeep.reclaim, upkeep.unpark, upkeep.broadcasts, upkeep.relayed, upkeep.tidy)
             self._timers += [_kept(chore, f"{chore.__name__} {queue}") for chore in chores]
         self.last_pulse, self.working = asyncio.get_running_loop().time(), True
-        log.info("working on %s, %d at a time", ", ".join(self.settings.queues), self.settings.concurrency)
         return self
 
     def _running(self) -> Iterable[Attempt]:
@@ -175,20 +187,33 @@ class Worker:
     async def __aexit__(self, *exc: object) -> None:
         await self.drain()
 
+    def hand_back(self) -> None:
+        """End a drain now: what runs is handed back, and other workers run it."""
+        self._hurried.set()
+
     async def drain(self) -> None:
-        """Shut down in order: 1. claim no more, 2. finish or hand back, 3. report, 4. leave the groups."""
-        log.info("draining: %d tasks have %g s", self.busy, self.settings.drain_seconds)
+        """Shut down in order: 1. claim no more, 2. finish or hand back, 3. report and leave the groups. No step waits
+        for what doesn't end; leases that are left run out by themselves."""
+        log.info("draining %d tasks for at most %g s%s", self.busy, self.settings.drain_seconds, self.hint)
         self.working = False
         for intake in self._intakes.values():
             intake.stop()
         self.slots.close()
-        await asyncio.gather(*self._reading, return_exceptions=True)
-        await self._runner.drain(self.settings.drain_seconds)
-        await stopped(*self._timers)
-        await self._reporter.drain(REPORT_SECONDS)
-        await self._runner.leases.stop()
+        clock, seconds = asyncio.get_running_loop().time, self.settings.drain_seconds
+        until = clock() + seconds
+        await asyncio.wait(self._reading, timeout=LAST_CLAIM_SECONDS)
+        await self._runner.drain(max(0.0, until - clock()), self._hurried)
+        await let_go([*self._reading, *self._timers], STOP_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
-        await self._processes.close()
+        last_steps = (
+            (REPORT_SECONDS, self._reporter.drain(REPORT_SECONDS), "reporting"),
+            (CLOSE_SECONDS, self._leave(), "leaving the queues"),
+            (CLOSE_SECONDS, self._runner.leases.stop(), "renewing leases"),
+            (CLOSE_SECONDS, self._processes.close(), "ending the tasks' processes"),
+        )
+        await asyncio.gather(*(within(most, step, what) for most, step, what in last_steps))
+
+    async def _leave(self) -> None:
         with suppress(PenstockError):
             for queue in self.settings.queues:
                 await self._broker.leave(queue, self.settings.claimer)

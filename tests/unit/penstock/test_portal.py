@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
+from penstock import Penstock
 from penstock.errors import ConfigurationError
 from penstock.portal import Portal
 
@@ -39,3 +44,55 @@ def test_an_error_is_the_callers() -> None:
 async def test_inside_a_loop_it_says_what_to_use_instead() -> None:
     with pytest.raises(ConfigurationError, match=r"use await task\.enqueue\(\)"):
         Portal().run(where(), "await task.enqueue()")
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """The exit code of a forked child that does `work`: 0 if it returned, 1 if it raised, -14 if it hung."""
+    if not (pid := os.fork()):
+        signal.alarm(10)
+        code = 1
+        with suppress(Exception):
+            work()
+            code = 0
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_forked_child_has_a_loop_of_its_own() -> None:
+    portal = Portal()
+    before = portal.run(where(), "")
+    assert in_child(lambda: portal.run(where(), "")) == 0
+    assert portal.run(where(), "") == before
+
+
+def test_a_child_that_was_forked_while_the_loop_was_started_has_one_too() -> None:
+    portal = Portal()
+    with portal._lock:
+        assert in_child(lambda: portal.run(where(), "")) == 0
+
+
+def test_a_child_of_a_child_has_one_too() -> None:
+    portal = Portal()
+    portal.run(where(), "")
+
+    def again() -> None:
+        portal.run(where(), "")
+        assert in_child(lambda: portal.run(where(), "")) == 0
+
+    assert in_child(again) == 0
+
+
+def test_a_broker_in_memory_is_not_the_childs() -> None:
+    app = Penstock("shop", url="memory://")
+
+    @app.task
+    def send() -> None: ...
+
+    send.delay()
+
+    def refused() -> None:
+        with pytest.raises(ConfigurationError, match="is in the memory of process"):
+            send.delay()
+
+    assert in_child(refused) == 0
+    send.delay()

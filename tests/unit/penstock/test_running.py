@@ -154,7 +154,7 @@ class TestAsACommand:
 
     def test_a_port_that_is_taken_is_told(self, tmp_path: Path) -> None:
         with taken() as port, running(tmp_path, f"health_port={port}") as process:
-            assert process.wait(20) == 1
+            assert process.wait(20) == CONFIGURATION
             assert process.stderr is not None
             assert f"port {port} for probes" in process.stderr.read()
 

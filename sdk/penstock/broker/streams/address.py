@@ -8,11 +8,16 @@
 `rediss` in place of `redis` means TLS, with the options `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile` (paths),
 `ssl_cert_reqs` (required, optional or none) and `ssl_check_hostname` (true or false). Sentinels that want a login of
 their own get it from `sentinel_username` and `sentinel_password`.
+
+`timeout` is an option of each: after so many seconds without a reply a submitter gets NotConnected, after 5 where it
+isn't given. A worker waits out an outage and doesn't go by it.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -61,6 +66,7 @@ class Address:
     db: int = 0
     master: str = ""
     tls: bool = False
+    timeout: float | None = None
     options: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
@@ -88,10 +94,11 @@ def _address(scheme: str, rest: str) -> Address:
     kind, tls = SCHEMES[scheme], scheme.startswith("rediss")
     options = _options(query, tls=tls, kind=kind)
     master, db = _path(scheme, path, options.pop("db", ""))
+    timeout = _timeout(options.pop("timeout", None))
     places = (Place(unquote(rest), 0),) if scheme == "unix" else _places(where, kind)
     if scheme == "unix" and not path:
         raise ValueError("it names no socket: unix:///PATH")
-    return Address(kind, places, unquote(user) or None, unquote(password) or None, db, master, tls, options)
+    return Address(kind, places, unquote(user) or None, unquote(password) or None, db, master, tls, timeout, options)
 
 
 def _places(text: str, kind: Kind) -> tuple[Place, ...]:
@@ -123,9 +130,24 @@ def _path(scheme: str, path: str, option: str) -> tuple[str, int]:
     return unquote(master), int(db)
 
 
+def _timeout(text: str | None) -> float | None:
+    if text is None:
+        return None
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) < math.inf:
+            return seconds
+    raise ValueError(f"timeout={text}: use a number of seconds greater than 0, such as timeout=5")
+
+
 def _options(query: str, *, tls: bool, kind: Kind) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
-    known = ("db", *(_FILES if tls else ()), *(_CHOICES if tls else ()), *(_SENTINEL if kind == "sentinel" else ()))
+    known = (
+        "db",
+        "timeout",
+        *(_FILES if tls else ()),
+        *(_CHOICES if tls else ()),
+        *(_SENTINEL if kind == "sentinel" else ()),
+    )
     for name, value in options.items():
         if name not in known:
             raise ValueError(f"option {name!r} isn't one of {', '.join(known)}")

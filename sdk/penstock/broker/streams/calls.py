@@ -26,10 +26,12 @@ _LED = frozenset(
 class Calls:
     """What the parts of the broker share: connections, keys and the way to call."""
 
-    def __init__(self, url: str, namespace: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, url: str, namespace: str, *, clock: Callable[[], float] = time.time, submitter: bool = False
+    ) -> None:
         self.namespace = namespace
         self._clock = clock
-        self._redis = Connection(url)
+        self._redis = Connection.of_submitter(url) if submitter else Connection(url)
         self._renewals = BlockingConnection(url)
         self._channels = Channels(self._redis)
         self._keys: dict[str, QueueKeys] = {}

@@ -31,6 +31,7 @@ __all__ = ["BlockingConnection", "Connection", "Reply"]
 log = logging.getLogger("penstock")
 R = TypeVar("R")
 REPLY_SECONDS = 15.0  # longer than any blocking read
+SUBMIT_SECONDS = 5.0  # for who waits for a reply; a URL's `timeout` says otherwise
 RENEWAL_SECONDS = 5.0  # a lease that isn't renewed soon needn't be renewed late
 CLOSE_SECONDS = 10.0
 TRIES = 16
@@ -50,6 +51,11 @@ class Connection:
         """`patience`: seconds for a reply."""
         self._address = parsed(url)
         self._route = _ROUTES[self._address.kind](self._address, patience)
+
+    @classmethod
+    def of_submitter(cls, url: str) -> Connection:
+        """One whose caller is waiting."""
+        return cls(url, patience=parsed(url).timeout or SUBMIT_SECONDS)
 
     async def command(self, *command: str | bytes | int | float) -> Reply:
         """One command's reply."""

@@ -21,15 +21,16 @@ class Errand(Generic[R]):
     async def run(self) -> R:
         """What the work returns or raises."""
         if self._task is None:
-            self._task = asyncio.create_task(self._worked())
+            self._task = asyncio.ensure_future(self._work())
             self._task.add_done_callback(self._done)
-        return await asyncio.shield(self._task)
-
-    async def _worked(self) -> R:
+        task = self._task
         try:
-            return await self._work()
-        except asyncio.CancelledError:  # those who wait for it haven't been cancelled
-            raise ConnectionError("it was closed here") from None
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if not task.cancelled() or (current is not None and current.cancelling()):
+                raise
+            raise ConnectionError("it was closed here") from None  # the caller wasn't cancelled
 
     def _done(self, task: asyncio.Task[R]) -> None:
         self._task = None

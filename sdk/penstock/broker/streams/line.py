@@ -10,6 +10,7 @@ import redis.asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Cut
 from redis.exceptions import RedisError
 
 from penstock.broker.streams.address import Address, Place
@@ -19,7 +20,9 @@ __all__ = ["FAILURES", "Line", "opened", "write"]
 Line = AbstractConnection
 # What tells of a connection that can't be made or is lost. uvloop says RuntimeError of one that was closed meanwhile.
 FAILURES = (RedisError, OSError, RuntimeError)
+_CUT = (Cut, ConnectionResetError, BrokenPipeError)
 CONNECT_SECONDS = 5.0
+LAST_WORDS_SECONDS = 0.5
 # A connection whose other end has vanished (a NAT that forgot it) is noticed within 45 s, even if nobody uses it.
 _KEEPALIVE = {
     getattr(socket, name): value
@@ -60,14 +63,36 @@ def _line(address: Address, place: Place) -> Line:
 
 async def opened(address: Address, place: Place) -> Line:
     """A connection that is made. Raises one of FAILURES."""
-    made = _line(address, place)
+    made, patience = _line(address, place), min(CONNECT_SECONDS, address.timeout or CONNECT_SECONDS)
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(patience):
             await made.connect()
-    except BaseException:
+    except BaseException as error:
         await made.disconnect(nowait=True)
+        if isinstance(error, TimeoutError):
+            raise TimeoutError(f"no answer within {patience:g} s") from None
+        if type(error) in _CUT and not address.tls and (why := await _said_by(place)):
+            raise ConnectionError(why) from error
         raise
     return made
+
+
+async def _said_by(place: Place) -> str:
+    """What the server says to whom it hangs up on, such as that it has no connection left. Our login, which was under
+    way to it, has made the system forget that: so it is asked again without a word. "" where it says nothing."""
+    opening = (
+        asyncio.open_connection(place.host, place.port) if place.port else asyncio.open_unix_connection(place.host)
+    )
+    try:
+        async with asyncio.timeout(LAST_WORDS_SECONDS):
+            reader, writer = await opening
+            try:
+                said = await reader.readline()
+            finally:
+                writer.close()
+    except OSError:  # TimeoutError is one
+        return ""
+    return said.decode(errors="replace").strip().removeprefix("-")
 
 
 def write(line: Line, data: bytes) -> None:

@@ -52,6 +52,8 @@ _FINAL = {
 }
 # What a function may not do is told without a code: Redis 7.0 in the first way, later ones in the second.
 _FORBIDDEN_INSIDE = ("The user executing the script can't run", "ACL failure in script")
+# Long commands are refused in the second way before there was a login.
+_NO_LOGIN = ("Authentication required", "unauthenticated")
 _NO_ROOM = "max number of clients reached"
 
 
@@ -72,6 +74,11 @@ def demoted(error: object) -> bool:
 def refusal(where: object, error: Exception) -> PenstockError:
     """Our error for what the server at `where` answered, or for the connection's end."""
     said = code(error)
+    if said == "NOAUTH" or any(words in str(error) for words in _NO_LOGIN):
+        return ConfigurationError(
+            f"Redis at {where} refuses the login: it wants a password, and PENSTOCK_URL has none; write "
+            f"redis://:PASSWORD@HOST:PORT or redis://USER:PASSWORD@HOST:PORT ({error})"
+        )
     if isinstance(error, AuthenticationError):
         return ConfigurationError(
             f"Redis at {where} refuses the login: {error}; check PENSTOCK_URL's user and password"

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from penstock import BadArgument, Penstock, TaskContext
 from penstock.cli.dev import Journal, develop, typed
+from penstock.stop import Stop
 from penstock.testing import sandbox
 from penstock.worker import Settings
 from tests.waiting import wait_for
@@ -94,14 +95,14 @@ async def test_it_ends_when_somebody_says_so(app: Penstock, monkeypatch: pytest.
     said = io.StringIO()
     monkeypatch.setattr(sys, "stdin", Terminal(f"greet 'unclosed\n{word}"))
     settings = Settings(app.queues, drain_seconds=0)
-    await asyncio.wait_for(develop(app, settings, None, Console(file=said, width=200), asyncio.Event()), 10)
+    await asyncio.wait_for(develop(app, settings, None, Console(file=said, width=200), Stop()), 10)
     assert "`exit` or Ctrl-D ends it" in said.getvalue()
     assert "No closing quotation" in said.getvalue()
 
 
 async def test_input_that_nobody_types_may_end(app: Penstock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    stop, before = asyncio.Event(), app.connections
+    stop, before = Stop(), app.connections
     settings = Settings(app.queues, drain_seconds=0)
     running = asyncio.create_task(develop(app, settings, None, Console(file=io.StringIO()), stop))
 
@@ -111,5 +112,5 @@ async def test_input_that_nobody_types_may_end(app: Penstock, monkeypatch: pytes
     await wait_for(in_memory, "the app to get its broker in memory")
     assert await (await app.tasks["shop.greet"].enqueue("you")).result(timeout=10) == "you"
     assert not running.done()
-    stop.set()
+    stop.asked.set()
     await asyncio.wait_for(running, 10)

@@ -13,6 +13,7 @@ from penstock.errors import NotConnected
 from penstock.retry import RetryPolicy
 from penstock.worker import progress as module
 from penstock.worker.attempt import Attempt, Limit
+from penstock.worker.outage import Outage
 from penstock.worker.policy import Policy
 from penstock.worker.progress import report_progress
 from tests.waiting import wait_for
@@ -54,7 +55,7 @@ class Desk:
 
     @asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(report_progress(lambda: self.running, self.publish))
+        task = asyncio.create_task(report_progress(lambda: self.running, self.publish, Outage()))
         try:
             yield
         finally:

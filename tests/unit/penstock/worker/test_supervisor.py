@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import penstock
+from penstock.stop import Stop
 from penstock.worker import supervisor as module
 from penstock.worker.supervisor import (
     CONFIGURATION,
@@ -83,8 +84,12 @@ def drain(number, frame):
     me.with_name(me.name + ".drained").touch()
     os._exit(0)
 
+def ask(number, frame):
+    signal.signal(signal.SIGTERM, drain)
+    me.with_name(me.name + ".told").touch()
+
 how, me = sys.argv[1], Path(f"{os.environ['PENSTOCK_PLACE']}.{os.getpid()}")
-signal.signal(signal.SIGTERM, signal.SIG_IGN if how == "stubborn" else drain)
+signal.signal(signal.SIGTERM, {"stubborn": signal.SIG_IGN, "hurried": ask}.get(how, drain))
 me.touch()
 if how == "watches":
     from penstock.worker.supervisor import watch_supervisor
@@ -132,11 +137,11 @@ def has(condition: Callable[[], object]) -> Callable[[], Coroutine[Any, Any, obj
 @asynccontextmanager
 async def supervised(folder: Path, how: str, processes: int = 2) -> AsyncIterator[asyncio.Task[int]]:
     """Processes that all run; they are asked to stop at the end."""
-    stop = asyncio.Event()
+    stop = Stop()
     task = asyncio.create_task(supervise(workers(how, processes), stop))
     await wait_for(has(lambda: task.done() or len(running(folder)) == processes), "all to start", patience=PATIENCE)
     yield task
-    stop.set()
+    stop.asked.set()
     await asyncio.wait([task], timeout=PATIENCE)
     assert task.done()
 
@@ -167,15 +172,15 @@ async def test_one_that_ends_with_0_unasked_is_replaced_too(folder: Path) -> Non
 
 async def test_recycled_ones_are_replaced_without_a_pause(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 60.0)
-    stop = asyncio.Event()
+    stop = Stop()
     task = asyncio.create_task(supervise(workers(str(RECYCLED), 1), stop))
     await wait_for(has(lambda: len(started(folder)) >= 3), "the third", patience=PATIENCE)
-    stop.set()
+    stop.asked.set()
     assert await asyncio.wait_for(task, PATIENCE) == 0
 
 
 async def test_settings_that_cannot_work_end_all(folder: Path) -> None:
-    stop = asyncio.Event()
+    stop = Stop()
     assert await asyncio.wait_for(supervise(workers(str(CONFIGURATION)), stop), PATIENCE) == CONFIGURATION
     assert not running(folder)
 
@@ -190,8 +195,8 @@ async def test_one_that_does_not_drain_is_killed(folder: Path, monkeypatch: pyte
 
 
 async def test_a_stop_before_they_have_started_leaves_none(folder: Path) -> None:
-    stop = asyncio.Event()
-    stop.set()
+    stop = Stop()
+    stop.asked.set()
     assert await asyncio.wait_for(supervise(workers("steady"), stop), PATIENCE) == 0
     assert not running(folder)
 
@@ -218,8 +223,9 @@ def test_it_works_on_either_loop(folder: Path, run: Callable[[Coroutine[Any, Any
 
 SUPERVISOR = """
 import asyncio, sys
+from penstock.stop import Stop
 from penstock.worker.supervisor import Supervision, supervise
-asyncio.run(supervise(Supervision((sys.executable, "worker.py", "watches"), 2), asyncio.Event()))
+asyncio.run(supervise(Supervision((sys.executable, "worker.py", "watches"), 2), Stop()))
 """
 
 
@@ -264,14 +270,14 @@ class TestWatching:
 
 
 async def test_a_process_that_cannot_be_started_is_tried_again(folder: Path) -> None:
-    stop, late = asyncio.Event(), folder / "late.py"
+    stop, late = Stop(), folder / "late.py"
     task = asyncio.create_task(supervise(Supervision((str(late), "steady"), 1), stop))
     await asyncio.wait([task], timeout=2 * QUICK)
     assert not task.done()
     script = f"#!{sys.executable}\n{WORKER}"
     await asyncio.to_thread(_executable, late, script)
     await wait_for(has(lambda: len(running(folder)) == 1), "it to start at last", patience=PATIENCE)
-    stop.set()
+    stop.asked.set()
     assert await asyncio.wait_for(task, PATIENCE) == 0
 
 
@@ -291,6 +297,18 @@ async def test_a_supervisor_that_is_cancelled_takes_its_processes_along(folder: 
 
 
 async def test_the_event_that_asks_is_its_owners(folder: Path) -> None:
-    stop = asyncio.Event()
+    stop = Stop()
     await asyncio.wait_for(supervise(workers(str(CONFIGURATION)), stop), PATIENCE)
-    assert not stop.is_set()
+    assert not stop.asked.is_set()
+
+
+async def test_a_second_signal_is_passed_on(folder: Path) -> None:
+    stop = Stop()
+    task = asyncio.create_task(supervise(workers("hurried"), stop))
+    await wait_for(has(lambda: len(running(folder)) == 2), "all to start", patience=PATIENCE)
+    assert len(stop.running()) == 2
+    stop.asked.set()
+    await wait_for(has(lambda: len(list(folder.glob("*.told"))) == 2), "the first SIGTERM", patience=PATIENCE)
+    stop.hand_back()
+    await asyncio.wait_for(task, PATIENCE)
+    assert not running(folder)

@@ -74,9 +74,13 @@ def test_what_a_url_means(url: str, address: Address) -> None:
         ("redis+sentinel://a", "doesn't name the sentinels' master"),
         ("redis+sentinel://a/main/x", "the database is a number"),
         ("unix://", "it names no socket: unix:///PATH"),
-        ("redis://r?socket_timeout=1", "option 'socket_timeout' isn't one of db$"),
-        ("redis://r?ssl_cert_reqs=none", "option 'ssl_cert_reqs' isn't one of db$"),
-        ("redis://r?sentinel_password=x", "option 'sentinel_password' isn't one of db$"),
+        ("redis://r?socket_timeout=1", "option 'socket_timeout' isn't one of db, timeout$"),
+        ("redis://r?ssl_cert_reqs=none", "option 'ssl_cert_reqs' isn't one of db, timeout$"),
+        ("redis://r?sentinel_password=x", "option 'sentinel_password' isn't one of db, timeout$"),
+        ("redis://r?timeout=soon", "timeout=soon: use a number of seconds greater than 0"),
+        ("redis://r?timeout=0", "greater than 0"),
+        ("redis://r?timeout=inf", "greater than 0"),
+        ("redis://r?timeout=nan", "greater than 0"),
         ("rediss://r?ssl_cert_reqs=maybe", "ssl_cert_reqs is one of required, optional, none"),
         ("rediss://r?ssl_ca_certs=/nowhere/ca", "ssl_ca_certs: there is no file '/nowhere/ca'"),
         ("redis://:pa/ss@r", "write '/', .* as %2F"),
@@ -131,3 +135,8 @@ def test_a_place_as_text() -> None:
 
 def test_every_scheme_chooses_this_broker() -> None:
     assert set(REDIS) == set(SCHEMES)
+
+
+def test_a_submitter_has_its_patience() -> None:
+    assert (parsed("redis://r?timeout=2.5").timeout, parsed("redis://r").timeout) == (2.5, None)
+    assert parsed("redis://r/3?timeout=2").options == {}

@@ -21,6 +21,9 @@ from penstock.errors import ConfigurationError, NotConnected, PenstockError, Sub
     ("error", "ours", "remedy"),
     [
         (AuthenticationError("invalid username-password pair"), ConfigurationError, "check PENSTOCK_URL's user"),
+        (AuthenticationError("Authentication required."), ConfigurationError, "wants a password, and PENSTOCK_URL has"),
+        (ResponseError("NOAUTH Authentication required."), ConfigurationError, "wants a password"),
+        (ResponseError("Protocol error: unauthenticated multibulk length"), ConfigurationError, "wants a password"),
         (BusyLoadingError("Redis is loading the dataset in memory"), NotConnected, r"is still loading.*\(LOADING\)"),
         (ReadOnlyError("You can't write against a read only replica."), NotConnected, "is a replica"),
         (ResponseError("READONLY You can't write"), NotConnected, "is a replica"),  # of an older redis-py
