@@ -17,6 +17,7 @@ from penstock.errors import (
     BadArgument,
     BatchFailed,
     ConfigurationError,
+    NotConnected,
     PenstockError,
     QueueFull,
     ResultExpired,
@@ -39,6 +40,7 @@ from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
 from penstock.submission import Signature
 from penstock.task import Task
+from penstock.worker_settings import WorkerSettings
 
 __all__ = [
     "BadArgument",
@@ -53,6 +55,7 @@ __all__ = [
     "Handle",
     "Limits",
     "Middleware",
+    "NotConnected",
     "Penstock",
     "PenstockError",
     "Phase",
@@ -74,6 +77,7 @@ __all__ = [
     "TaskStatus",
     "TaskTimedOut",
     "UnknownTask",
+    "WorkerSettings",
     "chord",
     "each",
     "group",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
-from typing import Any, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
 from penstock.batch import BatchFields, BatchHandle
 from penstock.broker import Broker
@@ -13,7 +17,7 @@ from penstock.connections import Connections
 from penstock.declaration import TaskFields, checked_options, declared
 from penstock.definition import Definition, task_name
 from penstock.envelope import Envelope
-from penstock.errors import ConfigurationError
+from penstock.errors import ConfigurationError, NotConnected
 from penstock.extensions import Extensions
 from penstock.flow import Flow
 from penstock.gathering import as_completed, gather
@@ -27,6 +31,10 @@ from penstock.queue import Queue
 from penstock.sealing import PayloadCodec
 from penstock.submission import Signature
 from penstock.task import AsyncTask, SyncTask, Task
+from penstock.worker_settings import RunFields, WorkerSettings, WorkFields, chosen
+
+if TYPE_CHECKING:
+    from penstock.worker import Worker
 
 __all__ = ["Penstock"]
 
@@ -61,6 +69,7 @@ class Penstock:
     - `lifespan`: a function that returns an async context manager. `async with app:` and workers enter it. What it
       yields is `app.state` while it is open.
     - `codec`: encrypts or compresses arguments, results and checkpoints.
+    - `worker`: how its workers work, unless a flag or the environment says otherwise.
 
     The app connects at the first submission, once for each event loop. `async with app:` closes the connections at its
     end.
@@ -74,8 +83,10 @@ class Penstock:
         namespace: str | None = None,
         lifespan: Setting | None = None,
         codec: PayloadCodec | None = None,
+        worker: WorkerSettings | None = None,
     ) -> None:
         self.name = name
+        self.worker_settings = worker or WorkerSettings()
         self.definitions: dict[str, Definition] = {}
         self.tasks: dict[str, Task[..., Any]] = {}
         self.extensions = Extensions(codec=codec)
@@ -284,6 +295,43 @@ class Penstock:
         Raises ConfigurationError inside a running event loop.
         """
         return self.connections.portal.run(work, "await")
+
+    async def ping(self, timeout: float = 5.0) -> float:
+        """Ask the broker for a sign of life: how many seconds it took. Raises NotConnected where none comes within
+        `timeout` seconds."""
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(timeout):
+                await self.connections.client().broker.ping()
+        except TimeoutError:
+            raise NotConnected(f"the broker hasn't answered within {timeout:g} s: look at PENSTOCK_URL") from None
+        return time.perf_counter() - began
+
+    def ping_sync(self, timeout: float = 5.0) -> float:
+        """The same from sync code."""
+        return self.connections.portal.run(self.ping(timeout), "await app.ping()")
+
+    # --- working --------------------------------------------------------------------------------------------------
+
+    def worker(self, **said: Unpack[WorkFields]) -> AbstractAsyncContextManager[Worker]:
+        """A worker inside this program, in the running event loop: `async with app.worker(concurrency=8):`. It works
+        while the block lasts, and drains at its end; it takes no signals. Settings that aren't given here are the
+        environment's (PENSTOCK_CONCURRENCY …), else the app's, else Penstock's."""
+        from penstock.serving import engine, serving
+
+        checked_options(said, WorkFields, "worker")
+        # Nobody would replace it, so it has no limits.
+        settings = replace(chosen(self.worker_settings, said), max_tasks=0, max_memory_mib=0)
+        return serving(self, engine(self, settings))
+
+    def run_worker(self, **said: Unpack[RunFields]) -> NoReturn:
+        """Be a worker until SIGTERM or Ctrl-C, drain, and leave the process, as `penstock worker` does: for a command
+        of your own. Takes the main thread and these signals, and never returns: what was registered with atexit still
+        runs. With several processes, or such as are replaced, each runs this program's command again."""
+        from penstock.running import run_worker
+
+        checked_options(said, RunFields, "run_worker")
+        run_worker(lambda: self, said)
 
     # --- life -----------------------------------------------------------------------------------------------------
 

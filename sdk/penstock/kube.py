@@ -1,22 +1,30 @@
 """The Kubernetes API, as far as Penstock speaks it: JSON in and out, our errors. The package's only user of
-kubernetes_asyncio, which finds the cluster and its credentials; bodies go past its models, which parse twice."""
+kubernetes_asyncio, which reads kubeconfigs; bodies go past its models, which parse twice."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import msgspec
 
 from penstock.clock import ServerClock
+from penstock.distribution import install
 from penstock.errors import ApiRefused, ConfigurationError, NotConnected
-from penstock.kube_session import session
+from penstock.kube_pod import PodClient
 from penstock.namespace import pod_namespace
 from penstock.throttle import Throttle
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 __all__ = ["Kube", "Manifest", "Resource"]
 
@@ -53,7 +61,7 @@ class Kube:
 
     def __init__(self, api_client: Any) -> None:  # kubernetes_asyncio has no types
         self._client = api_client
-        self._session = session(api_client.configuration)
+        self._made: ClientSession | None = None
         self._throttle = Throttle()
         self._asked = float("-inf")
         self.clock = ServerClock()
@@ -62,21 +70,20 @@ class Kube:
 
     @classmethod
     async def connect(cls) -> Kube:
-        """In a pod by its service account, else by the kubeconfig."""
-        from kubernetes_asyncio import client, config
-        from kubernetes_asyncio.config import ConfigException
+        """In a pod by its service account, else by the kubeconfig. Raises ConfigurationError."""
+        for name in ("aiohttp", "kubernetes_asyncio"):
+            _must_be_installed(name)
+        return cls(PodClient() if pod_namespace() is not None else await _by_kubeconfig())
 
-        configuration = client.Configuration()
-        try:
-            if pod_namespace() is not None:
-                config.load_incluster_config(client_configuration=configuration)
-            else:
-                # The library reads the variable when it is imported, and never again.
-                file = os.environ.get("KUBECONFIG") or KUBECONFIG
-                await config.load_kube_config(config_file=file, client_configuration=configuration)
-        except (ConfigException, OSError) as error:
-            raise ConfigurationError(f"no cluster to talk to: {error}; set KUBECONFIG or run in a pod") from error
-        return cls(client.ApiClient(configuration))
+    async def _session(self) -> ClientSession:
+        """Made for the first request, as aiohttp takes long to import: most workers' tasks aren't resources."""
+        if self._made is None:
+            if "aiohttp" not in sys.modules:
+                await asyncio.to_thread(import_module, "aiohttp")
+            from penstock.kube_session import session
+
+            self._made = self._made or session(self._client.configuration)
+        return self._made
 
     async def request(
         self,
@@ -120,9 +127,12 @@ class Kube:
         self, method: str, path: str, query: Mapping[str, str] | None, data: bytes | None, headers: dict[str, str]
     ) -> bytes:
         await self._client.update_params_for_auth(headers, [], ["BearerToken"])
-        limit, sent = aiohttp.ClientTimeout(total=REQUEST_SECONDS), self.clock.own()
+        session = await self._session()
+        from aiohttp import ClientError, ClientTimeout
+
+        limit, sent = ClientTimeout(total=REQUEST_SECONDS), self.clock.own()
         try:
-            async with self._session.request(
+            async with session.request(
                 method, self.host + path, params=query, data=data, headers=headers, timeout=limit
             ) as response:
                 self._hear(response.headers.get("Date"), sent)
@@ -130,7 +140,7 @@ class Kube:
                 if response.status >= 400:
                     raise _refused(response.status, answer, response.headers.get("Retry-After"))
                 return answer
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as error:
+        except (TimeoutError, ClientError, ssl.SSLError, OSError) as error:
             raise NotConnected(f"can't reach the API server at {self.host}: {error!r}") from error
 
     def _hear(self, date: str | None, sent: float) -> None:
@@ -237,24 +247,52 @@ class Kube:
 
     async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Sequence[bytes], None]:
         """The lines of an answer that doesn't end, as many at a time as have come."""
-        limit = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS)
+        session = await self._session()
+        from aiohttp import ClientError, ClientTimeout
+
+        limit = ClientTimeout(total=None, sock_connect=REQUEST_SECONDS)
         headers, rest = {"Accept": "application/json"}, b""
         await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         try:
-            async with self._session.get(self.host + path, params=query, headers=headers, timeout=limit) as response:
+            async with session.get(self.host + path, params=query, headers=headers, timeout=limit) as response:
                 if response.status >= 400:
                     raise _refused(response.status, await response.read(), response.headers.get("Retry-After"))
                 async for chunk in response.content.iter_any():
                     *whole, rest = (rest + chunk).split(b"\n")
                     if whole:
                         yield whole
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (ClientError, TimeoutError, OSError) as error:
             raise NotConnected(f"lost the watch of {path} at {self.host}: {error!r}") from error
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._session.close()
+        if self._made is not None:
+            await self._made.close()
         await self._client.close()
+
+
+def _must_be_installed(name: str) -> None:
+    if find_spec(name) is None:
+        raise ConfigurationError(f"the Kubernetes API needs {name}: {install('kubernetes')}")
+
+
+def _is_file(name: str) -> bool:
+    return bool(name) and Path(name).expanduser().is_file()
+
+
+async def _by_kubeconfig() -> Any:
+    # The library reads the variable when it is imported, and never again.
+    files = os.environ.get("KUBECONFIG") or KUBECONFIG
+    if not any(map(_is_file, files.split(os.pathsep))):
+        raise ConfigurationError(f"no cluster to talk to: {files} isn't there; set KUBECONFIG or run in a pod")
+    from kubernetes_asyncio import client, config
+
+    configuration = client.Configuration()
+    try:
+        await config.load_kube_config(config_file=files, client_configuration=configuration)
+    except Exception as error:  # the library's own, or whatever a malformed file makes its parts raise
+        raise ConfigurationError(f"no cluster to talk to: {error}; set KUBECONFIG or run in a pod") from error
+    return client.ApiClient(configuration)
 
 
 def _refused(status: int, answer: bytes, retry_after: str | None) -> ApiRefused:

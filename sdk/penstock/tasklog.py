@@ -19,7 +19,12 @@ class _OfTask(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Log to standard error, from this level on, unless something else has been set up already."""
+    """Log to standard error, from this level on, unless something else has been set up already. Called again, it
+    changes the level."""
+    root = logging.getLogger()
+    if any(isinstance(handler.formatter, _OfTask) for handler in root.handlers):
+        root.setLevel(level)
+        return
     handler = logging.StreamHandler()
     handler.setFormatter(_OfTask(FORMAT))
     logging.basicConfig(level=level, handlers=[handler])

@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import logging
-import random
+import os
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import NoReturn
 
-from penstock import tasklog, tracing
-from penstock.app import Penstock
+from penstock import tasklog
+from penstock.broker import Broker
 from penstock.errors import ConfigurationError
 from penstock.kube import Kube
 from penstock.loading import load_app
-from penstock.process import CONFIGURATION, collect_seldom, live
-from penstock.serving import work
-from penstock.stop import Stop
+from penstock.process import CONFIGURATION
+from penstock.running import run_worker
 from penstock.stopping import within
-from penstock.worker import Settings as WorkerSettings
-from penstock.worker.supervisor import Supervision, supervise
 from penstock_worker.reporter import ApiReporter
-from penstock_worker.settings import Settings
+from penstock_worker.settings import app_target, worker_environment
 
 log = logging.getLogger("penstock.worker")
 CLOSE_SECONDS = 1.0
 
 
-async def serve(app: Penstock, settings: Settings, stop: Stop) -> int:
-    """Work until `stop`, or until it is time for a fresh process, then drain. The exit code."""
+@asynccontextmanager
+async def reporting(broker: Broker) -> AsyncGenerator[ApiReporter, None]:
+    """Tells the API server how Tasks stand."""
     kube = await Kube.connect()
     try:
-        chosen = _worker_settings(app, settings)
-        return await work(app, chosen, stop, port=settings.port, reporter=partial(ApiReporter, kube))
+        async with ApiReporter(kube, broker) as reporter:
+            yield reporter
     finally:
         await within(CLOSE_SECONDS, kube.close(), "closing the connection to the API server")
-
-
-def _worker_settings(app: Penstock, settings: Settings) -> WorkerSettings:
-    return WorkerSettings(
-        settings.queues or app.queues,
-        settings.concurrency,
-        settings.lease_seconds,
-        settings.drain_seconds,
-        settings.pod,
-        limits=settings.limits.jittered(random.random),
-    )
-
-
-async def oversee(settings: Settings, stop: Stop) -> int:
-    """Look after this pod's processes until `stop`. The exit code."""
-    from penstock.worker.health import Oversight
-
-    command = (sys.executable, "-m", "penstock_worker")
-    async with Oversight(settings.port, settings.processes):
-        return await supervise(Supervision(command, settings.processes, settings.drain_seconds), stop)
 
 
 def main() -> NoReturn:
@@ -61,22 +41,11 @@ def main() -> NoReturn:
     follow."""
     tasklog.configure("INFO")
     try:
-        settings = Settings.from_environment()
-        logging.getLogger().setLevel(settings.log_level)
-        if settings.supervises:
-            live(partial(oversee, settings), drain_seconds=settings.drain_seconds)
-        flush = tracing.configure("penstock-worker")
-        app = load_app(settings.app)
-        collect_seldom()
+        target = app_target(os.environ)
+        run_worker(partial(load_app, target), {}, worker_environment(os.environ), reporting)
     except ConfigurationError as error:
         log.critical("%s", error)
         sys.exit(CONFIGURATION)
-    live(
-        partial(serve, app, settings),
-        drain_seconds=settings.drain_seconds,
-        flush=flush,
-        supervised=settings.place is not None,
-    )
 
 
 if __name__ == "__main__":

@@ -6,25 +6,31 @@ import asyncio
 import shutil
 import sys
 import time
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 import typer
-
-from penstock.cli.chart import ASCII, BLOCKS
-from penstock.cli.explain import Page, explained
-from penstock.cli.pools import Operator, find, pool_lines
 
 __all__ = ["pools_program"]
 
 pools_program = typer.Typer(no_args_is_help=True, help="WorkerPools, on the cluster of KUBECONFIG.")
 
-Output = Literal["text", "json"]
+
+class Output(StrEnum):
+    """How it is told."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="default: as for the SDK")]
 
 
 @pools_program.command("list")
 def list_pools(namespace: Namespace = "") -> None:
     """All pools: name, mode, how many of how many workers are ready, how many are busy, why."""
+    from penstock.cli.pools import pool_lines
+
     for line in asyncio.run(pool_lines(namespace)):
         print(line)
 
@@ -34,15 +40,17 @@ def explain_pool(
     name: Annotated[str, typer.Argument(help="the WorkerPool's name")],
     namespace: Namespace = "",
     minutes: Annotated[int, typer.Option(min=1, max=60, help="how far the charts look back")] = 60,
-    output: Annotated[
-        Literal["text", "json"], typer.Option("--output", "-o", help="for people or for machines")
-    ] = "text",
+    output: Annotated[Output, typer.Option("--output", "-o", help="for people or for machines")] = Output.TEXT,
     system_namespace: Annotated[str, typer.Option(help="where the operator is installed")] = "penstock-system",
     service: Annotated[str, typer.Option(help="the operator's Service")] = "penstock-operator",
 ) -> None:
     """Why a pool has as many workers as it has: the decision, its figures, conditions, Events and the last hour."""
+    from penstock.cli.chart import ASCII, BLOCKS
+    from penstock.cli.explain import Page, explained
+    from penstock.cli.pools import Operator, find
+
     found = asyncio.run(find(name, namespace, Operator(system_namespace, service)))
-    if output == "json":
+    if output is Output.JSON:
         print(found.json())
         return
     width = shutil.get_terminal_size().columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from inspect import signature
 from typing import Annotated, Any, ParamSpec
 
 from fastapi import Depends
@@ -48,5 +49,6 @@ async def _collected(app: Annotated[Penstock, Depends(penstock_of)]) -> AsyncGen
         await app.enqueue_many(collected.calls)
 
 
-# `scope="function"`: what follows the `yield` runs before the response is sent.
-BackgroundTasks = Annotated[Collected, Depends(_collected, scope="function")]
+# What follows the `yield` runs before the response is sent: with `scope="function"`, and always before FastAPI 0.118.
+_EARLY: Any = {"scope": "function"} if "scope" in signature(Depends).parameters else {}
+BackgroundTasks = Annotated[Collected, Depends(_collected, **_EARLY)]

@@ -28,15 +28,16 @@ from penstock.task import OptionFields
 
 __all__ = ["Submission", "router"]
 
+UNPROCESSABLE = 422  # Starlette has changed the name
 MAX_WAIT_SECONDS = 60.0
 _UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # proxies would hold events back
 _REFUSALS: dict[type[Exception], int] = {
-    BadArgument: status.HTTP_422_UNPROCESSABLE_CONTENT,
+    BadArgument: UNPROCESSABLE,
     QueueFull: status.HTTP_429_TOO_MANY_REQUESTS,
     SubmissionError: status.HTTP_503_SERVICE_UNAVAILABLE,
     UnknownTask: status.HTTP_404_NOT_FOUND,
     ResultExpired: status.HTTP_410_GONE,
-    ConfigurationError: status.HTTP_422_UNPROCESSABLE_CONTENT,
+    ConfigurationError: UNPROCESSABLE,
 }
 
 

@@ -1,9 +1,9 @@
 """What every model shares: camelCase names, strictness, and CEL rules that travel into the CRD."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AwareDatetime,
@@ -14,6 +14,7 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     SerializerFunctionWrapHandler,
+    ValidationError,
     WithJsonSchema,
     model_serializer,
 )
@@ -84,7 +85,13 @@ class Model(BaseModel):
     @classmethod
     def stored(cls, value: Mapping[str, object]) -> Self:
         """Parse what the API server holds, which a newer CRD may have given fields that we don't know."""
-        return cls.model_validate(value, extra="ignore")
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            unknown = [one["loc"] for one in error.errors() if one["type"] == "extra_forbidden"]
+            if not unknown:
+                raise
+        return cls.model_validate(_without(value, unknown))
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
@@ -95,6 +102,22 @@ class Model(BaseModel):
         """The JSON form, camelCase, without what was never set (the API server fills in the defaults)."""
         dumped: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return dumped
+
+
+def _without(value: Any, places: Sequence[tuple[int | str, ...]]) -> Any:
+    """A copy without what is at these places, each a path of keys and indexes."""
+    if isinstance(value, Mapping):
+        items: list[tuple[int | str, Any]] = list(value.items())
+    elif isinstance(value, list | tuple):
+        items = list(enumerate(value))
+    else:
+        return value
+    kept = {
+        key: _without(inner, [place[1:] for place in places if place[0] == key and len(place) > 1])
+        for key, inner in items
+        if (key,) not in places
+    }
+    return kept if isinstance(value, Mapping) else list(kept.values())
 
 
 def rfc3339(moment: datetime) -> str:

@@ -152,8 +152,9 @@ async def _end(process: Process, patience: float) -> None:
 def watch_supervisor(stop: Callable[[], object]) -> None:
     """In a supervised process: call `stop`, from a thread, once the supervisor is gone. Elsewhere nothing happens.
 
-    The variable is taken out of the environment: the number means nothing to processes that this one starts.
+    The variables are taken out of the environment: they mean nothing to processes that this one starts.
     """
+    os.environ.pop(PLACE, None)
     if lifeline := os.environ.pop(SUPERVISED, ""):
         threading.Thread(target=_watch, args=(int(lifeline), stop), name="penstock-lifeline", daemon=True).start()
 

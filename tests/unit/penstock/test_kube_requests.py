@@ -152,3 +152,12 @@ async def test_who_is_deposed_while_the_server_is_busy_writes_nothing_afterwards
     with pytest.raises(Deposed):
         await kube.delete(THINGS, "shop", "a")
     assert server.calls == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "a: b", "clusters: 7", "current-context: none", "\x00"])
+async def test_a_kubeconfig_that_is_none_is_told(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "config"
+    file.write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(ConfigurationError, match=r"(?s)no cluster to talk to: .*; set KUBECONFIG or run in a pod"):
+        await Kube.connect()

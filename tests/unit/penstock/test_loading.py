@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,3 +57,52 @@ def test_the_path_does_not_grow(folder: Path) -> None:
         with pytest.raises(ConfigurationError):
             load_app("no_such_module:app")
     assert sys.path.count(str(folder)) == 1
+
+
+@pytest.fixture
+def shop(folder: Path) -> Path:
+    package = folder / "loadable_shop"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "tasks.py").write_text('from penstock import Penstock\n\ncelery_app = Penstock("shop")\nnumber = 1\n')
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("loadable_shop.task:app", "did you mean 'loadable_shop.tasks'?"),
+        ("loadable_shap.tasks:app", "did you mean 'loadable_shop'?"),
+        ("loadable_shop.tasks:app", "no Penstock object named 'app'; there is 'celery_app'"),
+        ("loadable_shop.tasks:number", "named 'number': it is of type int; there is 'celery_app'"),
+        ("loadable_shop:app", "no Penstock object named 'app'"),
+    ],
+)
+def test_what_is_nearly_right_is_told(shop: Path, target: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        load_app(target)
+
+
+@pytest.mark.parametrize("target", ["shop/tasks.py:app", "shop.tasks:app()", ".tasks:app", "a..b:c", "a b:c", "a\0b:c"])
+def test_what_is_no_name_says_how_to(folder: Path, target: str) -> None:
+    with pytest.raises(ConfigurationError, match="write MODULE:ATTRIBUTE"):
+        load_app(target)
+
+
+def test_where_an_import_failed_is_told(folder: Path) -> None:
+    (folder / "loadable_inner.py").write_text("\nimport no_such_dependency\n")
+    (folder / "loadable_outer.py").write_text("import loadable_inner\n")
+    with pytest.raises(ConfigurationError, match=r"no_such_dependency.*, imported by .*loadable_inner\.py:2$"):
+        load_app("loadable_outer:app")
+
+
+def test_what_a_module_raises_goes_through(folder: Path) -> None:
+    (folder / "loadable_raises.py").write_text("1 / 0\n")
+    with pytest.raises(ZeroDivisionError):
+        load_app("loadable_raises:app")
+
+
+def test_a_module_that_ends_the_program_is_told(folder: Path) -> None:
+    (folder / "loadable_script.py").write_text("import sys\nsys.exit(3)\n")
+    with pytest.raises(ConfigurationError, match=r"ended the program when it was imported \(SystemExit\(3\)\)"):
+        load_app("loadable_script:app")

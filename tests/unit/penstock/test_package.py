@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import penstock
 from penstock import errors
+from penstock.cli import main
 
 HEAVY = ("pydantic", "aiohttp", "kopf", "kubernetes_asyncio", "redis", "opentelemetry.sdk", "typer", "fastapi")
 
@@ -52,3 +55,21 @@ def test_what_a_task_may_raise_is_exported() -> None:
 def test_what_submitting_may_raise_is_exported() -> None:
     raised = {name for name in errors.__all__ if issubclass(getattr(errors, name), errors.SubmissionError)}
     assert raised - {"ApiRefused", "NotConnected"} < set(penstock.__all__)  # those two are SubmissionErrors to callers
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", "kubernetes_asyncio"])
+async def test_a_resource_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    app = penstock.Penstock("shop", url="memory://")
+    task = app.task(name="shop.length")(len)
+    with pytest.raises(
+        penstock.ConfigurationError, match=rf"needs {missing}: pip install 'penstock-tasks\[kubernetes\]'"
+    ):
+        await task.options(resource=True).enqueue([1])
+
+
+def test_the_command_line_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "typer", None)
+    monkeypatch.delitem(sys.modules, "penstock.cli.commands", raising=False)
+    with pytest.raises(SystemExit, match=r"error: .* pip install 'penstock-tasks\[cli\]'"):
+        main()

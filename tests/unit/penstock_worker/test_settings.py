@@ -1,70 +1,73 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from penstock.errors import ConfigurationError
-from penstock.worker import Limits
-from penstock.worker.supervisor import PLACE
-from penstock_worker.settings import Settings
+from penstock.worker_settings import WorkerSettings, chosen
+from penstock_worker.settings import app_target, worker_environment
 
-LEAST = {"PENSTOCK_APP": "shop.tasks:app"}
+
+def settings(**variables: str) -> WorkerSettings:
+    return chosen(WorkerSettings(), {}, worker_environment(variables))
 
 
 def test_the_defaults() -> None:
-    settings = Settings.from_environment(LEAST)
-    assert settings == Settings("shop.tasks:app", (), 16, 30.0, 15.0, 8081, "worker", "INFO")
+    assert settings() == WorkerSettings(health_port=8081)
 
 
 def test_the_environment_decides() -> None:
-    settings = Settings.from_environment(
-        LEAST
-        | {
-            "PENSTOCK_QUEUES": "mail,reports",
-            "PENSTOCK_CONCURRENCY": "4",
-            "PENSTOCK_DRAIN_SECONDS": "0",
-            "PENSTOCK_LEASE_SECONDS": "2.5",
-            "PENSTOCK_HEALTH_PORT": "9",
-            "PENSTOCK_LOG_LEVEL": "debug",
-            "POD_NAME": "fast-1",
-            "HOSTNAME": "node",
-        }
-    )
-    assert settings == Settings("shop.tasks:app", ("mail", "reports"), 4, 0.0, 2.5, 9, "fast-1", "DEBUG")
+    found: dict[str, Any] = {
+        "queues": ("mail", "reports"),
+        "concurrency": 4,
+        "drain_seconds": 0.0,
+        "lease_seconds": 2.5,
+        "health_port": 9,
+        "name": "fast-1",
+        "log_level": "DEBUG",
+    }
+    assert settings(
+        PENSTOCK_QUEUES="mail, reports,",
+        PENSTOCK_CONCURRENCY="4",
+        PENSTOCK_DRAIN_SECONDS="0",
+        PENSTOCK_LEASE_SECONDS="2.5",
+        PENSTOCK_HEALTH_PORT="9",
+        PENSTOCK_LOG_LEVEL="debug",
+        POD_NAME="fast-1",
+        HOSTNAME="node",
+    ) == WorkerSettings(**found)
 
 
-def test_a_lone_worker_answers_probes_itself() -> None:
-    settings = Settings.from_environment(LEAST)
-    assert (settings.supervises, settings.port, settings.limits) == (False, 8081, Limits())
-
-
-@pytest.mark.parametrize("name", ["PENSTOCK_PROCESSES", "PENSTOCK_MAX_TASKS", "PENSTOCK_MAX_MEMORY_MIB"])
-def test_several_processes_and_such_as_are_replaced_are_supervised(name: str) -> None:
-    assert Settings.from_environment(LEAST | {name: "2"}).supervises
-
-
-def test_a_supervised_process_supervises_nobody_and_has_a_port_of_its_own() -> None:
-    environment = LEAST | {"PENSTOCK_PROCESSES": "4", "PENSTOCK_MAX_TASKS": "100", "PENSTOCK_MAX_MEMORY_MIB": "512"}
-    settings = Settings.from_environment(environment | {PLACE: "2"})
-    assert (settings.supervises, settings.port) == (False, 8081 + 1 + 2)
-    assert settings.limits == Limits(100, 512 * 2**20)
+def test_an_empty_variable_says_nothing() -> None:
+    assert settings(PENSTOCK_HEALTH_PORT="", PENSTOCK_WORKER="", POD_NAME="fast-1") == settings(POD_NAME="fast-1")
 
 
 def test_outside_a_pod_the_host_is_the_name() -> None:
-    assert Settings.from_environment(LEAST | {"HOSTNAME": "laptop"}).pod == "laptop"
+    assert settings(HOSTNAME="laptop").name == "laptop"
 
 
-def test_empty_queues_are_none() -> None:
-    assert Settings.from_environment(LEAST | {"PENSTOCK_QUEUES": ",mail,"}).queues == ("mail",)
+def test_an_app_says_what_the_environment_does_not() -> None:
+    own = WorkerSettings(concurrency=2, health_port=9)
+    found = chosen(own, {}, worker_environment({"PENSTOCK_LEASE_SECONDS": "30"}))
+    assert (found.concurrency, found.lease_seconds, found.health_port) == (2, 30.0, 8081)
 
 
-def test_a_missing_app_is_named() -> None:
+def test_the_app_is_named() -> None:
+    assert app_target({"PENSTOCK_APP": " shop.tasks:app"}) == "shop.tasks:app"
+
+
+@pytest.mark.parametrize("value", [{}, {"PENSTOCK_APP": ""}, {"PENSTOCK_APP": " "}])
+def test_a_missing_app_is_told(value: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="PENSTOCK_APP is empty"):
-        Settings.from_environment({})
+        app_target(value)
 
 
 WRONG = [
     ("PENSTOCK_CONCURRENCY", "many"),
     ("PENSTOCK_CONCURRENCY", "0"),
+    ("PENSTOCK_CONCURRENCY", "nan"),
+    ("PENSTOCK_CONCURRENCY", "inf"),
     ("PENSTOCK_DRAIN_SECONDS", "-1"),
     ("PENSTOCK_LEASE_SECONDS", "0.5"),
     ("PENSTOCK_HEALTH_PORT", "http"),
@@ -77,14 +80,4 @@ WRONG = [
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_wrong_number_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}='{value}'"):
-        Settings.from_environment(LEAST | {name: value})
-
-
-@pytest.mark.parametrize("value", ["nan", "inf"])
-def test_what_is_no_count_is_named(value: str) -> None:
-    with pytest.raises(ConfigurationError, match="PENSTOCK_CONCURRENCY"):
-        Settings.from_environment(LEAST | {"PENSTOCK_CONCURRENCY": value})
-
-
-def test_spaces_between_queues_do_not_count() -> None:
-    assert Settings.from_environment(LEAST | {"PENSTOCK_QUEUES": "mail, reports"}).queues == ("mail", "reports")
+        settings(**{name: value})

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import re
+import sys
 
 import pytest
 from rich.console import Console
 
 from penstock import BadArgument, Penstock, TaskContext
-from penstock.cli.dev import Journal, typed
+from penstock.cli.dev import Journal, develop, typed
+from penstock.stop import Stop
 from penstock.testing import sandbox
+from penstock.worker import Settings
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -76,3 +81,36 @@ async def test_a_failure_is_one_too() -> None:
     with pytest.raises(ValueError, match="no such user"):
         await told.execute(TaskContext(task="shop.greet"), broken)
     assert "✗ shop.greet ValueError: no such user" in said.getvalue()
+
+
+class Terminal(io.StringIO):
+    """What is typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("word", ["exit\n", " quit \n", ""])
+async def test_it_ends_when_somebody_says_so(app: Penstock, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stdin", Terminal(f"greet 'unclosed\n{word}"))
+    settings = Settings(app.queues, drain_seconds=0)
+    await asyncio.wait_for(develop(app, settings, None, Console(file=said, width=200), Stop()), 10)
+    assert "`exit` or Ctrl-D ends it" in said.getvalue()
+    assert "No closing quotation" in said.getvalue()
+
+
+async def test_input_that_nobody_types_may_end(app: Penstock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    stop, before = Stop(), app.connections
+    settings = Settings(app.queues, drain_seconds=0)
+    running = asyncio.create_task(develop(app, settings, None, Console(file=io.StringIO()), stop))
+
+    async def in_memory() -> bool:
+        return app.connections is not before
+
+    await wait_for(in_memory, "the app to get its broker in memory")
+    assert await (await app.tasks["shop.greet"].enqueue("you")).result(timeout=10) == "you"
+    assert not running.done()
+    stop.asked.set()
+    await asyncio.wait_for(running, 10)

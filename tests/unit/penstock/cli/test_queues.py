@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from penstock.broker.memory import MemoryBroker
-from penstock.broker.messages import Claimer, DeadLetter, Settlement, Verb
-from penstock.cli import queues
+from penstock.broker.messages import Claimer, DeadLetter, Limits, QueueConfig, Settlement, Verb
+from penstock.cli import queue_commands, queues
 from penstock.cli.commands import program
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError
@@ -64,6 +64,26 @@ def test_a_queue_is_paused_and_goes_on(broker: MemoryBroker) -> None:
     assert not shown()["paused"]
 
 
+def test_an_unknown_queue_is_told(broker: MemoryBroker) -> None:
+    for words in (("queue", "show"), ("queue", "resume"), ("dlq", "list"), ("dlq", "replay"), ("dlq", "purge")):
+        assert "nothing is known of queue 'nosuch' in namespace 'shop'" in str(
+            run(*words, "nosuch", "-n", "shop").exception
+        )
+
+
+def test_an_unknown_queue_may_be_paused_before_its_first_task(broker: MemoryBroker) -> None:
+    result = run("queue", "pause", "nosuch")
+    assert result.exit_code == 0
+    assert result.output.startswith("queue nosuch is paused, though nothing is known of it yet")
+    assert shown("nosuch")["paused"]
+    assert run("queue", "pause", "nosuch").output == ""
+
+
+def test_a_queue_with_settings_is_known(broker: MemoryBroker) -> None:
+    asyncio.run(broker.configure("mail", QueueConfig(limits=Limits(depth=7))))
+    assert not shown()["paused"]
+
+
 def test_a_dead_letter_is_a_line_with_its_reason(broker: MemoryBroker) -> None:
     bury(broker)
     assert run("dlq", "list", "mail").output == "mail.1\tshop.send\tValueError: no such account\n"
@@ -84,10 +104,47 @@ def test_dead_letters_are_replayed(broker: MemoryBroker, ids: tuple[str, ...]) -
     assert (shown()["ready"], shown()["dead"]) == (1, 0)
 
 
-@pytest.mark.parametrize(("ids", "count"), [((), 1), (("mail.1",), 1), (("mail.2",), 0)])
-def test_dead_letters_are_forgotten(broker: MemoryBroker, ids: tuple[str, ...], count: int) -> None:
+@pytest.mark.parametrize("ids", [(), ("mail.1",)])
+def test_dead_letters_are_forgotten(broker: MemoryBroker, ids: tuple[str, ...]) -> None:
     bury(broker)
-    assert run("dlq", "purge", "mail", *ids).output == f"{count} forgotten\n"
+    assert run("dlq", "purge", "mail", *ids, "--yes").output == "1 forgotten\n"
+
+
+@pytest.mark.parametrize(("verb", "done"), [(("replay",), "queued again"), (("purge", "--yes"), "forgotten")])
+def test_what_is_no_dead_letter_is_named(broker: MemoryBroker, verb: tuple[str, ...], done: str) -> None:
+    bury(broker)
+    result = run("dlq", *verb, "mail", "mail.2", "mail.1", "bogus")
+    said = f"1 {done}\nerror: no dead letters of queue mail: mail.2, bogus\n"
+    assert (result.exit_code, result.output) == (1, said)
+
+
+class TestPurging:
+    def test_nobody_there_to_ask(self, broker: MemoryBroker) -> None:
+        bury(broker)
+        result = run("dlq", "purge", "mail")
+        assert result.exit_code == 2
+        assert "1 dead letter of queue mail would be forgotten" in " ".join(result.output.split())
+        assert "pass --yes" in result.output
+        assert shown()["dead"] == 1
+
+    @pytest.mark.parametrize(("answer", "code", "dead"), [("y\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), ("", 1, 1)])
+    def test_somebody_is_asked(
+        self, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, dead: int
+    ) -> None:
+        bury(broker)
+        monkeypatch.setattr(queue_commands, "_typed", lambda: True)
+        result = CliRunner().invoke(program, ["dlq", "purge", "mail"], input=answer)
+        assert "Forget 1 dead letter of queue mail for good?" in result.output
+        assert (result.exit_code, shown()["dead"]) == (code, dead)
+
+    def test_nothing_to_forget_needs_no_answer(self, broker: MemoryBroker) -> None:
+        run("queue", "pause", "mail")
+        assert run("dlq", "purge", "mail").output == "0 forgotten\n"
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1000001", "nan", "many", "9" * 40])
+def test_a_limit_has_bounds(broker: MemoryBroker, limit: str) -> None:
+    assert run("dlq", "list", "mail", "--limit", limit).exit_code == 2
 
 
 def test_without_a_broker_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
