@@ -95,6 +95,7 @@ async def test_no_task_holds_it(redis_url: str, tmp_path: Path, name: str) -> No
         await one.runs(name)
         if name == "deafens":
             await one.says("SIGTERM was set to SIG_IGN by code in this process")
+            await one.says("the last to start was leaving.deafens")
         assert one.ended(signal.SIGTERM) < BOUND
         assert one.process.returncode in ((1,) if name == "blocks" else (0,)), one.log
         await one.app.close()

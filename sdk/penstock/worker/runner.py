@@ -70,6 +70,7 @@ class Runner:
     clock: ServerClock = field(default_factory=ServerClock)
     random: Callable[[], float] = random.random
     attempts: dict[str, Attempt] = field(default_factory=dict)
+    last: Attempt | None = None  # that was started
     done: int = 0
 
     def __post_init__(self) -> None:
@@ -131,7 +132,7 @@ class Runner:
         id = attempt.begun.lease.id
         if (before := self.attempts.get(id)) is not None:  # Redis had lost the one that runs: it counts no more
             before.lose()
-        self.attempts[id] = attempt
+        self.attempts[id] = self.last = attempt
         self._tasks[id] = asyncio.create_task(self._see_through(attempt))
         self._recalls.check(attempt.begun.lease)
 

@@ -149,8 +149,12 @@ class Worker:
         return len(self._runner.attempts)
 
     def names(self) -> list[str]:
-        """Those tasks, as name and id. From any thread."""
-        return [f"{one.envelope.task} ({one.envelope.id})" for one in list(self._runner.attempts.values())[:NAMED]]
+        """Those tasks, as name and id; if there are none, the last that has started. From any thread."""
+        running = [f"{one.envelope.task} ({one.envelope.id})" for one in self._runner.attempts.copy().values()]
+        last = self._runner.last
+        if running or last is None:
+            return running[:NAMED]
+        return [f"none (the last to start was {last.envelope.task}, {last.envelope.id})"]
 
     async def __aenter__(self) -> Worker:
         """Raises ConfigurationError where the broker can't be relied on; one that is away is waited for."""

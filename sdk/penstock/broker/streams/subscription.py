@@ -81,7 +81,7 @@ class Subscription:
 
     def _tell(self, error: Exception) -> None:
         if not self._told:
-            log.warning("lost the subscription to %s, trying again: %s", ", ".join(self._channels), error)
+            log.info("lost the subscription to %s, trying again: %s", ", ".join(self._channels), error)
         self._told = True
 
     async def _disconnect(self) -> None:
