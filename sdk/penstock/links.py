@@ -1,11 +1,10 @@
-"""How tasks hang together: what one waits for, and whom its end concerns. Part of the message; the pure decisions on it
-stand here, and workers carry them out (`worker/relay.py`).
+"""Dependencies between tasks: what one waits for, and which tasks wait for it. Part of the message. The pure decisions
+stand here; workers carry them out (`worker/relay.py`).
 
     source ──feed──▶ task that waits          parent ──adopts──▶ child
 
 A task that waits is blocked until so many inputs have come. What its sources return may become an argument of its
-call. A source that fails ends it too, unless it tolerates that; and what ends without having been started cancels its
-sources.
+call. A source that fails ends it too, unless it tolerates that; and what ends while it is blocked cancels its sources.
 """
 
 from __future__ import annotations
