@@ -10,9 +10,10 @@ call. A source that fails ends it too, unless it tolerates that; and what ends w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 __all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Later", "Links", "Source", "spliced"]
 
@@ -20,6 +21,7 @@ __all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Later", "Link
 COLLECT, EACH = "penstock.collect", "penstock.each"
 UNKNOWN = -1  # how many inputs will come is told later
 FAILURES_ONLY = -1  # the place of a feed that only tells of failure, which no tolerance covers
+Span = Annotated[float, Meta(ge=0, le=1e11)]  # what a decoder takes: no NaN, no infinity, nothing negative
 
 
 class Feed(Struct, frozen=True, array_like=True):
@@ -49,9 +51,9 @@ class Later(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The times of a task that nobody can start yet when it is submitted: seconds from when all its inputs are there.
     `expires` counts from the end of the `delay`."""
 
-    delay: float | None = None
-    expires: float | None = None
-    deadline: float | None = None
+    delay: Span | None = None
+    expires: Span | None = None
+    deadline: Span | None = None
 
 
 class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -27,7 +27,9 @@ from penstock import (
     previous,
 )
 from penstock.broker.messages import Limits, QueueConfig
+from penstock.envelope import Envelope
 from penstock.flow import Many
+from penstock.links import Links, Source
 from penstock.outcome import Failure
 from penstock.worker import relay, upkeep
 from penstock.worker.relay import Relay
@@ -385,6 +387,12 @@ class TestRecovery:
         chores = Relay(broker, time.time)
         await chores.expire("oven", 3600)
         assert (await handle.status()).phase is Phase.BLOCKED
+        await chores.expire("oven", -1)
+        assert (await handle.status()).phase is Phase.BLOCKED  # what it waits for runs
+        await broker.withdraw(handle.id)
+        lost = Links(waits=1, sources=(Source("kitchen.lost"),))
+        message = Envelope(id=handle.id, task="kitchen.double", queue="oven", created_at=time.time(), links=lost)
+        await broker.send([message])
         await chores.expire("oven", -1)
         with pytest.raises(TaskFailed, match="Abandoned"):
             await handle.result(PATIENCE)

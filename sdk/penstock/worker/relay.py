@@ -27,6 +27,8 @@ LIFE_SECONDS = 7 * 24 * 3600.0  # of inputs that nobody fetches, and of what is 
 PATIENCE_SECONDS = 2.0  # after which others tell what one has taken up
 BATCH = 500
 CANCELS = 50  # at a time
+PROPAGATION_SECONDS = 3600.0  # within which an end has reached those that wait for it
+LOOKS = 500  # at so many of a task's sources, to see whether one is still to end
 
 
 class Relay:
@@ -50,11 +52,22 @@ class Relay:
             await self._tell_apart(found)
 
     async def expire(self, queue: str, seconds: float) -> None:
-        """End what has been blocked for so long: whoever was to unblock it is gone."""
+        """End what has been blocked for so long, unless a task that it waits for is still to end."""
         now = self._clock()
-        for id in await self._broker.blocked(queue, BATCH, since=now - seconds):
-            failure = Failure("Abandoned", f"what it waits for didn't come in {seconds / 86400:g} days")
-            await self._broker.cancel(_unstarted(id, Phase.FAILED, failure, now), reason="abandoned", life=LIFE_SECONDS)
+        for blocked in await self._broker.blocked(queue, BATCH, since=now - seconds):
+            if await self._expected(blocked.message):
+                await self._broker.linger(queue, [blocked.id])
+                continue
+            failure = Failure("Abandoned", f"what it waits for didn't come in {seconds / 86400:g} days, and is gone")
+            outcome = _unstarted(blocked.id, Phase.FAILED, failure, now)
+            await self._broker.cancel(outcome, reason="abandoned", life=LIFE_SECONDS)
+
+    async def _expected(self, message: bytes) -> bool:
+        """Whether one of the tasks that it waits for hasn't ended, or its end may be on its way."""
+        sources = [id for source in tied(message)[1].sources for id in source.ids(LOOKS)]
+        seen = await self._broker.snapshots(sources[:LOOKS])
+        lately = self._clock() - PROPAGATION_SECONDS
+        return any(one and (one.outcome is None or one.outcome.finished_at > lately) for one in seen)
 
     async def drain(self, seconds: float) -> None:
         """Propagate the last. Other workers find what can't be done in time."""
