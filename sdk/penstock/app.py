@@ -220,11 +220,22 @@ class Penstock:
     async def _send(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
         if not calls:
             return []
+        self._check_apps(calls)
         if all(call.options.resource for call in calls):
             return await (await self.connections.resources()).submit_many(calls)
         if any(call.options.resource for call in calls):
             raise ConfigurationError("enqueue_many: some calls have resource= and some don't; submit them in two calls")
         return await self.connections.client().submit_many(calls)
+
+    def _check_apps(self, calls: Iterable[Signature[Any]]) -> None:
+        """Raise ConfigurationError for a call of an app whose tasks another broker has."""
+        for call in calls:
+            other = call.app
+            if other is not self and isinstance(other, Penstock) and not self.connections.same(other.connections):
+                raise ConfigurationError(
+                    f"{call.definition.name}: a task of the app {other.name!r}, whose broker or namespace isn't that "
+                    f"of {self.name!r}: submit it by itself, or give both apps one url= and namespace="
+                )
 
     def enqueue_many_sync(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """The same for sync code."""
@@ -237,6 +248,7 @@ class Penstock:
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
         """Submit all calls of a flow. Returns the handle of the last one."""
         plan = Plan(flow, os.urandom(12).hex(), self.codec)
+        self._check_apps(plan.made)
         await self._through(plan.calls, partial(self._send_planned, plan))
         return Handle(plan.last.id, self.connections.tasks, plan.returns)
 

@@ -91,6 +91,13 @@ class Connections:
         """The one whose queues these are."""
         return self._namespace or current_namespace()
 
+    def same(self, other: Connections) -> bool:
+        """Whether both lead to one broker and namespace. memory:// is an app's own."""
+        if self is other:
+            return True
+        places = [(one.url, one.namespace) for one in (self, other)]
+        return places[0] == places[1] and not self.url.startswith("memory://")
+
     @cached_property
     def _memory(self) -> tuple[Broker, int]:
         """With the process that it is in."""

@@ -1,4 +1,4 @@
-"""Calls that hang together, as data: `fetch.s(url) | resize | group(store, notify.s("done"))`.
+"""Calls that depend on each other, as data: `fetch.s(url) | resize | group(store, notify.s("done"))`.
 
 A flow is a call, a chain, a group or `each`. A task that stands alone in a chain gets what the step before returns;
 in `task.s(…)` it goes where `previous` stands, and nowhere without. After a group that is the list of its results.
@@ -40,7 +40,7 @@ class Callee(Protocol[R_co]):
 
 
 class Flow(Generic[R_co]):
-    """Calls that weren't made yet, and what comes out of them."""
+    """Calls that weren't submitted yet, and the type of their result."""
 
     @property
     def submitter(self) -> FlowSubmitter:
@@ -58,7 +58,7 @@ class Flow(Generic[R_co]):
         return Chain(self, as_flow(step))
 
     async def enqueue(self) -> Handle[R_co]:
-        """Submit it all, in few round trips. The handle follows its end: cancelling it cancels what is left of it."""
+        """Submit all of it, in few round trips. The handle is its last step's; cancelling it cancels all the others."""
         return await self.submitter.submit_flow(self)
 
     def enqueue_sync(self) -> Handle[R_co]:

@@ -1,19 +1,19 @@
-"""How tasks hang together: what one waits for, and whom its end concerns. Part of the message; the pure decisions on it
-stand here, and workers carry them out (`worker/relay.py`).
+"""Dependencies between tasks: what one waits for, and which tasks wait for it. Part of the message. The pure decisions
+stand here; workers carry them out (`worker/relay.py`).
 
     source ──feed──▶ task that waits          parent ──adopts──▶ child
 
 A task that waits is blocked until so many inputs have come. What its sources return may become an argument of its
-call. A source that fails ends it too, unless it tolerates that; and what ends without having been started cancels its
-sources.
+call. A source that fails ends it too, unless it tolerates that; and what ends while it is blocked cancels its sources.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 __all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Later", "Links", "Source", "spliced"]
 
@@ -21,6 +21,7 @@ __all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Later", "Link
 COLLECT, EACH = "penstock.collect", "penstock.each"
 UNKNOWN = -1  # how many inputs will come is told later
 FAILURES_ONLY = -1  # the place of a feed that only tells of failure, which no tolerance covers
+Span = Annotated[float, Meta(ge=0, le=1e11)]  # what a decoder takes: no NaN, no infinity, nothing negative
 
 
 class Feed(Struct, frozen=True, array_like=True):
@@ -50,9 +51,9 @@ class Later(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The times of a task that nobody can start yet when it is submitted: seconds from when all its inputs are there.
     `expires` counts from the end of the `delay`."""
 
-    delay: float | None = None
-    expires: float | None = None
-    deadline: float | None = None
+    delay: Span | None = None
+    expires: Span | None = None
+    deadline: Span | None = None
 
 
 class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -119,6 +119,11 @@ class Plan:
         """Their calls."""
         return [step.call for step in self.steps if step.call is not None]
 
+    @property
+    def made(self) -> list[Signature[Any]]:
+        """All that are made in the end: the calls, and the models of what EACH calls."""
+        return [call for step in self.steps if (call := step.call or step.model) is not None]
+
     def change(self, calls: Sequence[Signature[Any]]) -> None:
         """Make these calls instead, one for each. Raises ConfigurationError where that would break a link."""
         if [call.queue for call in calls] != [step.queue for step in self.called]:

@@ -27,7 +27,9 @@ from penstock import (
     previous,
 )
 from penstock.broker.messages import Limits, QueueConfig
+from penstock.envelope import Envelope
 from penstock.flow import Many
+from penstock.links import Links, Source
 from penstock.outcome import Failure
 from penstock.worker import relay, upkeep
 from penstock.worker.relay import Relay
@@ -386,6 +388,12 @@ class TestRecovery:
         await chores.expire("oven", 3600)
         assert (await handle.status()).phase is Phase.BLOCKED
         await chores.expire("oven", -1)
+        assert (await handle.status()).phase is Phase.BLOCKED  # what it waits for runs
+        await broker.withdraw(handle.id)
+        lost = Links(waits=1, sources=(Source("kitchen.lost"),))
+        message = Envelope(id=handle.id, task="kitchen.double", queue="oven", created_at=time.time(), links=lost)
+        await broker.send([message])
+        await chores.expire("oven", -1)
         with pytest.raises(TaskFailed, match="Abandoned"):
             await handle.result(PATIENCE)
         await broker.close()
@@ -398,6 +406,25 @@ class TestRefusals:
                 await flow.enqueue()
         with pytest.raises(ConfigurationError, match="use it once"):
             await (kitchen.add.s(1) | kitchen.add.s(previous, previous)).enqueue()
+
+    async def test_tasks_of_an_app_with_another_broker(self, kitchen: Kitchen) -> None:
+        other = Kitchen(Penstock("other", url=kitchen.app.url, namespace="another"))
+        said = r"other\.add: a task of the app 'other', whose broker or namespace isn't that of 'kitchen'"
+        for flow in (
+            kitchen.add.s(1) | other.add,
+            kitchen.upto.s(1) | each(other.add),
+            kitchen.add.s(1) | group(kitchen.add, other.add.map([1])),
+        ):
+            with pytest.raises(ConfigurationError, match=said):
+                await flow.enqueue()
+        with pytest.raises(ConfigurationError, match=said):
+            await kitchen.app.enqueue_many([kitchen.add.s(1), other.add.s(2)])
+
+    async def test_tasks_of_an_app_with_the_same_broker(self, kitchen: Kitchen) -> None:
+        if kitchen.app.url.startswith("memory"):
+            pytest.skip("it is one app's own")
+        other = Kitchen(Penstock("kitchen", url=kitchen.app.url, namespace=kitchen.app.namespace))
+        assert await (await (kitchen.add.s(1) | other.add.s(previous, 1)).enqueue()).result(PATIENCE) == 2
 
     async def test_what_is_no_step(self, kitchen: Kitchen) -> None:
         with pytest.raises(TypeError, match="is no step of a flow: use a task"):

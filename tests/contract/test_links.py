@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Ended, Sent, Supply, Verb
+from penstock.envelope import decode
 from penstock.links import FAILURES_ONLY, UNKNOWN, Feed, Later, Links
 from penstock.outcome import Failure, Outcome
 from penstock.status import Phase
@@ -146,7 +148,16 @@ class TestWaiting:
     async def test_tasks_that_have_waited_too_long_are_found(self, broker: Broker) -> None:
         await blocked(broker, 1)
         assert await broker.blocked("mail", 10, since=time.time() - 60) == []
-        assert await broker.blocked("mail", 10, since=time.time() + 60) == ["mail.last"]
+        [found] = await broker.blocked("mail", 10, since=time.time() + 60)
+        assert (found.id, decode(found.message).id) == ("mail.last", "mail.last")
+
+    async def test_those_that_wait_on_come_last(self, broker: Broker) -> None:
+        for unique in ("1", "2"):
+            await blocked(broker, 1, unique)
+        await asyncio.sleep(0.01)  # another millisecond
+        await broker.linger("mail", ["mail.1", "mail.nobody"])
+        found = await broker.blocked("mail", 10, since=time.time() + 60)
+        assert [one.id for one in found] == ["mail.2", "mail.1"]
 
 
 class TestFailure:

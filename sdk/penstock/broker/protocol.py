@@ -152,8 +152,11 @@ class Linking(Protocol):
     async def relayed(self, queue: str, ended: Sequence[Ended]) -> None:
         """The others have been told."""
 
-    async def blocked(self, queue: str, limit: int, *, since: float) -> list[str]:
-        """The ids of some tasks that wait for others since then or longer."""
+    async def blocked(self, queue: str, limit: int, *, since: float) -> list[Delivery]:
+        """Tasks that wait for others since then or longer, those first that wait longest; `entry` is empty."""
+
+    async def linger(self, queue: str, ids: Sequence[str]) -> None:
+        """Count from now on how long these wait for others."""
 
 
 class Batching(Protocol):

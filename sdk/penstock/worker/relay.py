@@ -1,8 +1,8 @@
-"""Tells those whom a task's end concerns: tasks that wait for it get its result as an input; what a task that came to
-nothing was to have (its sources, its children) is cancelled.
+"""Propagates the end of a linked task: tasks that wait for it get its result as an input, or fail with it; the sources
+and the children of a task that failed or was cancelled are cancelled.
 
-The broker keeps every such end until it was told, so that a worker which dies in between loses none: others find it by
-`recover`. To tell twice does no harm.
+The broker keeps every such end until it was propagated. If a worker dies in between, others find it by `recover`.
+Propagating it twice does no harm.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ LIFE_SECONDS = 7 * 24 * 3600.0  # of inputs that nobody fetches, and of what is 
 PATIENCE_SECONDS = 2.0  # after which others tell what one has taken up
 BATCH = 500
 CANCELS = 50  # at a time
+PROPAGATION_SECONDS = 3600.0  # within which an end has reached those that wait for it
+LOOKS = 500  # at so many of a task's sources, to see whether one is still to end
 
 
 class Relay:
-    """One worker's. What ends meanwhile is told with the next batch."""
+    """One worker's. What ends while a batch is under way goes into the next one."""
 
     def __init__(self, broker: Broker, clock: Callable[[], float], outage: Outage | None = None) -> None:
         self._outage = outage or Outage()
@@ -41,25 +43,36 @@ class Relay:
         self._work: asyncio.Task[None] | None = None
 
     def ended(self, ended: Ended) -> None:
-        """Tell of it soon."""
+        """Propagate it soon."""
         self._waiting.append(ended)
         if self._work is None:
             self._work = asyncio.create_task(self._tell_all(), name="penstock relay")
 
     async def recover(self, queue: str) -> None:
-        """Tell of what nobody has told of."""
+        """Propagate what no worker has propagated yet."""
         while found := await self._broker.take_ended(queue, BATCH, patience=PATIENCE_SECONDS):
             await self._tell_apart(found)
 
     async def expire(self, queue: str, seconds: float) -> None:
-        """End what has been blocked for so long: whoever was to unblock it is gone."""
+        """End what has been blocked for so long, unless a task that it waits for is still to end."""
         now = self._clock()
-        for id in await self._broker.blocked(queue, BATCH, since=now - seconds):
-            failure = Failure("Abandoned", f"what it waits for didn't come in {seconds / 86400:g} days")
-            await self._broker.cancel(_unstarted(id, Phase.FAILED, failure, now), reason="abandoned", life=LIFE_SECONDS)
+        for blocked in await self._broker.blocked(queue, BATCH, since=now - seconds):
+            if await self._expected(blocked.message):
+                await self._broker.linger(queue, [blocked.id])
+                continue
+            failure = Failure("Abandoned", f"what it waits for didn't come in {seconds / 86400:g} days, and is gone")
+            outcome = _unstarted(blocked.id, Phase.FAILED, failure, now)
+            await self._broker.cancel(outcome, reason="abandoned", life=LIFE_SECONDS)
+
+    async def _expected(self, message: bytes) -> bool:
+        """Whether one of the tasks that it waits for hasn't ended, or its end may be on its way."""
+        sources = [id for source in tied(message)[1].sources for id in source.ids(LOOKS)]
+        seen = await self._broker.snapshots(sources[:LOOKS])
+        lately = self._clock() - PROPAGATION_SECONDS
+        return any(one and (one.outcome is None or one.outcome.finished_at > lately) for one in seen)
 
     async def drain(self, seconds: float) -> None:
-        """Tell the last. What can't be told in time is found by other workers."""
+        """Propagate the last. Other workers find what can't be done in time."""
         if self._work is not None:
             await asyncio.wait([self._work], timeout=seconds)
             if self._work is not None:
@@ -77,7 +90,7 @@ class Relay:
             self._work = None
 
     async def _tell_apart(self, batch: Sequence[Ended]) -> None:
-        """Tell of them together or, if one of them can't be told, of each alone: it stands in nobody's way."""
+        """Propagate them together or, if that fails for one of them, each alone: it doesn't block the others."""
         try:
             return await self._tell(batch)
         except NotConnected:
@@ -85,11 +98,13 @@ class Relay:
         except Exception:
             troubles = [(one.outcome.id, trouble) for one in batch if (trouble := await self._trouble(one))]
         if troubles:
-            log.error("can't tell of %d ended tasks, and will try again; %s: %s", len(troubles), *troubles[0])
+            log.error(
+                "can't propagate the end of %d tasks, will try again; first of them %s: %s", len(troubles), *troubles[0]
+            )
         return None
 
     async def _trouble(self, ended: Ended) -> Exception | None:
-        """What keeps one from being told, if anything does."""
+        """Why one can't be propagated, if it can't."""
         try:
             await self._tell([ended])
         except NotConnected:
@@ -118,7 +133,7 @@ class Relay:
             await asyncio.gather(*map(self._cancel_one, ids[first : first + CANCELS]))
 
     async def _cancel_one(self, id: str) -> Cancellation:
-        failure = Failure("Cancelled", "nobody needs it any more: what it was for has ended")
+        failure = Failure("Cancelled", "the flow or the parent that it belongs to has ended")
         outcome = _unstarted(id, Phase.CANCELLED, failure, self._clock())
         done, _ = await self._broker.cancel(outcome, reason="cascade", life=LIFE_SECONDS)
         return done
@@ -133,7 +148,7 @@ def _by_queue(batch: Sequence[Ended], of: Callable[[Ended], Iterator[Supply]]) -
 
 
 def supplies(ended: Ended, now: float) -> Iterator[Supply]:
-    """What a task's end gives to those that wait for it."""
+    """The inputs that a task's end gives to the tasks that wait for it."""
     outcome, (task, links) = ended.outcome, tied(ended.message)
     for feed in links.feeds:
         if outcome.phase is Phase.SUCCEEDED:
@@ -143,7 +158,7 @@ def supplies(ended: Ended, now: float) -> Iterator[Supply]:
 
 
 def concluded(id: str, cause: Outcome, task: str, now: float) -> Outcome:
-    """How a task ends whose source ended so: as the first that failed, whose type and words go all the way down."""
+    """How a task ends whose source ended so: with the type and the message of the first task that failed."""
     failure = cause.failure or Failure(str(cause.phase))
     if not failure.upstream:
         message = f"{task} ({cause.id}): {failure.type}: {failure.message}"
@@ -156,7 +171,7 @@ def _unstarted(id: str, phase: Phase, failure: Failure, now: float) -> Outcome:
 
 
 def forsaken(ended: Ended) -> Iterator[str]:
-    """The tasks that nobody needs any more because this one ended as it did."""
+    """What to cancel because this one failed or was cancelled: its children, and its sources if it was blocked."""
     if ended.outcome.phase is Phase.SUCCEEDED:
         return
     yield from ended.children

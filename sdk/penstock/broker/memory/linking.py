@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from penstock.broker.memory.settling import finish, keep_end
 from penstock.broker.memory.state import Memory, State
-from penstock.broker.messages import Ended, Lease, Supply
+from penstock.broker.messages import Delivery, Ended, Lease, Supply
 from penstock.links import FAILURES_ONLY
 from penstock.outcome import Outcome
 
@@ -83,6 +83,13 @@ class MemoryLinking:
         for one in ended:
             self._memory.queues[queue].ended.pop(one.outcome.id, None)
 
-    async def blocked(self, queue: str, limit: int, *, since: float) -> list[str]:
+    async def blocked(self, queue: str, limit: int, *, since: float) -> list[Delivery]:
         """See Linking."""
-        return [id for id, at in self._memory.queues[queue].blocked.items() if at <= since][:limit]
+        waiting = self._memory.queues[queue].blocked
+        ids = sorted((id for id, at in waiting.items() if at <= since), key=waiting.__getitem__)[:limit]
+        return [Delivery(queue, 0, "", id, self._memory.tasks[id].message) for id in ids]
+
+    async def linger(self, queue: str, ids: Sequence[str]) -> None:
+        """See Linking."""
+        waiting = self._memory.queues[queue].blocked
+        waiting |= {id: self._memory.clock() for id in ids if id in waiting}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.broker.messages import Ended, Lease, Supply
+from penstock.broker.messages import Delivery, Ended, Lease, Supply
 from penstock.broker.streams import replies, requests
 from penstock.broker.streams.calls import Calls
 from penstock.broker.streams.library import Command
@@ -58,9 +58,16 @@ class StreamsLinking(Calls):
         for reply in await self._redis.commands(commands):
             replies.integer(reply)
 
-    async def blocked(self, queue: str, limit: int, *, since: float) -> list[str]:
+    async def blocked(self, queue: str, limit: int, *, since: float) -> list[Delivery]:
         """See Linking."""
-        until = requests.ms(since)
-        return replies.texts(
-            await self._redis.command("ZRANGEBYSCORE", self.keys(queue).blocked, "-inf", until, "LIMIT", 0, limit)
-        )
+        keys, until = self.keys(queue), requests.ms(since)
+        ids = replies.texts(await self._redis.command("ZRANGEBYSCORE", keys.blocked, "-inf", until, "LIMIT", 0, limit))
+        if not ids:
+            return []
+        held = replies.sequence(await self._redis.command("HMGET", keys.held, *ids))
+        return [Delivery(queue, 0, "", id, replies.blob(m) if m else b"") for id, m in zip(ids, held, strict=True)]
+
+    async def linger(self, queue: str, ids: Sequence[str]) -> None:
+        """See Linking."""
+        scores = [one for id in ids for one in (requests.ms(self._clock()), id)]
+        replies.integer(await self._redis.command("ZADD", self.keys(queue).blocked, "XX", *scores))

@@ -108,7 +108,7 @@ class Choosy(MemoryBroker):
         await super().supply(supplies, life=life)
 
 
-async def test_one_that_cannot_be_told_stands_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_that_cannot_be_propagated_blocks_no_other(caplog: pytest.LogCaptureFixture) -> None:
     broker = Choosy("test")
     links = {name: Links(feeds=(Feed(f"mail.{name}", 0),)) for name in ("odd", "plain")}
     waiting = [
@@ -128,4 +128,7 @@ async def test_one_that_cannot_be_told_stands_in_nobodys_way(caplog: pytest.LogC
     assert odd.phase is Phase.BLOCKED
     assert plain is not None
     assert plain.phase is Phase.CANCELLED
-    assert "can't tell of 1 ended tasks, and will try again; mail.odd-source: it can't be said" in caplog.text
+    assert (
+        "can't propagate the end of 1 tasks, will try again; first of them mail.odd-source: it can't be said"
+        in caplog.text
+    )
