@@ -19,6 +19,7 @@ from penstock.errors import (
     ConfigurationError,
     PenstockError,
     QueueFull,
+    Refused,
     ResultExpired,
     ResultTimeout,
     SubmissionError,
@@ -26,6 +27,7 @@ from penstock.errors import (
     TaskEnded,
     TaskFailed,
     TaskTimedOut,
+    TooLarge,
     UnknownTask,
 )
 from penstock.flow import Flow, chord, each, group
@@ -59,6 +61,7 @@ __all__ = [
     "Queue",
     "QueueConfig",
     "QueueFull",
+    "Refused",
     "ResultExpired",
     "ResultTimeout",
     "Retry",
@@ -73,6 +76,7 @@ __all__ = [
     "TaskFailed",
     "TaskStatus",
     "TaskTimedOut",
+    "TooLarge",
     "UnknownTask",
     "chord",
     "each",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from penstock.codec import sendable
 from penstock.envelope import ResourceRef
 from penstock.status import Phase
 
@@ -25,12 +26,9 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     @classmethod
     def bounded(cls, type: str, message: str, traceback: str = "", *, retryable: bool = False) -> Failure:
         """The same, cut to what the resource's schema takes."""
-        return cls(_text(type)[:256], _text(message)[:MESSAGE_LIMIT], _text(traceback)[-TRACEBACK_LIMIT:], retryable)
-
-
-def _text(text: str) -> str:
-    """Half of a surrogate pair, as in the names of odd files, is no text that could travel."""
-    return text.encode("utf-8", "backslashreplace").decode()
+        return cls(
+            sendable(type)[:256], sendable(message)[:MESSAGE_LIMIT], sendable(traceback)[-TRACEBACK_LIMIT:], retryable
+        )
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True, kw_only=True):

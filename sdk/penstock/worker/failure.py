@@ -10,7 +10,7 @@ from penstock.retry import Retry
 
 __all__ = ["described", "lineage", "name_of"]
 
-_CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.")
+_CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.", "contextlib")
 
 
 def name_of(kind: type[BaseException]) -> str:
@@ -26,8 +26,14 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
 
 def described(error: BaseException) -> Failure:
     """The exception as data; retryable as far as it goes by itself."""
-    text = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
-    return Failure.bounded(type(error).__qualname__, _message(error) + _because(error), text, retryable=True)
+    return Failure.bounded(type(error).__qualname__, _message(error) + _because(error), _trace(error), retryable=True)
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
+    except BaseException:  # a class may define its notes or causes as anything
+        return "(its traceback can't be shown)"
 
 
 def _because(error: BaseException) -> str:
@@ -47,5 +53,5 @@ def _users_part(trace: TracebackType | None) -> TracebackType | None:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # an exception's own __str__ may fail, and mustn't take the outcome with it
+    except BaseException:  # an exception's own __str__ may raise anything, and mustn't take the outcome with it
         return "(its message can't be shown)"

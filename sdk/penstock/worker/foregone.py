@@ -13,7 +13,7 @@ from penstock.links import spliced
 from penstock.sealing import PayloadCodec, opened
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt
-from penstock.worker.verdict import Crashed, Ending, Expired, Stopped, TimedOut, Unfit, Unknown
+from penstock.worker.ending import Crashed, Ending, Expired, Stopped, TimedOut, Unfit, Unknown
 
 __all__ = ["foregone", "supplied"]
 
@@ -51,7 +51,7 @@ async def supplied(broker: Broker, attempt: Attempt, codec: PayloadCodec | None)
         return Stopped(None, f"its inputs couldn't be read: {error}")
     except LookupError as error:  # a dead letter that was replayed too late
         return Unfit(f"{error}: submit the whole flow again")
-    except ValueError as error:
-        return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {error}")
+    except Exception as error:  # whatever an app's codec may raise
+        return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {type(error).__name__}: {error}")
     attempt.envelope = with_payload(envelope, payload)
     return None

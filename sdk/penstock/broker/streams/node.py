@@ -10,11 +10,12 @@ from penstock.broker.streams.address import Address, Place
 from penstock.broker.streams.errand import Errand
 from penstock.broker.streams.library import Command, library_source
 from penstock.broker.streams.line import Line, opened
-from penstock.broker.streams.wire import Reply, Wire
+from penstock.broker.streams.wire import Reply, Unread, Wire
 
 __all__ = ["Node"]
 
 POOL_SIZE = 256
+TRIES = 5  # of a command that stands behind ones that the server can't read
 # On the shared connection these would hold up everybody else's commands.
 _BLOCKING = frozenset(("XREADGROUP", "XREAD", "WAIT", "WAITAOF"))
 
@@ -40,10 +41,20 @@ class Node:
         for command in commands:
             if command[0] in _BLOCKING:
                 return await self._ask_apart(commands)
+        replies = [await reply for reply in (await self._wire()).send(commands)]
+        for _ in range(TRIES):
+            if not isinstance(replies[-1], Unread):  # if any is, so are all behind it
+                break
+            unread = [at for at, reply in enumerate(replies) if isinstance(reply, Unread)]
+            again = (await self._wire()).send([commands[at] for at in unread])
+            for at, reply in zip(unread, again, strict=True):
+                replies[at] = await reply
+        return replies
+
+    async def _wire(self) -> Wire:
+        """The shared one."""
         wire = self._shared
-        if wire is None or wire.lost is not None:
-            wire = await self._share.run()
-        return [await reply for reply in wire.send(commands)]
+        return await self._share.run() if wire is None or wire.lost is not None else wire
 
     async def _open_shared(self) -> Wire:
         self._shared = await self._open()

@@ -16,9 +16,9 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, SubmissionError
+from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, Refused, SubmissionError, TooLarge
 
-__all__ = ["code", "demoted", "refusal"]
+__all__ = ["code", "demoted", "refusal", "unread"]
 
 # redis-py cuts the code off the message of those that it has a class for.
 _CODES: dict[type[Exception], str] = {
@@ -52,6 +52,8 @@ _FINAL = {
 }
 # What a function may not do is told without a code: Redis 7.0 in the first way, later ones in the second.
 _FORBIDDEN_INSIDE = ("The user executing the script can't run", "ACL failure in script")
+# Redis' answer to a command that it couldn't read. It reads nothing more on that connection, and closes it.
+_UNREADABLE = "Protocol error"
 _NO_ROOM = "max number of clients reached"
 
 
@@ -69,6 +71,11 @@ def demoted(error: object) -> bool:
     return code(error) in ("READONLY", "MASTERDOWN", "UNBLOCKED")
 
 
+def unread(error: object) -> bool:
+    """Whether the server gave up reading the connection at this command: it has seen nothing of those behind it."""
+    return isinstance(error, ResponseError) and str(error).startswith(_UNREADABLE)
+
+
 def refusal(where: object, error: Exception) -> PenstockError:
     """Our error for what the server at `where` answered, or for the connection's end."""
     said = code(error)
@@ -82,8 +89,10 @@ def refusal(where: object, error: Exception) -> PenstockError:
         return SubmissionError(f"Redis at {where} {_FINAL[said]} ({said}: {error})")
     if said == "DEPOSED":
         return Deposed("another operator leads by now", epoch=int(str(error).rpartition(" ")[2]))
+    if unread(error):
+        return TooLarge(f"Redis at {where} takes nothing so large: raise its proto-max-bulk-len or send less ({error})")
     if isinstance(error, ResponseError):
-        return SubmissionError(f"Redis at {where} refused: {error}")
+        return Refused(f"Redis at {where} refused: {error}")
     if _NO_ROOM in str(error):
         return NotConnected(f"Redis at {where} has no connection left: raise its maxclients or use fewer processes")
     why = str(error).rstrip(".") or "no answer in time"

@@ -17,14 +17,19 @@ from redis.exceptions import InvalidResponse, ResponseError
 
 from penstock.broker.streams.library import Command
 from penstock.broker.streams.line import Line, write
+from penstock.broker.streams.refusal import unread
 
-__all__ = ["Reply", "Wire"]
+__all__ = ["Reply", "Unread", "Wire"]
 
 Reply = object
 # hiredis' stub allows commands of one part only.
 _packed = cast("Callable[[Command], bytes]", pack_command)
 TICKS = 15
 FINISH_SECONDS = 2.0
+
+
+class Unread(ConnectionError):
+    """The server stopped reading before it came to this command: it wasn't executed, and may be sent again."""
 
 
 class Wire:
@@ -79,6 +84,8 @@ class Wire:
                 waiter = self._expected.popleft()
                 if not waiter.done():
                     waiter.set_result(reply)
+                if type(reply) is ResponseError and unread(reply):
+                    return self.close(Unread("the server couldn't read a command before this one"))
         except asyncio.CancelledError:
             self.close(ConnectionError("its reader was cancelled"))
             raise

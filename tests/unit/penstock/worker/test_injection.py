@@ -12,6 +12,7 @@ import pytest
 from penstock import Depends, TaskContext
 from penstock.parameters import parameters
 from penstock.worker.injection import Injection, Overrides
+from penstock.worker.thread import Thread
 
 CONTEXT = TaskContext(id="shop.1")
 who: ContextVar[str] = ContextVar("who", default="nobody")
@@ -47,7 +48,7 @@ class Diary:
 
 async def made(function: Callable[..., Any], threads: ThreadPoolExecutor, overrides: Overrides | None = None) -> Any:
     """What the function's parameters are filled with; cleaned up at once."""
-    injection = Injection(CONTEXT, threads, overrides or {})
+    injection = Injection(CONTEXT, Thread(threads), overrides or {})
     values = await injection.values(parameters(function).needs)
     await injection.close(None)
     return values
@@ -99,7 +100,7 @@ async def test_what_a_dependency_raises_ends_it_and_cleans_up_what_was_made(thre
 
     def task(line: str = Depends(diary.line), user: None = Depends(broken)) -> None: ...
 
-    injection = Injection(CONTEXT, threads, {})
+    injection = Injection(CONTEXT, Thread(threads), {})
     with pytest.raises(LookupError, match="no such user") as raised:
         await injection.values(parameters(task).needs)
     await injection.close(raised.value)
@@ -111,7 +112,7 @@ async def test_generators_see_what_the_task_raised(threads: ThreadPoolExecutor) 
 
     def task(line: str = Depends(diary.line)) -> None: ...
 
-    injection = Injection(CONTEXT, threads, {})
+    injection = Injection(CONTEXT, Thread(threads), {})
     await injection.values(parameters(task).needs)
     await injection.close(ValueError("odd"))
     assert diary.lines == ["connect", "saw odd", "disconnect"]
@@ -152,7 +153,7 @@ async def test_what_a_thread_makes_while_it_is_cancelled_is_cleaned_up(threads: 
 
     def task(made: None = Depends(slow)) -> None: ...
 
-    injection = Injection(CONTEXT, threads, {})
+    injection = Injection(CONTEXT, Thread(threads), {})
     making = asyncio.create_task(injection.values(parameters(task).needs))
     await entered.wait()
     making.cancel()

@@ -34,7 +34,7 @@ class Answers:
 
     def of(self, settling: Settling, start: Begun) -> None:
         """Settle it."""
-        settling.add(success(start), lambda settled: self.heard.update({start.lease.id: settled}))
+        settling.add(success(start), lambda written: self.heard.update({start.lease.id: written is not None}))
 
     async def reach(self, count: int) -> None:
         async def heard() -> bool:
