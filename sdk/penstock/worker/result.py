@@ -12,24 +12,26 @@ from penstock.errors import BadResult, ConfigurationError, ResultTooLarge
 __all__ = ["MOST_RESULT_BYTES", "encoded"]
 
 MOST_RESULT_BYTES = 16 * 1024 * 1024
+_DATA = frozenset((type(None), bool, int, float, str, list, dict))
 
 
 def encoded(definition: Definition, value: object) -> bytes:
     """The result's JSON. Raises BadResult."""
+    kind = type(value)
+    if kind not in _DATA and (remedy := _unfinished(value)) is not None:
+        raise BadResult(f"{definition.name} returned a {kind.__name__}: {remedy}")
     data = _encoded(definition, value)
     if len(data) > MOST_RESULT_BYTES:
         raise ResultTooLarge(
             f"{definition.name} returned {len(data)} bytes of JSON, and a result may have {MOST_RESULT_BYTES}: "
             "store it elsewhere and return its place"
         )
-    if definition.returns is not None and type(value) is not definition.returns_plain:
+    if definition.returns is not None and kind is not definition.returns_plain:
         _check(definition, data)
     return data
 
 
 def _encoded(definition: Definition, value: object) -> bytes:
-    if (remedy := _unfinished(value)) is not None:
-        raise BadResult(f"{definition.name} returned a {type(value).__name__}: {remedy}")
     try:
         return codec.encode_value(value)
     except ConfigurationError as error:
