@@ -123,11 +123,7 @@ class Attempt:
         if isinstance(self._running, Run):
             self._running.lease = self.begun.lease
         try:
-            if self.limit.seconds is not None:
-                self._timer = asyncio.get_running_loop().call_later(self.limit.seconds, self._expire)
-            if self.definition is not None and (most := self.definition.options.heartbeat) is not None:
-                self.beat()
-                self._listen(most)
+            self._watch()
             return await self._call(places)
         except asyncio.CancelledError as error:
             if self._from_outside():  # the worker itself is being torn down
@@ -144,6 +140,14 @@ class Attempt:
             for timer in (self._timer, self._listening, self._patience):
                 if timer is not None:
                     timer.cancel()
+
+    def _watch(self) -> None:
+        """Stop it when its time is up, or when it says nothing any more."""
+        if self.limit.seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(self.limit.seconds, self._expire)
+        if self.definition is not None and (most := self.definition.options.heartbeat) is not None:
+            self.beat()
+            self._listen(most)
 
     def _asked(self) -> Stopped | None:
         return self._stopped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from types import TracebackType
 
+from penstock.errors import BadResult
 from penstock.outcome import Failure
 from penstock.retry import Retry
 
@@ -31,7 +32,7 @@ def described(error: BaseException) -> Failure:
 
 def _trace(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
+        return "".join(traceback.format_exception(type(error), error, _shown_part(error)))
     except BaseException:  # a class may define its notes or causes as anything
         return "(its traceback can't be shown)"
 
@@ -42,12 +43,13 @@ def _because(error: BaseException) -> str:
     return f": {type(cause).__qualname__}: {_message(cause)}" if isinstance(error, Retry) and cause is not None else ""
 
 
-def _users_part(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames above the task: how a worker calls it says nothing to its author."""
-    part = trace
+def _shown_part(error: BaseException) -> TracebackType | None:
+    """The traceback without the frames above the task: how a worker calls it says nothing to its author. Nor where it
+    found out that the result is no use."""
+    part = trace = error.__traceback__
     while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(_CALLERS):
         part = part.tb_next
-    return part or trace
+    return part if isinstance(error, BadResult) else part or trace
 
 
 def _message(error: BaseException) -> str:
