@@ -22,11 +22,12 @@ from penstock.extensions import Extensions
 from penstock.progress import NOTHING_SAID
 from penstock.status import Phase
 from penstock.telemetry import Tracing
-from penstock.worker.attempt import GRACE_SECONDS, Attempt, Limit, Run
+from penstock.worker.attempt import Attempt, Limit, Run
 from penstock.worker.builtin import builtins
-from penstock.worker.ending import Ending, Raised, Returned, Unfit, Unknown, meant
+from penstock.worker.ending import Ending, Raised, Returned, Unfit, Unknown
 from penstock.worker.failure_line import log_failure
 from penstock.worker.foregone import foregone, supplied
+from penstock.worker.late import name_deaf, vacated
 from penstock.worker.leases import Leases
 from penstock.worker.parking import overdue, wanted
 from penstock.worker.policy import Policies
@@ -165,7 +166,7 @@ class Runner:
                 await self._run_traced(attempt)
             else:
                 await self._run(attempt)
-            await self._vacated(attempt)
+            await vacated(attempt)
         except asyncio.CancelledError:  # this worker is being torn down
             self.leases.drop(attempt.begun.lease)
             raise
@@ -180,29 +181,10 @@ class Runner:
             if not broadcast:
                 self.slots.give_back()
 
-    async def _vacated(self, attempt: Attempt) -> None:
-        """Return when nothing of it runs any more: its place isn't free before."""
-        if attempt.vacant:
-            return
-        named = f"{attempt.envelope.task} {attempt.envelope.id}"
-        late = "%s has ended, and its thread goes on: it keeps its place here until that returns"
-        warning = asyncio.get_running_loop().call_later(GRACE_SECONDS, log.warning, late, named)
-        try:
-            await attempt.vacated()
-        except Exception as error:  # its outcome stands already
-            log.warning("%s: cleaning up after it failed", named, exc_info=meant(error))
-        finally:
-            warning.cancel()
-
     def _give_up(self, attempt: Attempt, ending: Ending) -> None:
         """End an attempt without its function, which goes on though it was stopped. It keeps its place."""
         attempt.given_up = attempt.over = True
-        log.warning(
-            "%s %s goes on though it was stopped: it ends without its function, which keeps its place here until it "
-            "returns; let CancelledError through",
-            attempt.envelope.task,
-            attempt.envelope.id,
-        )
+        name_deaf(attempt)
         self._keep(asyncio.create_task(self._concluded(attempt, ending), name=f"penstock end of {attempt.envelope.id}"))
 
     async def _concluded(self, attempt: Attempt, ending: Ending) -> None:

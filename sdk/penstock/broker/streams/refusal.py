@@ -18,7 +18,7 @@ from redis.exceptions import (
 
 from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, Refused, SubmissionError, TooLarge
 
-__all__ = ["code", "demoted", "refusal", "unread"]
+__all__ = ["UNREADABLE", "code", "demoted", "refusal", "unread"]
 
 # redis-py cuts the code off the message of those that it has a class for.
 _CODES: dict[type[Exception], str] = {
@@ -53,7 +53,7 @@ _FINAL = {
 # What a function may not do is told without a code: Redis 7.0 in the first way, later ones in the second.
 _FORBIDDEN_INSIDE = ("The user executing the script can't run", "ACL failure in script")
 # Redis' answer to a command that it couldn't read. It reads nothing more on that connection, and closes it.
-_UNREADABLE = "Protocol error"
+UNREADABLE = "Protocol error"
 _NO_ROOM = "max number of clients reached"
 
 
@@ -73,7 +73,7 @@ def demoted(error: object) -> bool:
 
 def unread(error: object) -> bool:
     """Whether the server gave up reading the connection at this command: it has seen nothing of those behind it."""
-    return isinstance(error, ResponseError) and str(error).startswith(_UNREADABLE)
+    return isinstance(error, ResponseError) and str(error).startswith(UNREADABLE)
 
 
 def refusal(where: object, error: Exception) -> PenstockError:

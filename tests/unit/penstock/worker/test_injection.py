@@ -125,6 +125,44 @@ async def test_threads_see_the_tasks_variables(threads: ThreadPoolExecutor) -> N
     assert (await made(task, threads))["name"] == "me"
 
 
+def scoped() -> Iterator[str]:
+    token = who.set("inside")
+    yield "scope"
+    who.reset(token)  # which needs the context that it was set in
+
+
+def plain() -> None:
+    who.set("plain")
+
+
+async def test_what_a_dependency_sets_is_seen_by_what_comes_after_it(threads: ThreadPoolExecutor) -> None:
+    def task(scope: str = Depends(scoped), seen: str = Depends(who.get)) -> None: ...
+
+    injection = Injection(CONTEXT, Thread(threads), {})
+    assert await injection.values(parameters(task).needs) == {"scope": "scope", "seen": "inside"}
+    assert who.get() == "inside"
+    await injection.close(None)
+
+    def other(scope: None = Depends(plain), seen: str = Depends(who.get)) -> None: ...
+
+    assert (await made(other, threads))["seen"] == "plain"
+
+
+@pytest.mark.parametrize("kind", [StopIteration, KeyboardInterrupt, GeneratorExit], ids=str)
+async def test_a_dependency_in_a_thread_may_raise_anything(
+    threads: ThreadPoolExecutor, kind: type[BaseException]
+) -> None:
+    def odd() -> None:
+        raise kind
+
+    def task(made: None = Depends(odd)) -> None: ...
+
+    injection = Injection(CONTEXT, Thread(threads), {})
+    with pytest.raises(RuntimeError if kind is StopIteration else kind):  # as Python makes of it in a coroutine
+        await injection.values(parameters(task).needs)
+    await injection.close(None)
+
+
 async def test_a_function_may_stand_in_for_another(threads: ThreadPoolExecutor) -> None:
     diary = Diary()
 
