@@ -208,6 +208,41 @@ async def test_it_is_named(app: Penstock, gate: Gate, caplog: pytest.LogCaptureF
     assert len([line for line in lines if "TimedOut" in line]) == 1
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, ValueError], ids=str)
+async def test_what_an_asyncio_task_of_it_raises_is_its_own_failure(app: Penstock, kind: type[BaseException]) -> None:
+    async def part() -> None:
+        await asyncio.sleep(0.01)
+        raise kind
+
+    @app.task(max_attempts=1)
+    async def alone() -> None:
+        await asyncio.create_task(part())
+
+    @app.task(max_attempts=1)
+    async def grouped() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(part())
+            group.create_task(asyncio.Event().wait())
+
+    @app.task(max_attempts=1)
+    async def in_a_future() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(kind())
+        await future
+
+    @app.task
+    async def beside() -> int:
+        await asyncio.sleep(0.05)
+        return 1
+
+    async with worker(app) as running:
+        handles = [await alone.enqueue(), await grouped.enqueue(), await in_a_future.enqueue()]
+        well = await beside.enqueue()
+        assert [await handle.wait(PATIENCE) for handle in handles] == [Phase.DEAD_LETTERED] * 3
+        assert await well.result(PATIENCE) == 1
+        await free(running)
+
+
 async def test_a_hook_that_never_returns_holds_nothing_up(
     app: Penstock, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

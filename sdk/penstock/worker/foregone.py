@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+
+from msgspec import MsgspecError
 
 from penstock.broker import Broker
 from penstock.broker.messages import Begun, Verdict
@@ -40,18 +43,24 @@ def foregone(envelope: Envelope, begun: Begun, definition: Definition | None) ->
 async def supplied(broker: Broker, attempt: Attempt, codec: PayloadCodec | None) -> Ending | None:
     """Open what is sealed, and put what it waited for in its place; how it ends if that can't be had."""
     envelope, links = attempt.envelope, attempt.envelope.links
+    inputs: Mapping[int, bytes] = {}
     try:
-        payload = opened(envelope.payload, envelope.codec, codec)
         if links is not None and links.waits:
             inputs = await broker.inputs(envelope.id)
-            payload = spliced(payload, links, {n: opened(one, envelope.codec, codec) for n, one in inputs.items()})
-    except ConfigurationError as error:
-        return Unfit(str(error), foreign=True)
     except PenstockError as error:
         return Stopped(None, f"its inputs couldn't be read: {error}")
-    except LookupError as error:  # a dead letter that was replayed too late
-        return Unfit(f"{error}: submit the whole flow again")
+    try:
+        payload = opened(envelope.payload, envelope.codec, codec)
+        inputs = {number: opened(one, envelope.codec, codec) for number, one in inputs.items()}
+    except ConfigurationError as error:
+        return Unfit(str(error), foreign=True)
     except Exception as error:  # whatever an app's codec may raise
-        return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {type(error).__name__}: {error}")
+        why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {why}")
+    if links is not None and links.waits:
+        try:
+            payload = spliced(payload, links, inputs)
+        except (LookupError, MsgspecError) as error:  # a dead letter that was replayed too late
+            return Unfit(f"{error}: submit the whole flow again")
     attempt.envelope = with_payload(envelope, payload)
     return None

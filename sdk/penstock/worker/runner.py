@@ -24,7 +24,7 @@ from penstock.status import Phase
 from penstock.telemetry import Tracing
 from penstock.worker.attempt import Attempt, Limit, Run
 from penstock.worker.builtin import builtins
-from penstock.worker.ending import Ending, Raised, Returned, Unfit, Unknown
+from penstock.worker.ending import Ending, Raised, Returned, Unfit, Unknown, closed
 from penstock.worker.failure_line import log_failure
 from penstock.worker.foregone import foregone, supplied
 from penstock.worker.late import name_deaf, vacated
@@ -170,6 +170,11 @@ class Runner:
         except asyncio.CancelledError:  # this worker is being torn down
             self.leases.drop(attempt.begun.lease)
             raise
+        except GeneratorExit as error:  # a Future had it: asyncio throws it in here, and Python closes all below
+            if closed(self._tasks.get(id)):
+                raise
+            if not attempt.over:
+                await self._concluded(attempt, Raised(error))
         except Exception:
             # Nothing was settled: the lease runs out, and another worker gets it.
             log.exception("%s: the worker failed while running it", id)

@@ -31,6 +31,7 @@ from penstock.worker.recycling import Limits, due, resident_bytes
 from penstock.worker.reporter import NobodyAsks, Reporter
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
+from penstock.worker.subtasks import contain, release
 from penstock.worker.tally import Tally
 from penstock.worker.upkeep import Upkeep
 
@@ -143,6 +144,7 @@ class Worker:
             await self._broker.check()
         except SubmissionError as error:
             log.warning("the broker doesn't answer yet: %s", error)
+        contain(asyncio.get_running_loop())
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
         observe(self)
@@ -184,6 +186,7 @@ class Worker:
         self.slots.close()
         await asyncio.gather(*self._reading, return_exceptions=True)
         await self._runner.drain(self.settings.drain_seconds)
+        release(asyncio.get_running_loop())
         await stopped(*self._timers)
         await self._reporter.drain(REPORT_SECONDS)
         await self._runner.leases.stop()
