@@ -5,11 +5,10 @@ become an exception that can be waited for."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from penstock.family import running
-from penstock.worker.ending import closed
 
 __all__ = ["contain", "contained", "release"]
 
@@ -29,19 +28,32 @@ def release(loop: asyncio.AbstractEventLoop) -> None:
 def contained(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
     """A task factory. Code that belongs to no task of ours is left as it is."""
     if running.get() is not None and asyncio.iscoroutine(coro):
-        coro = _kept_in(coro)
+        coro = _Contained(coro)
     return asyncio.Task(coro, loop=loop, **options)
 
 
-async def _kept_in(work: Coroutine[Any, Any, object]) -> object:
-    task = asyncio.current_task()
-    try:
-        return await work
-    except GeneratorExit as error:
-        if closed(task):
-            raise
-        raise RuntimeError("an asyncio task of the task raised GeneratorExit") from error
-    except SystemExit as error:
-        raise RuntimeError(f"an asyncio task of the task called sys.exit({error.code!r})") from error
-    except KeyboardInterrupt as error:
-        raise RuntimeError("an asyncio task of the task raised KeyboardInterrupt") from error
+class _Contained(Coroutine[Any, Any, object]):
+    """A coroutine that is another one, but for these exceptions."""
+
+    def __init__(self, work: Coroutine[Any, Any, object]) -> None:
+        self._work = work
+
+    def send(self, value: Any, /) -> Any:
+        return self._step(self._work.send, value)
+
+    def throw(self, *raised: Any) -> Any:
+        return self._step(self._work.throw, *raised)
+
+    def close(self) -> None:
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        return self._work.__await__()
+
+    def _step(self, step: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return step(*given)
+        except SystemExit as error:
+            raise RuntimeError(f"an asyncio task of the task called sys.exit({error.code!r})") from error
+        except (KeyboardInterrupt, GeneratorExit) as error:
+            raise RuntimeError(f"an asyncio task of the task raised {type(error).__name__}") from error
