@@ -20,6 +20,7 @@ from penstock.errors import (
     NotConnected,
     PenstockError,
     QueueFull,
+    Refused,
     ResultExpired,
     ResultTimeout,
     SubmissionError,
@@ -27,6 +28,7 @@ from penstock.errors import (
     TaskEnded,
     TaskFailed,
     TaskTimedOut,
+    TooLarge,
     UnknownTask,
 )
 from penstock.flow import Flow, chord, each, group
@@ -62,6 +64,7 @@ __all__ = [
     "Queue",
     "QueueConfig",
     "QueueFull",
+    "Refused",
     "ResultExpired",
     "ResultTimeout",
     "Retry",
@@ -76,6 +79,7 @@ __all__ = [
     "TaskFailed",
     "TaskStatus",
     "TaskTimedOut",
+    "TooLarge",
     "UnknownTask",
     "WorkerSettings",
     "chord",

@@ -15,7 +15,7 @@ from penstock.batch import BatchFields, BatchHandle
 from penstock.broker import Broker
 from penstock.connections import Connections
 from penstock.declaration import TaskFields, checked_options, declared
-from penstock.definition import Definition, task_name
+from penstock.definition import Definition, plain_function, task_name
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, NotConnected
 from penstock.extensions import Extensions
@@ -109,6 +109,7 @@ class Penstock:
         return decorator if function is None else decorator(function)
 
     def _register(self, function: Callable[P, Any], fields: TaskFields) -> Task[P, Any]:
+        function = plain_function(function)
         options = declared(fields, self.name)
         name = fields.get("name") or task_name(self.name, function)
         if name in self.definitions:

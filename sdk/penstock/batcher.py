@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from penstock.errors import Refused
+
 __all__ = ["Batcher"]
 
 Item = TypeVar("Item")
@@ -16,7 +18,7 @@ class Batcher(Generic[Item, Answer]):
     """Calls `act` with up to `limit` items at a time and gives each caller its own answer.
 
     A lone caller waits for nothing; under load batches grow to what one round trip takes. An error of `act` is
-    raised to every caller of its batch. Belongs to one event loop.
+    raised to every caller of its batch, but for Refused: then each item is tried alone. Belongs to one event loop.
     """
 
     def __init__(self, act: Callable[[list[Item]], Awaitable[list[Answer]]], *, limit: int = 500) -> None:
@@ -36,13 +38,22 @@ class Batcher(Generic[Item, Answer]):
     async def _work(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
-            try:
-                answers = await self._act([item for item, _ in batch])
-                pairs = list(zip([future for _, future in batch], answers, strict=True))
-            except Exception as error:  # it is the callers' to handle
-                _fail([future for _, future in batch], error)
-            else:
-                _answer(pairs)
+            await self._serve(batch)
+
+    async def _serve(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._act([item for item, _ in batch])
+            pairs = list(zip([future for _, future in batch], answers, strict=True))
+        except Refused as error:
+            if len(batch) == 1:
+                return _fail([batch[0][1]], error)
+            for one in batch:
+                await self._serve([one])
+        except Exception as error:  # it is the callers' to handle
+            _fail([future for _, future in batch], error)
+        else:
+            _answer(pairs)
+        return None
 
     async def close(self) -> None:
         """Wait for what is under way."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["NO_ARGUMENTS", "adapter", "decode_call", "decode_value", "encode_call", "encode_value"]
+__all__ = ["NO_ARGUMENTS", "adapter", "decode_call", "decode_value", "encode_call", "encode_value", "sendable"]
 
 
 def _beyond_json(value: object) -> object:
@@ -34,9 +34,35 @@ def encode_value(value: object) -> bytes:
         return encoded
     except Exception as error:
         raise ConfigurationError(
-            f"a value of type {type(value).__qualname__} can't travel as JSON: {error}; "
+            f"a value of type {type(value).__qualname__} can't travel as JSON: {_odd_key(value) or error}; "
             "use plain data, a dataclass or a pydantic model"
         ) from error
+
+
+def _odd_key(value: object) -> str:
+    """What is wrong with a dict's key in it, if one can't be JSON's: the encoder itself tells of endless recursion."""
+    try:
+        return next(_odd_keys(value), "")
+    except RecursionError:
+        return "it is nested too deeply, or holds itself"
+
+
+def _odd_keys(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from (
+            f"it holds a dict with the key {key!r:.80}, and JSON's keys are strings"
+            for key in value
+            if key is None or isinstance(key, tuple | frozenset)
+        )
+        value = list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            yield from _odd_keys(one)
+
+
+def sendable(text: str) -> str:
+    """Half of a surrogate pair, as in the names of odd files, is no text that could travel: written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _finite(value: object) -> bool:

@@ -7,9 +7,11 @@ the function be called as a plain one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from penstock.progress import Progress, read
 
 __all__ = ["StopFlag", "TaskContext"]
 
@@ -34,7 +36,7 @@ class StopFlag:
 _log = logging.getLogger("penstock.task")
 
 
-def _nobody_listens(percent: float | None, message: str) -> None:
+def _nobody_listens(said: Progress) -> None:
     pass
 
 
@@ -59,11 +61,12 @@ class TaskContext:
     attempt: int = 1
     log: logging.Logger = _log
     _stop: StopFlag = field(default_factory=StopFlag)
-    _tell: Callable[[float | None, str], None] = _nobody_listens
+    _tell: Callable[[Progress], None] = _nobody_listens
     saved: Any = None
     _beat: Callable[[], None] = _nothing
     _keep: Callable[[object], Awaitable[None]] = _nowhere
     _keep_sync: Callable[[object], None] = _nowhere_sync
+    _warned: StopFlag = field(default_factory=StopFlag)
 
     def heartbeat(self) -> None:
         """Say that it is well, for `@app.task(heartbeat=…)`; progress and checkpoints say so, too."""
@@ -83,8 +86,14 @@ class TaskContext:
         """Whether the task should stop. Async tasks get CancelledError besides; a sync one has to ask."""
         return self._stop.is_set()
 
-    def progress(self, percent: float | None = None, message: str = "") -> None:
-        """Say how far it is, 0–100. Cheap to call often: what is reported is thinned out."""
-        if percent is not None and not 0 <= percent <= 100:
-            raise ValueError(f"progress({percent!r}): percent lies between 0 and 100")
-        self._tell(percent, message)
+    def progress(
+        self, percent: float | None = None, message: object = "", *, data: Mapping[str, object] | None = None
+    ) -> None:
+        """Say how far it is: `percent` is any number from 0 to 100, `message` anything that can be shown as text,
+        `data` what JSON can say, up to 4 KiB. `handle.status()` has them. Cheap to call often: what is reported is
+        thinned out. It never fails the task: what can't be shown is left out, with one warning an attempt."""
+        said, problems = read(percent, message, data)
+        if problems and not self._warned.is_set():
+            self._warned.set()
+            self.log.warning("%s %s: progress() leaves out %s", self.task, self.id, "; ".join(problems))
+        self._tell(said)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args, get_origin
 
 from penstock.arguments import Arguments
 from penstock.errors import ConfigurationError
 from penstock.keys import PRIORITIES, Priority, checked_queue
-from penstock.parameters import Parameters, parameters
+from penstock.parameters import Kind, Parameters, kind_of, parameters
 from penstock.retry import RetryPolicy
 
-__all__ = ["Definition", "Options", "Place", "located"]
+__all__ = ["Definition", "Options", "Place", "located", "plain_function"]
 
 Place = Literal["loop", "thread", "process"]
+_PLAIN_RESULTS = (int, str, float, bool, list, dict, list[Any], dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,25 @@ class Definition:
     options: Options
 
     def __post_init__(self) -> None:
+        if self.kind in ("generator", "async generator"):
+            raise ConfigurationError(
+                f"{self.name}: the function is a generator (it has a yield), and a task returns one result: "
+                "return a list, or send a task for each item"
+            )
         if self.is_async and self.options.run_in == "thread":
             raise ConfigurationError(f"{self.name}: run_in='thread' is for plain functions; this one is a coroutine's")
         if self.options.run_in == "process":
             located(self.function)
 
     @cached_property
+    def kind(self) -> Kind:
+        """What calling it gives: a value, a coroutine or a generator. Objects and partials are what they call."""
+        return kind_of(self.function)
+
+    @cached_property
     def is_async(self) -> bool:
-        """Whether it is a coroutine function."""
-        return inspect.iscoroutinefunction(self.function)
+        """Whether calling it gives a coroutine."""
+        return self.kind == "coroutine"
 
     @cached_property
     def place(self) -> Place:
@@ -120,6 +130,30 @@ class Definition:
         """The return annotation, or None where there is none to convert by."""
         annotation = self.parameters.types.get("return")
         return None if annotation in (None, type(None), Any) else annotation
+
+    @cached_property
+    def returns_plain(self) -> type | None:
+        """The class whose instances fit the return annotation as they are; None where only a closer look can tell."""
+        if self.returns not in _PLAIN_RESULTS:
+            return None
+        origin: type | None = get_origin(self.returns)
+        return origin or cast("type", self.returns)
+
+
+def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What to call where `@app.task` was put on this: of a staticmethod, its function. Raises ConfigurationError for
+    what can't be a task."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    if isinstance(function, classmethod):
+        raise ConfigurationError(
+            f"@app.task on {name}: a classmethod can't be a task; use a function at the top level of the module, "
+            "or a staticmethod"
+        )
+    if isinstance(function, staticmethod):
+        return function.__func__
+    if not callable(function):
+        raise ConfigurationError(f"@app.task on {name}: it isn't callable; put it on a function")
+    return function
 
 
 def located(function: Callable[..., Any]) -> tuple[str, str]:

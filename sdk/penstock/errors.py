@@ -6,11 +6,15 @@ PenstockError
 ├── SubmissionError         the broker or the API server refused or could not be reached; safe to try again
 │   ├── NotConnected        nothing answers at the broker's or the API server's address
 │   ├── QueueFull           as many tasks wait as the queue's maxDepth allows
+│   ├── Refused             the broker won't take this very content; trying again is no use
+│   │   └── TooLarge        it is larger than the broker takes
 │   └── ApiRefused          the API server said no; carries its status code and reason
 ├── Deposed                 an operator that doesn't lead (any more) was about to act; its successor does
 ├── UnknownTask             an id that the broker (no longer) knows
 ├── ResultTimeout           the caller's patience ended; the task goes on
 ├── ResultExpired           the task finished, but its result's retention is over
+├── BadResult               a task's result can't travel or doesn't fit its return annotation; the attempt is the last
+│   └── ResultTooLarge      it is larger than a result may be
 ├── BatchFailed             the TaskBatch ended in a phase other than Succeeded
 └── TaskEnded               the task reached a phase other than Succeeded
     ├── TaskFailed          Failed or DeadLettered; carries the remote type, message and traceback
@@ -25,19 +29,23 @@ from collections.abc import Sequence
 __all__ = [
     "ApiRefused",
     "BadArgument",
+    "BadResult",
     "BatchFailed",
     "ConfigurationError",
     "Deposed",
     "NotConnected",
     "PenstockError",
     "QueueFull",
+    "Refused",
     "ResultExpired",
     "ResultTimeout",
+    "ResultTooLarge",
     "SubmissionError",
     "TaskCancelled",
     "TaskEnded",
     "TaskFailed",
     "TaskTimedOut",
+    "TooLarge",
     "UnknownTask",
 ]
 
@@ -71,6 +79,14 @@ class QueueFull(SubmissionError):
     def __init__(self, message: str, queued: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.queued = list(queued)
+
+
+class Refused(SubmissionError):
+    """The broker is there and won't take this very content. The same again would be refused again."""
+
+
+class TooLarge(Refused):
+    """The content is larger than the broker takes."""
 
 
 class ApiRefused(SubmissionError):
@@ -108,6 +124,15 @@ class ResultTimeout(PenstockError):
 
 class ResultExpired(PenstockError):
     """The outcome was kept for its TTL and is gone."""
+
+
+class BadResult(PenstockError):
+    """What a task returned can't travel, or doesn't fit its return annotation. Another attempt would return the same:
+    the task is dead-lettered at once."""
+
+
+class ResultTooLarge(BadResult):
+    """What a task returned is larger than a result may be."""
 
 
 class BatchFailed(PenstockError):

@@ -26,7 +26,7 @@ _TIMEOUTS = {"TimedOut", "DeadlineExceeded", "HeartbeatMissed"}
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A task at one moment. `percent` and `message` are its last progress."""
+    """A task at one moment. `percent`, `message` and `data` are its last progress."""
 
     phase: Phase
     attempts: int = 0
@@ -34,6 +34,7 @@ class TaskStatus:
     percent: float | None = None
     message: str = ""
     failure: Failure | None = None
+    data: dict[str, Any] | None = None
 
 
 class Revised(Protocol):

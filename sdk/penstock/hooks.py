@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from penstock.outcome import Failure
 __all__ = ["Hooks"]
 
 log = logging.getLogger("penstock.worker")
+PATIENCE_SECONDS = 30.0  # for one hook: the attempt waits for it
 Before = Callable[[TaskContext], Awaitable[None] | None]
 """Called before each attempt with its context."""
 After = Callable[[TaskContext, Any], Awaitable[None] | None]
@@ -40,12 +42,28 @@ class Hooks:
         """Whether there are no hooks."""
         return not (self.before or self.after or self.error or self.retry)
 
-    async def told(self, hooks: list[Callable[..., Awaitable[None] | None]], *news: Any) -> None:
-        """Call all hooks of one kind, one after another."""
+    async def told(
+        self, hooks: Sequence[Callable[..., Awaitable[None] | None]], context: Callable[[], TaskContext], *news: Any
+    ) -> None:
+        """Tell all of one kind, one after another. Each has 30 s. Whatever it raises, it is no end of the attempt."""
         for hook in hooks:
             try:
-                answer = hook(*news)
+                answer = hook(context(), *news)
                 if inspect.isawaitable(answer):
-                    await answer
-            except Exception:
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await answer
+            except BaseException as error:
+                if _from_outside(error):
+                    raise
                 log.exception("a hook failed: %r", hook)
+
+
+def _from_outside(error: BaseException) -> bool:
+    """Whether it is no exception of the hook's: who waits for it is cancelled, or closed."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    if isinstance(error, GeneratorExit):
+        return task is None
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from penstock.codec import sendable
 from penstock.envelope import ResourceRef
 from penstock.status import Phase
 
@@ -29,13 +30,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
         cls, type: str, message: str, traceback: str = "", *, retryable: bool = False, upstream: str = ""
     ) -> Failure:
         """The same, cut to what the resource's schema takes."""
-        texts = _text(type)[:256], _text(message)[:MESSAGE_LIMIT], _text(traceback)[-TRACEBACK_LIMIT:]
+        texts = sendable(type)[:256], sendable(message)[:MESSAGE_LIMIT], sendable(traceback)[-TRACEBACK_LIMIT:]
         return cls(*texts, retryable, upstream)
-
-
-def _text(text: str) -> str:
-    """Half of a surrogate pair, as in the names of odd files, is no text that could travel."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True, kw_only=True):

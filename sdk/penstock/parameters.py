@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from penstock.context import TaskContext
@@ -12,7 +13,7 @@ from penstock.depends import declared, of_a_request
 from penstock.errors import ConfigurationError
 from penstock.hints import hints
 
-__all__ = ["Need", "Parameters", "Provider", "parameters", "provider"]
+__all__ = ["Kind", "Need", "Parameters", "Provider", "kind_of", "parameters", "provider"]
 
 Path = tuple[Callable[..., Any], ...]
 Kind = Literal["value", "coroutine", "generator", "async generator"]
@@ -62,7 +63,7 @@ def provider(function: Callable[..., Any], *, cached: bool = True, path: Path = 
         raise ConfigurationError(f"{_told(below)}: a dependency needs itself; break the circle")
     needs = tuple(_needs(function, below))
     _check_rest(function, {need.name for need in needs}, below)
-    return Provider(function, cached, _kind(function), needs)
+    return Provider(function, cached, kind_of(function), needs)
 
 
 def _needs(function: Callable[..., Any], path: Path) -> Iterator[Need]:
@@ -102,7 +103,12 @@ def _told(path: Path) -> str:
     return " → ".join(getattr(function, "__qualname__", None) or type(function).__qualname__ for function in path)
 
 
-def _kind(function: Callable[..., Any]) -> Kind:
+def kind_of(function: Callable[..., Any]) -> Kind:
+    """What calling it gives. A partial is what it calls, an object what its `__call__` is."""
+    if isinstance(function, partial):
+        return kind_of(function.func)
+    if inspect.iscoroutinefunction(function):  # also what is only marked as one
+        return "coroutine"
     called = function if inspect.isroutine(function) or inspect.isclass(function) else type(function).__call__
     if inspect.isasyncgenfunction(called):
         return "async generator"

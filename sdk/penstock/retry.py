@@ -4,30 +4,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct, structs
 
-__all__ = ["Retry", "RetryPolicy", "Snooze"]
+from penstock.real import real
+
+__all__ = ["MOST_DELAY_SECONDS", "Retry", "RetryPolicy", "Snooze", "wished"]
+
+MOST_DELAY_SECONDS = 10 * 365 * 86_400.0  # ten years: beyond it a delay is a mistake
 
 
 class Retry(Exception):
-    """Raised by a task to be tried again after `delay` seconds (None: by its backoff). It counts as an attempt."""
+    """Raised by a task to be tried again after `delay`: seconds or a timedelta, up to ten years (None: by its backoff).
+    It counts as an attempt. Raises ValueError for any other delay."""
 
-    def __init__(self, delay: float | None = None, reason: str = "the task asked for a retry") -> None:
+    delay: float | None = None  # for subclasses that don't call this __init__
+
+    def __init__(self, delay: float | timedelta | None = None, reason: str = "the task asked for a retry") -> None:
         super().__init__(reason)
-        self.delay = delay
+        self.delay = None if delay is None else _seconds("Retry", delay)
 
 
 class Snooze(Exception):
-    """Raised by a task that can't do its work yet: it is run again after `delay` seconds, and this start of it costs no
-    attempt. Only its deadline ends that."""
+    """Raised by a task that can't do its work yet: it is run again after `delay`, seconds or a timedelta, up to ten
+    years, and this start of it costs no attempt. Only its deadline ends that. Raises ValueError for any other delay."""
 
-    def __init__(self, delay: float, reason: str = "the task snoozes") -> None:
-        if delay < 0:
-            raise ValueError(f"Snooze({delay!r}): use 0 or more seconds")
+    delay: float
+
+    def __init__(self, delay: float | timedelta, reason: str = "the task snoozes") -> None:
         super().__init__(reason)
-        self.delay = delay
+        self.delay = _seconds("Snooze", delay)
+
+
+def wished(error: Retry | Snooze) -> float | None:
+    """The seconds that it asks for; None: by the backoff. Raises ValueError if that is no delay: a subclass may have
+    set anything, or nothing."""
+    delay: object = getattr(error, "delay", None)
+    if delay is None and isinstance(error, Retry):
+        return None
+    name = type(error).__name__
+    if delay is None:
+        raise ValueError(f"{name} has no delay: call super().__init__(delay) in its __init__")
+    return _seconds(name, delay)
+
+
+def _seconds(name: str, delay: object) -> float:
+    """The delay as seconds."""
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else real(delay)
+    if not 0 <= seconds <= MOST_DELAY_SECONDS:
+        raise ValueError(f"{name}(delay={delay!r}): use seconds from 0 to {MOST_DELAY_SECONDS:.0f}, or a timedelta")
+    return seconds
 
 
 class Pause(Protocol):
@@ -75,6 +103,8 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
             ceiling = min(self.maximum, self.initial * self.factor ** (attempts - 1))
         except OverflowError:  # a float ends at 1e308; the maximum was reached long before
             ceiling = self.maximum if self.initial else 0.0
+        if not 0 <= ceiling <= MOST_DELAY_SECONDS:  # infinite, or no number at all
+            ceiling = MOST_DELAY_SECONDS
         return ceiling * random() if self.jitter else ceiling
 
     @classmethod

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from penstock.broker.streams.connection import Connection
-from penstock.errors import ConfigurationError, NotConnected, SubmissionError
+from penstock.errors import ConfigurationError, NotConnected, SubmissionError, TooLarge
 from tests.contract.servers import Server, running, use_test_library
 from tests.waiting import wait_for
 
@@ -161,3 +162,19 @@ async def test_what_may_not_be_asked_passes(server: Server) -> None:
     connection = Connection(f"redis://worker:any@{server.where}")
     await connection.check()
     await connection.close()
+
+
+async def test_what_is_too_large_to_be_read_fails_no_other(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--proto-max-bulk-len", "2mb")
+    with running(server):
+        connection = Connection(server.url, patience=5)
+        calls = [
+            connection.command("SET", key, value) for key, value in (("a", "1"), ("b", "x" * 3_000_000), ("c", "1"))
+        ]
+        before, refused, behind = await asyncio.gather(*calls, return_exceptions=True)
+        assert (before, behind) == (b"OK", b"OK")
+        assert isinstance(refused, TooLarge)
+        replies = await connection.commands([("GET", "a"), ("SET", "d", "x" * 3_000_000), ("GET", "c")])
+        assert replies[::2] == [b"1", b"1"]
+        assert isinstance(replies[1], TooLarge)
+        await asyncio.wait_for(connection.close(), 10)

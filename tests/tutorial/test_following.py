@@ -44,6 +44,22 @@ async def test_progress_as_it_is_made() -> None:
     assert told == sorted(told)
 
 
+@app.task
+async def imports(context: TaskContext = TaskContext()) -> str:
+    context.progress(40, "importing", data={"rows": 2, "bad": ["row 7"]})
+    await asyncio.sleep(0.6)
+    context.progress("40 %")  # type: ignore[arg-type]  # it mustn't fail the task
+    return "done"
+
+
+async def test_progress_has_a_structured_part_and_fails_nothing() -> None:
+    async with worker(app):
+        handle = await imports.enqueue()
+        seen = [status async for status in handle.stream(interval=0.02)]
+        assert await handle.result() == "done"
+    assert {"rows": 2, "bad": ["row 7"]} in [status.data for status in seen]
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[None]:
     """A worker in another thread, as it would be in another process."""

@@ -1,20 +1,22 @@
-"""A line when a task starts and one when it ends."""
+"""A line when a task starts and one when it succeeds."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from penstock.context import TaskContext
 from penstock.middleware import Execute, Middleware
-from penstock.retry import Snooze
+from penstock.retry import Snooze, wished
 
 __all__ = ["Logging"]
 
 
 class Logging(Middleware):
-    """Tells of every attempt in the context's log, failures as warnings with their message."""
+    """Tells in the context's log when an attempt starts and when it succeeds or snoozes. Of failures the worker itself
+    logs a line each, with the traceback."""
 
     def __init__(self, level: int = logging.INFO, clock: Callable[[], float] = time.perf_counter) -> None:
         self._level = level
@@ -27,10 +29,9 @@ class Logging(Middleware):
         try:
             result = await execute()
         except Snooze as snooze:
-            context.log.log(self._level, "%s snoozes for %g s: %s", _named(context), snooze.delay, snooze)
-            raise
-        except BaseException as error:
-            context.log.warning("%s after %.3f s: %s", _named(context), self._clock() - began, _told(error))
+            with suppress(ValueError):  # no delay: that is a failure
+                seconds = wished(snooze)
+                context.log.log(self._level, "%s snoozes for %g s: %s", _named(context), seconds, snooze)
             raise
         context.log.log(self._level, "%s succeeded after %.3f s", _named(context), self._clock() - began)
         return result
@@ -38,7 +39,3 @@ class Logging(Middleware):
 
 def _named(context: TaskContext) -> str:
     return f"{context.task} {context.id}: attempt {context.attempt}"
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

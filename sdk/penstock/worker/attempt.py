@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import MsgspecError, Raw
 
-from penstock import codec
 from penstock.broker import Broker
-from penstock.broker.messages import Begun
+from penstock.broker.messages import Begun, Lease
 from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition
 from penstock.envelope import Envelope
 from penstock.errors import BadArgument
 from penstock.family import Parent, running
+from penstock.progress import NOTHING_SAID, Progress
 from penstock.sealing import PayloadCodec
 from penstock.status import Phase
 from penstock.worker.checkpoint import Checkpoints
+from penstock.worker.ending import (
+    EndedApart,
+    Ending,
+    Raised,
+    Returned,
+    Silent,
+    Stopped,
+    TimedOut,
+    Unfit,
+    closed,
+    meant,
+)
 from penstock.worker.execution import Execution, Places
 from penstock.worker.policy import Policy
-from penstock.worker.verdict import EndedApart, Ending, Raised, Returned, Silent, Stopped, TimedOut, Unfit
+from penstock.worker.result import encoded
 
-__all__ = ["Attempt", "Limit"]
+__all__ = ["GRACE_SECONDS", "HAND_BACK_GRACE_SECONDS", "Attempt", "Limit", "Run"]
+
+GRACE_SECONDS = 5.0  # for the end of a function that was stopped: it may have something to clean up
+HAND_BACK_GRACE_SECONDS = 2.5  # the same where its worker shuts down; longer than a child process has to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,7 @@ class Limit:
     @classmethod
     def of(cls, timeout: float | None, deadline: float | None, now: float) -> Limit:
         """The tighter of an attempt's timeout and the time left until the deadline."""
+        timeout = timeout if timeout is not None and math.isfinite(timeout) else None
         if deadline is None:
             return cls(timeout)
         left = max(0.0, deadline - now)
@@ -58,16 +75,21 @@ class Attempt:
     claim: asyncio.Future[None] | None = None  # of one that was started early: done once it was answered
     started: bool = False  # the function was called
     over: bool = False  # its end was decided on; what a thread still says doesn't count
+    given_up: bool = False  # that was without its function, which goes on
     lost: bool = False  # the lease went to somebody else: nothing of this attempt may be settled
     news: bool = True  # that it runs at all is news
     told_at: float = 0.0  # when its progress was last reported, by the loop's clock
-    said: tuple[float | None, str] = (None, "")
+    said: Progress = NOTHING_SAID
+    told: bool = False  # something of it was reported
+    deaf: Callable[[Attempt, Ending], None] | None = None  # hears of one that goes on though it was stopped
     _flag: StopFlag = field(default_factory=StopFlag)
     _stopped: Stopped | None = None
     _expired: bool = False
     _silent: Silent | None = None
     _heard: float = 0.0
     _listening: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _patience: asyncio.TimerHandle | None = None
     _cancels: int = 0
     _running: asyncio.Task[Any] | None = None
     _execution: Execution | None = None
@@ -82,9 +104,9 @@ class Attempt:
         self.lost = True
         self.stop(None, "its lease was lost")
 
-    def tell(self, percent: float | None, message: str) -> None:
+    def tell(self, said: Progress) -> None:
         """Take the latest word on its progress. From any thread."""
-        self.said, self.news = (percent, message), True
+        self.said, self.news = said, True
         self.beat()
 
     def beat(self) -> None:
@@ -92,31 +114,40 @@ class Attempt:
         self._heard = time.monotonic()
 
     async def run(self, places: Places) -> Ending:
-        """Run it to its end, in the caller's task: an attempt costs one."""
+        """Run it to its end, in the caller's task: an attempt costs one. Whatever its code raises is an ending, for an
+        attempt that nobody settles keeps its lease for ever."""
         if (stopped := self._asked()) is not None:
             return stopped
         self._running = asyncio.current_task()
         running.set(Parent(self.begun.lease))
-        timer = self._timer()
-        if self.definition is not None and (most := self.definition.options.heartbeat) is not None:
-            self.beat()
-            self._listen(most)
+        if isinstance(self._running, Run):
+            self._running.lease = self.begun.lease
         try:
+            self._watch()
             return await self._call(places)
         except asyncio.CancelledError as error:
             if self._from_outside():  # the worker itself is being torn down
                 raise
             return self._asked() or self._over() or Raised(error)  # or the function raised it of its own accord
-        except (GeneratorExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # whatever it is: an attempt that nobody settles keeps its lease for ever
+        except GeneratorExit as error:
+            if closed(self._running):
+                raise
             return Raised(error)
+        except BaseException as error:
+            return Raised(meant(error))
         finally:
             self._running = None
-            if timer is not None:
-                timer.cancel()
-            if self._listening is not None:
-                self._listening.cancel()
+            for timer in (self._timer, self._listening, self._patience):
+                if timer is not None:
+                    timer.cancel()
+
+    def _watch(self) -> None:
+        """Stop it when its time is up, or when it says nothing any more."""
+        if self.limit.seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(self.limit.seconds, self._expire)
+        if self.definition is not None and (most := self.definition.options.heartbeat) is not None:
+            self.beat()
+            self._listen(most)
 
     def _asked(self) -> Stopped | None:
         return self._stopped
@@ -137,30 +168,41 @@ class Attempt:
             return None
         return TimedOut(0.0 if self.limit.deadline else self.limit.seconds, self.limit.deadline)
 
-    def _timer(self) -> asyncio.TimerHandle | None:
-        if self.limit.seconds is None:
-            return None
-        return asyncio.get_running_loop().call_later(self.limit.seconds, self._expire)
-
     def _expire(self) -> None:
         self._expired = True
         self._interrupt()
 
     def _interrupt(self) -> None:
         self._flag.set()
-        if self._running is not None:
-            self._cancels += 1
-            self._running.cancel()
+        if self._running is None:
+            return
+        self._cancel(self._running)
+        if self._patience is None:
+            hand_back = self._stopped is not None and self._stopped.why is None
+            grace = HAND_BACK_GRACE_SECONDS if hand_back else GRACE_SECONDS
+            self._patience = asyncio.get_running_loop().call_later(grace, self._ignored)
+
+    def _ignored(self) -> None:
+        """It was stopped, and goes on: end it without its function, and ask that once more to end."""
+        ending = self._asked() or self._over()
+        if self._running is not None and self.deaf is not None and ending is not None and not self.over:
+            self.deaf(self, ending)
+            self._cancel(self._running)
+
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        self._cancels += 1
+        asyncio.Task.cancel(task)  # not Run's: timers are set from inside, and this is none of the function's
 
     def _from_outside(self) -> bool:
-        """Take our own cancellations back; whether there is another."""
-        running = self._running
-        if running is None:
+        """Take our own cancellations back, and those by the function itself; whether there is another."""
+        task = self._running
+        if task is None:
             return False
-        for _ in range(self._cancels):
-            running.uncancel()
+        own = task.own if isinstance(task, Run) else 0
+        for _ in range(self._cancels + own):
+            task.uncancel()
         self._cancels = 0
-        return running.cancelling() > 0
+        return task.cancelling() > 0
 
     def answered(self, begun: Begun | None) -> None:
         """Its claim was: as `begun` if that is known."""
@@ -172,6 +214,11 @@ class Attempt:
         """Return when its claim was answered: what has no lease yet can't be settled."""
         if self.claim is not None and not self.claim.done():
             await asyncio.wait([self.claim])
+
+    @property
+    def vacant(self) -> bool:
+        """Whether nothing of it can run any more."""
+        return self._execution is None
 
     async def vacated(self) -> None:
         """Return when nothing of it runs any more."""
@@ -189,15 +236,14 @@ class Attempt:
         self.started = True
         if definition.is_bare and not places.extensions.middlewares:  # most are; the rest of the way would cost as much
             args, kwargs = values
-            return Returned(codec.encode_value(await _called(definition, args, kwargs)))
-        self._execution = Execution(definition, self.context, envelope.payload, values, places)
+            return Returned(encoded(definition, await definition.function(*args, **kwargs)))
+        self._execution = Execution(definition, self.context(), envelope.payload, values, places, self.tell)
         try:
             result = await self._execution.result()
         except EndedApart as apart:
             return apart.ending
-        return Returned(bytes(result) if isinstance(result, Raw) else codec.encode_value(result))
+        return Returned(bytes(result) if isinstance(result, Raw) else encoded(definition, result))
 
-    @property
     def context(self) -> TaskContext:
         """What the function is told of itself."""
         envelope = self.envelope
@@ -209,8 +255,27 @@ class Attempt:
         return replace(saving, _beat=self.beat)
 
 
-async def _called(definition: Definition, args: Sequence[Any], kwargs: dict[str, Any]) -> object:
-    try:
-        return await definition.function(*args, **kwargs)
-    except SystemExit as error:  # it would end the whole worker
-        raise RuntimeError(f"the task called sys.exit({error.code!r})") from error
+class Run(asyncio.Task[None]):
+    """The task in which an attempt runs. Its function runs in it, too, and may cancel it: by `current_task().cancel()`,
+    or as asyncio's own timeouts do, which take it back. Such a cancellation is the function's affair, unlike one by
+    whoever tears the worker down."""
+
+    lease: Lease | None = None  # of the attempt, once its function may run
+    own = 0
+
+    def cancel(self, msg: object = None) -> bool:
+        """See asyncio.Task."""
+        if self._from_inside():
+            self.own += 1
+        return super().cancel(msg)
+
+    def uncancel(self) -> int:
+        """See asyncio.Task."""
+        if self.own and self._from_inside():
+            self.own -= 1
+        return super().uncancel()
+
+    def _from_inside(self) -> bool:
+        """Whether it is asked for by what the attempt's function has begun, wherever that runs: it inherits this."""
+        inside = running.get()
+        return inside is not None and inside.lease is self.lease

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from contextvars import Context, copy_context
 from functools import cache, partial, reduce
 from queue import SimpleQueue
 from typing import Any, Literal, NoReturn
@@ -19,15 +20,17 @@ from typing import Any, Literal, NoReturn
 import msgspec
 from msgspec import Struct
 
-from penstock import codec, tasklog
+from penstock import progress, tasklog
 from penstock.broker.messages import Lease
 from penstock.context import StopFlag, TaskContext
 from penstock.definition import Definition, Options
 from penstock.family import Parent, running
 from penstock.keys import queue_of
-from penstock.retry import Retry, Snooze
+from penstock.retry import Retry, Snooze, wished
 from penstock.worker.alone import called
+from penstock.worker.ending import meant
 from penstock.worker.failure import described, lineage
+from penstock.worker.result import encoded
 
 __all__ = ["HEAD", "Answer", "Call", "Died", "Error", "Progress", "Value", "decode", "frame", "serve"]
 
@@ -53,6 +56,7 @@ class Progress(Struct, frozen=True, tag=True, tag_field="said"):
     id: str
     percent: float | None
     message: str
+    data: bytes = b""
 
 
 class Value(Struct, frozen=True, tag=True, tag_field="said"):
@@ -148,7 +152,7 @@ def _work(line: socket.socket, stop: StopFlag) -> None:
         call = calls.get()
         context = TaskContext(call.id, call.task, call.attempt, _stop=stop, _tell=partial(voice.tell, call.id))
         running.set(Parent(Lease(queue_of(call.id), call.id, "")))
-        answer = _answer(call, context)
+        answer = _answer(call, context, copy_context())  # its own: the next call sees nothing of what this one sets
         _flush()
         voice.answer(answer)
 
@@ -181,9 +185,9 @@ class _Voice:
         self._news = threading.Event()
         threading.Thread(target=self._tell_on, daemon=True).start()
 
-    def tell(self, id: str, percent: float | None, message: str) -> None:
+    def tell(self, id: str, said: progress.Progress) -> None:
         """Take a word on progress. From any thread."""
-        self._latest.append(Progress(id, percent, message))
+        self._latest.append(Progress(id, said.percent, said.message, said.data))
         self._news.set()
 
     def answer(self, answer: Value | Error) -> None:
@@ -211,22 +215,15 @@ class _Voice:
 # --- one call ---------------------------------------------------------------------------------------------------------
 
 
-def _answer(call: Call, context: TaskContext) -> Value | Error:
+def _answer(call: Call, context: TaskContext, variables: Context) -> Value | Error:
     try:
-        return Value(codec.encode_value(_run(call, context)))
+        definition = _wanted(call)
+        value = called(definition, call.payload, context, variables)
+        return Value(variables.run(encoded, definition, value))
     except _Terminated:
         raise
     except BaseException as error:
-        return _error(error)
-
-
-def _run(call: Call, context: TaskContext) -> object:
-    try:
-        return called(_wanted(call), call.payload, context)
-    except _Terminated:
-        raise
-    except SystemExit as error:  # it would end the child, and count as a crash
-        raise RuntimeError(f"the task called sys.exit({error.code!r})") from error
+        return _error(meant(error))
 
 
 def _error(error: BaseException) -> Error:
@@ -241,5 +238,5 @@ def _error(error: BaseException) -> Error:
         # A script's own classes belong to a module of another name here than in the parent.
         tuple(name.replace("__mp_main__.", "__main__.") for name in lineage(type(error))),
         wish,
-        error.delay if isinstance(error, Retry | Snooze) else None,
+        wished(error) if isinstance(error, Retry | Snooze) else None,
     )

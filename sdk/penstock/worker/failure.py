@@ -5,12 +5,13 @@ from __future__ import annotations
 import traceback
 from types import TracebackType
 
+from penstock.errors import BadResult
 from penstock.outcome import Failure
 from penstock.retry import Retry
 
 __all__ = ["described", "lineage", "name_of"]
 
-_CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.")
+_CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.", "contextlib")
 
 
 def name_of(kind: type[BaseException]) -> str:
@@ -26,8 +27,14 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
 
 def described(error: BaseException) -> Failure:
     """The exception as data; retryable as far as it goes by itself."""
-    text = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
-    return Failure.bounded(type(error).__qualname__, _message(error) + _because(error), text, retryable=True)
+    return Failure.bounded(type(error).__qualname__, _message(error) + _because(error), _trace(error), retryable=True)
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, _shown_part(error)))
+    except BaseException:  # a class may define its notes or causes as anything
+        return "(its traceback can't be shown)"
 
 
 def _because(error: BaseException) -> str:
@@ -36,16 +43,17 @@ def _because(error: BaseException) -> str:
     return f": {type(cause).__qualname__}: {_message(cause)}" if isinstance(error, Retry) and cause is not None else ""
 
 
-def _users_part(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames above the task: how a worker calls it says nothing to its author."""
-    part = trace
+def _shown_part(error: BaseException) -> TracebackType | None:
+    """The traceback without the frames above the task: how a worker calls it says nothing to its author. Nor where it
+    found out that the result is no use."""
+    part = trace = error.__traceback__
     while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(_CALLERS):
         part = part.tb_next
-    return part or trace
+    return part if isinstance(error, BadResult) else part or trace
 
 
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # an exception's own __str__ may fail, and mustn't take the outcome with it
+    except BaseException:  # an exception's own __str__ may raise anything, and mustn't take the outcome with it
         return "(its message can't be shown)"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+
+from msgspec import MsgspecError
 
 from penstock.broker import Broker
 from penstock.broker.messages import Begun, Verdict
@@ -13,7 +16,7 @@ from penstock.links import Links, spliced
 from penstock.sealing import PayloadCodec, opened
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt, Limit
-from penstock.worker.verdict import Crashed, Ending, Expired, Stopped, TimedOut, Unfit, Unknown
+from penstock.worker.ending import Crashed, Ending, Expired, Stopped, TimedOut, Unfit, Unknown
 
 __all__ = ["foregone", "supplied"]
 
@@ -41,21 +44,27 @@ def foregone(envelope: Envelope, begun: Begun, definition: Definition | None) ->
 async def supplied(broker: Broker, attempt: Attempt, codec: PayloadCodec | None) -> Ending | None:
     """Open what is sealed, and put what it waited for in its place; how it ends if that can't be had."""
     envelope, links = attempt.envelope, attempt.envelope.links
+    inputs: Mapping[int, bytes] = {}
     try:
-        payload = opened(envelope.payload, envelope.codec, codec)
         if links is not None and links.waits:
             if (late := await _late(broker, attempt, links)) is not None:
                 return late
             inputs = await broker.inputs(envelope.id)
-            payload = spliced(payload, links, {n: opened(one, envelope.codec, codec) for n, one in inputs.items()})
-    except ConfigurationError as error:
-        return Unfit(str(error), foreign=True)
     except PenstockError as error:
         return Stopped(None, f"its inputs couldn't be read: {error}")
-    except LookupError as error:  # a dead letter that was replayed too late
-        return Unfit(f"{error}: submit the whole flow again")
-    except ValueError as error:
-        return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {error}")
+    try:
+        payload = opened(envelope.payload, envelope.codec, codec)
+        inputs = {number: opened(one, envelope.codec, codec) for number, one in inputs.items()}
+    except ConfigurationError as error:
+        return Unfit(str(error), foreign=True)
+    except Exception as error:  # whatever an app's codec may raise
+        why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return Unfit(f"its arguments can't be opened by the codec {envelope.codec!r}: {why}")
+    if links is not None and links.waits:
+        try:
+            payload = spliced(payload, links, inputs)
+        except (LookupError, MsgspecError) as error:  # a dead letter that was replayed too late
+            return Unfit(f"{error}: submit the whole flow again")
     attempt.envelope = with_payload(envelope, payload)
     return None
 

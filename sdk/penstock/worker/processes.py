@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 
+from penstock import progress
 from penstock.worker.child import HEAD, Answer, Call, Died, Error, Progress, Value, decode, frame, serve
 
 __all__ = ["GRACE_SECONDS", "Processes", "Tell"]
@@ -32,7 +33,7 @@ log = logging.getLogger("penstock.worker")
 GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL
 KILLED_SECONDS = 5.0  # for the kernel to end what was killed
 LAST_WORDS_SECONDS = 1.0
-Tell = Callable[[float | None, str], None]
+Tell = Callable[[progress.Progress], None]
 
 
 class Processes:
@@ -133,7 +134,7 @@ class _Child:
             await self.writer.drain()
             while isinstance(said := await self._said(), Progress):
                 if said.id == call.id:  # and not from a thread that an earlier task has left behind
-                    tell(said.percent, said.message)
+                    tell(progress.Progress(said.percent, said.message, said.data))
         except (EOFError, ConnectionError):
             await asyncio.shield(self.end())
             return Died(self.gone.result() if self.gone.done() else -signal.SIGKILL)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import structs
 
 from penstock.broker.messages import Begun, Settlement, Verb, Verdict
+from penstock.errors import TooLarge
 from penstock.outcome import Failure, Outcome
 from penstock.sealing import PayloadCodec
 from penstock.status import Phase
@@ -12,14 +15,15 @@ from penstock.worker.attempt import Attempt
 from penstock.worker.tally import Ended, Tally
 from penstock.worker.verdict import Ruling
 
-__all__ = ["buried", "recorded", "sealed_record", "tallied"]
+__all__ = ["buried", "recorded", "sealed_record", "tallied", "unwritable"]
 
 BURIED_SECONDS = 7 * 24 * 3600.0  # how long a dead letter's reason stays; it belongs to it
+MOST_LIFE_SECONDS = 10 * 365 * 86_400.0  # of any record: Redis counts in milliseconds, and not without end
 
 
 def recorded(attempt: Attempt, ruling: Ruling, *, by: str, at: float, traceparent: str | None) -> Settlement:
     """The settlement of an attempt; with an outcome if that was the task's last."""
-    life = attempt.policy.result_ttl
+    life = _bounded(attempt.policy.result_ttl)
     return Settlement(
         lease=attempt.begun.lease,
         verb=ruling.verb,
@@ -48,6 +52,11 @@ def _outcome(attempt: Attempt, ruling: Ruling, by: str, at: float, traceparent: 
     )
 
 
+def _bounded(life: float) -> float:
+    """What was sent by others may say anything."""
+    return min(life, MOST_LIFE_SECONDS) if life > 0 and not math.isnan(life) else BURIED_SECONDS
+
+
 def sealed_record(record: Settlement, codec: PayloadCodec | None) -> Settlement:
     """The same with its result sealed, as the arguments were."""
     outcome = record.outcome
@@ -57,10 +66,10 @@ def sealed_record(record: Settlement, codec: PayloadCodec | None) -> Settlement:
     return structs.replace(record, outcome=told)
 
 
-def tallied(tally: Tally, attempt: Attempt, ruling: Ruling, *, at: float) -> None:
+def tallied(tally: Tally, attempt: Attempt, phase: Phase, *, at: float) -> None:
     """Count it."""
     envelope, begun = attempt.envelope, attempt.begun
-    how = Ended(envelope.queue, envelope.task, ruling.phase)
+    how = Ended(envelope.queue, envelope.task, phase)
     tally.end(how, running=at - begun.started_at, waiting=begun.started_at - begun.queued_at)
 
 
@@ -69,3 +78,18 @@ def buried(begun: Begun, error: str, *, at: float) -> Settlement:
     failure, phase = Failure.bounded("Undecodable", error), Phase.DEAD_LETTERED
     outcome = Outcome(id=begun.lease.id, task="", phase=phase, finished_at=at, failure=failure)
     return Settlement(lease=begun.lease, verb=Verb.END, phase=phase, outcome=outcome, life=BURIED_SECONDS)
+
+
+def unwritable(settlement: Settlement, error: Exception, *, at: float) -> Settlement:
+    """What is recorded instead of an end that the broker won't take: a dead letter with the reason."""
+    kind = "ResultTooLarge" if isinstance(error, TooLarge) else "Unwritable"
+    failure = Failure.bounded(kind, f"its end can't be recorded: {error}")
+    outcome = settlement.outcome or Outcome(id=settlement.lease.id, task="", phase=Phase.DEAD_LETTERED, finished_at=at)
+    return structs.replace(
+        settlement,
+        verb=Verb.END,
+        phase=Phase.DEAD_LETTERED,
+        outcome=structs.replace(outcome, phase=Phase.DEAD_LETTERED, result=None, codec="", failure=failure),
+        delay=0.0,
+        life=BURIED_SECONDS,
+    )

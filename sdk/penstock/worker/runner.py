@@ -12,21 +12,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import msgspec
-
-from penstock import codec, family, telemetry
+from penstock import family, telemetry
 from penstock.broker import Broker
-from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Verb, Verdict
+from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Settlement, Verdict
 from penstock.clock import ServerClock
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode
+from penstock.errors import BadResult
 from penstock.extensions import Extensions
-from penstock.outcome import Outcome
+from penstock.progress import NOTHING_SAID
 from penstock.status import Phase
 from penstock.telemetry import Tracing
-from penstock.worker.attempt import Attempt, Limit
+from penstock.worker.attempt import Attempt, Limit, Run
 from penstock.worker.builtin import builtins
+from penstock.worker.ending import Ending, Raised, Returned, Unfit, Unknown, closed
+from penstock.worker.failure_line import log_failure
 from penstock.worker.foregone import foregone, supplied
+from penstock.worker.late import name_deaf, vacated
 from penstock.worker.leases import Leases
 from penstock.worker.outage import Outage
 from penstock.worker.parking import overdue, wanted
@@ -39,7 +41,8 @@ from penstock.worker.reporter import Reporter, running, waiting
 from penstock.worker.settling import Settling
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
-from penstock.worker.verdict import Ending, Returned, Ruling, Standards, Unfit, Unknown, rule, succeeded
+from penstock.worker.telling import tell_hooks
+from penstock.worker.verdict import Ruling, Standards, rule, succeeded
 
 __all__ = ["Runner"]
 
@@ -49,6 +52,7 @@ HAND_BACK_SECONDS = 3.0
 # Where the broker doesn't answer, what isn't settled and told by then is done by other workers.
 SETTLE_SECONDS = 2.0
 RELAY_SECONDS = 1.0
+LEFT_SECONDS = 0.5
 
 
 @dataclass(eq=False)
@@ -75,10 +79,11 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.outage)
-        self._settling = Settling(self.broker, self.outage)
+        self._settling = Settling(self.broker, self.outage, self.clock)
         self.relay = Relay(self.broker, self.clock, self.outage)
         self._builtins = builtins(self.broker, self.extensions.codec, self.clock)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._left: set[asyncio.Task[None]] = set()  # what goes on beside them
         self._tracing = Tracing.OFF
         self._recalls = Recalls(self.broker, self.claimer, self._lease_changed)
 
@@ -126,14 +131,15 @@ class Runner:
         loop = asyncio.get_running_loop()
         claim, now = loop.create_future() if early else None, loop.time()
         means = (self.broker, self.extensions.codec)
-        return Attempt(envelope, begun, definition, limit, policy, *means, claim, told_at=now)
+        return Attempt(envelope, begun, definition, limit, policy, *means, claim, told_at=now, deaf=self._give_up)
 
     def _spawn(self, attempt: Attempt) -> None:
         id = attempt.begun.lease.id
         if (before := self.attempts.get(id)) is not None:  # Redis had lost the one that runs: it counts no more
             before.lose()
+            self._keep(self._tasks[id])
         self.attempts[id] = self.last = attempt
-        self._tasks[id] = asyncio.create_task(self._see_through(attempt))
+        self._tasks[id] = Run(self._see_through(attempt), loop=asyncio.get_running_loop())
         self._recalls.check(attempt.begun.lease)
 
     def announce(self, messages: Sequence[bytes]) -> None:
@@ -165,7 +171,15 @@ class Runner:
                 await self._run_traced(attempt)
             else:
                 await self._run(attempt)
-            await attempt.vacated()
+            await vacated(attempt)
+        except asyncio.CancelledError:  # this worker is being torn down
+            self.leases.drop(attempt.begun.lease)
+            raise
+        except GeneratorExit as error:  # a Future had it: asyncio throws it in here, and Python closes all below
+            if closed(self._tasks.get(id)):
+                raise
+            if not attempt.over:
+                await self._concluded(attempt, Raised(error))
         except Exception:
             # Nothing was settled: the lease runs out, and another worker gets it.
             log.exception("%s: the worker failed while running it", id)
@@ -176,6 +190,22 @@ class Runner:
                 del self.attempts[id], self._tasks[id]
             if not broadcast:
                 self.slots.give_back()
+
+    def _give_up(self, attempt: Attempt, ending: Ending) -> None:
+        """End an attempt without its function, which goes on though it was stopped. It keeps its place."""
+        attempt.given_up = attempt.over = True
+        name_deaf(attempt)
+        self._keep(asyncio.create_task(self._concluded(attempt, ending), name=f"penstock end of {attempt.envelope.id}"))
+
+    async def _concluded(self, attempt: Attempt, ending: Ending) -> None:
+        ruling = self._rule(attempt, ending)
+        await tell_hooks(self.extensions.hooks, attempt, ruling)
+        await attempt.claimed()
+        self._settle(attempt, ruling, attempt.envelope.traceparent)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
 
     def _traced(self, parent: str | None) -> bool:
         follow = self._tracing is Tracing.FOLLOW
@@ -188,8 +218,9 @@ class Runner:
             ruling = self._rule(attempt, ending or await attempt.run(self))
         else:
             ruling = await self._ruled(attempt)
-        await attempt.claimed()
-        self._settle(attempt, ruling, attempt.envelope.traceparent)
+        if not attempt.given_up:
+            await attempt.claimed()
+            self._settle(attempt, ruling, attempt.envelope.traceparent)
 
     async def _run_traced(self, attempt: Attempt) -> None:
         parent = attempt.envelope.traceparent or telemetry.derived(attempt.envelope.id)
@@ -197,25 +228,20 @@ class Runner:
             ruling = await self._ruled(attempt)
             if ruling.failure is not None:
                 telemetry.failed(span, f"{ruling.failure.type}: {ruling.failure.message}")
-        await attempt.claimed()
-        self._settle(attempt, ruling, telemetry.traceparent(span) or parent)
+        if not attempt.given_up:
+            await attempt.claimed()
+            self._settle(attempt, ruling, telemetry.traceparent(span) or parent)
 
     async def _ruled(self, attempt: Attempt) -> Ruling:
         """Run it, and tell the app's hooks how that went."""
         hooks, ending = self.extensions.hooks, foregone(attempt.envelope, attempt.begun, attempt.definition)
         if ending is None and (attempt.envelope.links is not None or attempt.envelope.codec):
             ending = await supplied(self.broker, attempt, self.extensions.codec)
-        if hooks.nobody:
-            return self._rule(attempt, ending or await attempt.run(self))
         if hooks.before and ending is None:
             await hooks.told(hooks.before, attempt.context)
         ruling = self._rule(attempt, ending or await attempt.run(self))
-        if hooks.after and ruling.phase is Phase.SUCCEEDED:
-            await hooks.told(hooks.after, attempt.context, codec.decode_value(ruling.result or b"null"))
-        if hooks.error and ruling.failure is not None and ruling.phase is not Phase.CANCELLED:
-            await hooks.told(hooks.error, attempt.context, ruling.failure)
-        if hooks.retry and ruling.verb is Verb.RETRY:
-            await hooks.told(hooks.retry, attempt.context, ruling.failure, ruling.delay)
+        if not attempt.given_up:
+            await tell_hooks(hooks, attempt, ruling)
         return ruling
 
     def _rule(self, attempt: Attempt, ending: Ending) -> Ruling:
@@ -234,25 +260,30 @@ class Runner:
 
     def _settle(self, attempt: Attempt, ruling: Ruling, traceparent: str | None) -> None:
         lease, attempt.over = attempt.begun.lease, True
-        if not lease.nonce and ruling.failure is not None:
-            log.error("%s: a broadcast failed here: %s: %s", lease.id, ruling.failure.type, ruling.failure.message)
+        if ruling.phase is not Phase.SUCCEEDED and not attempt.lost:
+            log_failure(attempt, ruling, at=self.clock())
         if attempt.lost or not lease.nonce:
             return self.leases.drop(lease)
         record = recorded(attempt, ruling, by=self.claimer.worker, at=self.clock(), traceparent=traceparent)
         if attempt.envelope.codec:
-            record = sealed_record(record, self.extensions.codec)
-        return self._settling.add(record, partial(self._settled, attempt, ruling, record.outcome))
+            try:
+                record = sealed_record(record, self.extensions.codec)
+            except Exception as error:  # the app's codec may raise anything
+                bad = BadResult(f"the codec {attempt.envelope.codec!r} can't seal its result: {error}")
+                return self._settle(attempt, self._rule(attempt, Raised(bad)), traceparent)
+        return self._settling.add(record, partial(self._settled, attempt, ruling))
 
-    def _settled(self, attempt: Attempt, ruling: Ruling, outcome: Outcome | None, settled: bool) -> None:
+    def _settled(self, attempt: Attempt, ruling: Ruling, written: Settlement | None) -> None:
         self.leases.drop(attempt.begun.lease)
-        if not settled:
+        if written is None:
             log.warning("%s: its lease was lost; whoever has it now decides its outcome", attempt.envelope.id)
             self.outage.tally.lost[attempt.envelope.queue] += 1
             return
-        tallied(self.outage.tally, attempt, ruling, at=self.clock())
+        outcome = written.outcome
+        tallied(self.outage.tally, attempt, written.phase, at=self.clock())
         if outcome is not None and attempt.envelope.links is not None:
             self.relay.ended(Ended(outcome, attempt.begun.message))
-        if ruling.delay:
+        if written.delay:
             self.delayed(attempt.envelope.queue)
         if outcome is None:
             if (standing := waiting(attempt.envelope, attempt.begun, self.clock(), ruling)) is not None:
@@ -265,12 +296,12 @@ class Runner:
         if attempt.over:
             return
         envelope, begun = attempt.envelope, attempt.begun
-        percent, message = attempt.said
-        if begun.lease.nonce and (percent is not None or message):
-            await self.broker.note(begun.lease, msgspec.json.encode({"percent": percent, "message": message}))
+        said = attempt.said
+        if begun.lease.nonce and said is not NOTHING_SAID:
+            await self.broker.note(begun.lease, said.json)
         if not (attempt.lost or attempt.over):
             standing = running(envelope, begun, self.clock(), self.claimer.worker)
-            self.reporter.standing(envelope, replace(standing, percent=percent, said=message))
+            self.reporter.standing(envelope, replace(standing, percent=said.percent, said=said.message))
 
     # --- from outside -----------------------------------------------------------------------------------------
 
@@ -317,6 +348,8 @@ class Runner:
             attempt.stop(None, "its worker shuts down")
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=HAND_BACK_SECONDS)
+        if self._left:  # of these some never end, and others have just to be settled
+            await asyncio.wait(self._left, timeout=LEFT_SECONDS)
         await self._settling.drain(SETTLE_SECONDS)
         await self.relay.drain(RELAY_SECONDS)
 

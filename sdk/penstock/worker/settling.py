@@ -1,38 +1,43 @@
-"""Ends attempts in batches, and goes on trying while the broker is away: an outcome is the last thing to lose."""
+"""Ends attempts in batches, and goes on trying while the broker is away: an outcome is the last thing to lose. One that
+can't be written harms no other: it becomes a dead letter with the reason."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from penstock.broker import Broker
 from penstock.broker.messages import Settlement
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, Refused
 from penstock.worker.outage import Outage
+from penstock.worker.record import unwritable
 
-__all__ = ["Settling"]
+__all__ = ["Settling", "Then"]
 
 log = logging.getLogger("penstock.worker")
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 BATCH = 500
 
-Then = Callable[[bool], None]
+Written = Settlement | None  # what was written; None: nothing, for the lease was lost
+Then = Callable[[Written], None]
 
 
 class Settling:
     """One line a queue, for a batch is one script on one hash slot. What ends meanwhile is the next batch."""
 
-    def __init__(self, broker: Broker, outage: Outage | None = None) -> None:
+    def __init__(self, broker: Broker, outage: Outage | None = None, clock: Callable[[], float] = time.time) -> None:
         self._broker = broker
+        self._clock = clock
         self._outage = outage or Outage()
         self._waiting: defaultdict[str, list[tuple[Settlement, Then]]] = defaultdict(list)
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
     def add(self, settlement: Settlement, then: Then) -> None:
-        """Settle it soon; `then` hears whether it was settled, or whether the lease was lost meanwhile."""
+        """Settle it soon; `then` hears as what it was settled, or (None) that the lease was lost meanwhile."""
         queue = settlement.lease.queue
         self._waiting[queue].append((settlement, then))
         if queue not in self._at_work:
@@ -49,24 +54,51 @@ class Settling:
         try:
             while waiting := self._waiting[queue]:
                 batch, self._waiting[queue] = waiting[:BATCH], waiting[BATCH:]
-                answers = await self._settle([settlement for settlement, _ in batch])
-                for (_, then), settled in zip(batch, answers, strict=True):
-                    then(settled)
+                written = await self._settle([settlement for settlement, _ in batch])
+                for (settlement, then), one in zip(batch, written, strict=True):
+                    _tell(then, settlement, one)
         finally:
             del self._at_work[queue]
 
-    async def _settle(self, settlements: list[Settlement]) -> list[bool]:
+    async def _settle(self, settlements: Sequence[Settlement]) -> list[Written]:
+        try:
+            return await self._insist(settlements)
+        except Exception as error:  # there is one among them that the broker won't take
+            if len(settlements) == 1:
+                return [await self._instead(settlements[0], error)]
+        return [(await self._settle([settlement]))[0] for settlement in settlements]
+
+    async def _insist(self, settlements: Sequence[Settlement]) -> list[Written]:
+        """Try until the broker answers. Raises Refused, or whatever it was, where that's of no use."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                settled = await self._broker.settle(settlements)
+                answers = await self._broker.settle(settlements)
+            except Refused:
+                raise
             except PenstockError as error:
                 self._outage.failed("settle", settlements[0].lease.queue, error)
-            except Exception:  # a bug: their leases run out, and other workers get them
-                log.exception("can't settle %d tasks", len(settlements))
-                return [False] * len(settlements)
             else:
                 self._outage.worked("settle", settlements[0].lease.queue)
-                return settled
+                return [one if settled else None for one, settled in zip(settlements, answers, strict=True)]
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+
+    async def _instead(self, settlement: Settlement, error: Exception) -> Written:
+        """Write a dead letter. Where not even that can be written, the lease runs out, and another worker gets it."""
+        instead = unwritable(settlement, error, at=self._clock())
+        try:
+            [written] = await self._insist([instead])
+        except Exception:
+            log.exception("%s: its end can't be settled: it runs again once its lease is out", settlement.lease.id)
+            return None
+        if written is not None:
+            log.error("%s goes to the dead letters: its end can't be recorded: %s", settlement.lease.id, error)
+        return written
+
+
+def _tell(then: Then, settlement: Settlement, written: Written) -> None:
+    try:
+        then(written)
+    except Exception:  # a bug: others wait for their answers
+        log.exception("%s: what follows its end failed", settlement.lease.id)

@@ -7,143 +7,29 @@ from dataclasses import dataclass
 
 from penstock.broker.messages import Verb
 from penstock.definition import Options
-from penstock.errors import PenstockError
+from penstock.errors import BadResult
 from penstock.outcome import Failure
-from penstock.retry import Retry, RetryPolicy, Snooze
+from penstock.retry import Retry, RetryPolicy, Snooze, wished
 from penstock.status import Phase
-from penstock.worker.child import Answer, Error, Value
+from penstock.worker.ending import (
+    Crashed,
+    Died,
+    Ending,
+    Expired,
+    Raised,
+    RaisedInChild,
+    Returned,
+    Silent,
+    Stopped,
+    TimedOut,
+    Unfit,
+    Unknown,
+)
 from penstock.worker.failure import described, lineage, name_of
 
-__all__ = [
-    "Died",
-    "EndedApart",
-    "Ending",
-    "Expired",
-    "Raised",
-    "RaisedInChild",
-    "Returned",
-    "Ruling",
-    "Silent",
-    "Standards",
-    "Stopped",
-    "TimedOut",
-    "Unfit",
-    "ended_in_child",
-    "rule",
-    "succeeded",
-]
+__all__ = ["Ruling", "Standards", "rule", "succeeded"]
 
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """The function returned; `value` is JSON."""
-
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The function raised, or its result couldn't be encoded."""
-
-    error: BaseException
-
-
-@dataclass(frozen=True, slots=True)
-class RaisedInChild:
-    """The same in a process of its own: the exception as data, `lineage` the qualified names of its classes."""
-
-    failure: Failure
-    lineage: tuple[str, ...]
-    asked: Retry | Snooze | None
-
-
-@dataclass(frozen=True, slots=True)
-class TimedOut:
-    """The attempt's time was up; `deadline` tells whether the whole task's was."""
-
-    seconds: float
-    deadline: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """It hasn't said that it is well for longer than its declaration allows."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Ended from outside before it could end by itself."""
-
-    why: Phase | None  # CANCELLED: somebody cancelled it · None: the worker hands it back
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """No function of that name here."""
-
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """Its arguments aren't what the function takes; `foreign` if they are for another version of it."""
-
-    problem: str
-    foreign: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Crashed:
-    """It has killed too many workers to be begun again."""
-
-    crashes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """The process that it had to itself ended under it."""
-
-    exitcode: int
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """It wasn't started in time."""
-
-    seconds: float
-
-
-Ending = Returned | Raised | RaisedInChild | TimedOut | Silent | Stopped | Unknown | Unfit | Crashed | Died | Expired
-
-
-class EndedApart(PenstockError):
-    """What middlewares see of a task that failed in a process of its own: the exception isn't rebuilt here."""
-
-    def __init__(self, ending: RaisedInChild | Died) -> None:
-        failure = ending.failure if isinstance(ending, RaisedInChild) else None
-        super().__init__(f"{failure.type}: {failure.message}" if failure else "its process died")
-        self.ending = ending
-
-
-def ended_in_child(answer: Answer) -> Returned | RaisedInChild | Died:
-    """How a call in a child process ended."""
-    match answer:
-        case Value(data):
-            return Returned(data)
-        case Error():
-            failure = Failure.bounded(answer.type, answer.message, answer.traceback, retryable=True)
-            return RaisedInChild(failure, answer.lineage, _wish(answer))
-        case _:
-            return Died(answer.exitcode)
-
-
-def _wish(error: Error) -> Retry | Snooze | None:
-    if error.wish == "snooze":
-        return Snooze(error.delay or 0.0, error.message)
-    return Retry(error.delay, error.message) if error.wish == "retry" else None
+_LAST = name_of(BadResult)  # no other attempt would fare better
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +41,7 @@ class Ruling:
     delay: float = 0.0
     result: bytes | None = None
     failure: Failure | None = None
-    reason: str = ""  # why it is parked
+    reason: str = ""  # why it is parked, or how it crashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +91,19 @@ def succeeded(ending: Returned) -> Ruling:
 
 
 def _raised(ending: RaisedInChild, by: Standards, random: Callable[[], float]) -> Ruling:
+    asked = wished(ending.asked) if ending.asked else None
     if isinstance(ending.asked, Snooze):
-        return Ruling(Verb.RELEASE, Phase.QUEUED, delay=ending.asked.delay)
+        return Ruling(Verb.RELEASE, Phase.QUEUED, delay=asked or 0.0)
+    if _LAST in ending.lineage:
+        return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=_final(ending.failure))
     if ending.asked is None and _gives_up(ending.lineage, by.options):
-        failure = Failure.bounded(ending.failure.type, ending.failure.message, ending.failure.traceback)
-        return Ruling(Verb.END, Phase.FAILED, failure=failure)
-    asked = ending.asked.delay if ending.asked else None
-    delay = by.policy.delay(by.attempts, random) if asked is None else max(0.0, asked)
-    return _again_or_dead(ending.failure, by, delay)
+        return Ruling(Verb.END, Phase.FAILED, failure=_final(ending.failure))
+    return _again_or_dead(ending.failure, by, by.policy.delay(by.attempts, random) if asked is None else asked)
+
+
+def _final(failure: Failure) -> Failure:
+    """The same, which the policy won't try again."""
+    return Failure.bounded(failure.type, failure.message, failure.traceback)
 
 
 def _gives_up(names: tuple[str, ...], options: Options | None) -> bool:
@@ -255,7 +146,8 @@ def _took_down(ending: Crashed | Died, by: Standards) -> Ruling:
     if isinstance(ending, Crashed):
         message = f"its worker died {ending.crashes} times while running it"
     elif by.crashes + 1 < by.max_crashes:
-        return Ruling(Verb.CRASH, Phase.QUEUED)
+        reason = f"its process died with exit code {ending.exitcode}, crash {by.crashes + 1} of {by.max_crashes}"
+        return Ruling(Verb.CRASH, Phase.QUEUED, reason=reason)
     else:
         message = f"its process died {by.crashes + 1} times while running it, last with exit code {ending.exitcode}"
     return Ruling(Verb.END, Phase.DEAD_LETTERED, failure=Failure.bounded("WorkerCrashed", message))

@@ -33,6 +33,7 @@ from penstock.worker.reporter import NobodyAsks, Reporter
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
 from penstock.worker.stalls import Stalls
+from penstock.worker.subtasks import contain, release
 from penstock.worker.tally import Tally
 from penstock.worker.upkeep import Upkeep
 
@@ -162,6 +163,7 @@ class Worker:
             await self._broker.check()
         except SubmissionError as error:
             self._outage.failed("check", self.settings.queues[0], error)
+        contain(asyncio.get_running_loop())
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
         self._stalls.start()
@@ -210,6 +212,7 @@ class Worker:
         until = clock() + seconds
         await asyncio.wait(self._reading, timeout=LAST_CLAIM_SECONDS)
         await self._runner.drain(max(0.0, until - clock()), self._hurried)
+        release(asyncio.get_running_loop())
         self._stalls.stop()
         await let_go([*self._reading, *self._timers], STOP_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)

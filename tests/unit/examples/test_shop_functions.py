@@ -66,7 +66,7 @@ def test_a_thumbnail_of_another_size_is_refused(size: int) -> None:
 
 def test_a_thumbnail_tells_how_far_it_is() -> None:
     told: list[float | None] = []
-    tasks.thumbnail("wall", ctx=TaskContext(_tell=lambda percent, _: told.append(percent)))
+    tasks.thumbnail("wall", ctx=TaskContext(_tell=lambda said: told.append(said.percent)))
     assert told == [10, 70, 100]
 
 
@@ -109,5 +109,5 @@ async def test_a_payment_goes_through_at_the_third_attempt() -> None:
 
 async def test_an_export_takes_its_time() -> None:
     told: list[float | None] = []
-    assert await tasks.long_export(0.01, TaskContext(_tell=lambda percent, _: told.append(percent))) == 1
+    assert await tasks.long_export(0.01, TaskContext(_tell=lambda said: told.append(said.percent))) == 1
     assert told == [100]

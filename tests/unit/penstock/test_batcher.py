@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.batcher import Batcher
+from penstock.errors import TooLarge
 
 
 class Act:
@@ -106,3 +107,15 @@ async def test_too_few_answers_are_an_error_of_every_caller() -> None:
 
     with pytest.raises(ValueError, match="zip"):
         await asyncio.wait_for(Batcher(forgetful)(1), 0.2)
+
+
+async def test_what_is_refused_fails_its_own_caller_alone() -> None:
+    async def act(items: list[int]) -> list[int]:
+        if 2 in items:
+            raise TooLarge("2 is too large")
+        return [item * 2 for item in items]
+
+    batcher = Batcher(act)
+    answers = await asyncio.gather(*map(batcher, (1, 2, 3)), return_exceptions=True)
+    assert (answers[0], answers[2]) == (2, 6)
+    assert isinstance(answers[1], TooLarge)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 
-from penstock import ConfigurationError, TaskContext
+from penstock import ConfigurationError, Penstock, TaskContext
 from penstock.definition import Definition, Options, Place, task_name
 
 
@@ -111,3 +111,59 @@ def test_the_default_name_is_the_apps_and_the_functions() -> None:
 def test_what_has_no_name_must_be_given_one(function: Callable[..., Any]) -> None:
     with pytest.raises(ConfigurationError, match="pass name="):
         task_name("shop", function)
+
+
+async def numbers_later() -> AsyncIterator[int]:
+    yield 1
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+class Numbers:
+    def __call__(self) -> Iterator[int]:
+        yield 1
+
+
+@pytest.mark.parametrize("function", [numbers, numbers_later, partial(numbers), Numbers()], ids=repr)
+def test_a_generator_is_refused_with_the_remedy(function: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"shop\.f: the function is a generator .*return a list"):
+        defined(function)
+
+
+class Fetch:
+    async def __call__(self, url: str) -> int:
+        return len(url)
+
+
+@pytest.mark.parametrize(
+    "function", [Fetch(), partial(fetch, "x"), partial(Fetch(), "x"), partial(partial(fetch))], ids=repr
+)
+def test_what_calls_a_coroutine_function_is_one(function: Callable[..., Any]) -> None:
+    assert defined(function).is_async
+    assert defined(function).place == "loop"
+
+
+def test_a_classmethod_is_refused_and_a_staticmethod_is_its_function() -> None:
+    app = Penstock("shop", url="memory://")
+
+    class Shop:
+        @app.task
+        @staticmethod
+        def add(a: int, b: int) -> int:
+            return a + b
+
+    assert Shop.add(1, 2) == 3
+    with pytest.raises(ConfigurationError, match=r"@app\.task on .*Mail\.send: a classmethod can't be a task"):
+
+        class Mail:
+            @app.task
+            @classmethod
+            def send(cls) -> None: ...
+
+
+def test_what_cannot_be_called_is_refused() -> None:
+    app: Any = Penstock("shop", url="memory://")
+    with pytest.raises(ConfigurationError, match=r"@app\.task on 7: it isn't callable"):
+        app.task(7)

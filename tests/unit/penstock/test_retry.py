@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import math
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.resources.retry import RetryPolicy as RetrySpec
-from penstock.retry import Retry, RetryPolicy
+from penstock.retry import MOST_DELAY_SECONDS, Retry, RetryPolicy, Snooze, wished
 
 seconds = st.floats(0, 1e6, allow_nan=False)
 policies = st.builds(
@@ -66,3 +71,25 @@ def test_the_spec_is_what_a_resource_takes(policy: RetryPolicy) -> None:
 def test_a_retry_says_when_and_why() -> None:
     assert (Retry(3.0, "rate limited").delay, str(Retry(3.0, "rate limited"))) == (3.0, "rate limited")
     assert Retry().delay is None
+
+
+@pytest.mark.parametrize("kind", [Retry, Snooze])
+@pytest.mark.parametrize(
+    ("delay", "seconds"),
+    [(5, 5.0), (0, 0.0), (timedelta(minutes=1), 60.0), (Decimal("0.5"), 0.5), (MOST_DELAY_SECONDS, MOST_DELAY_SECONDS)],
+)
+def test_a_delay_is_seconds_or_a_timedelta(kind: type[Retry] | type[Snooze], delay: Any, seconds: float) -> None:
+    assert wished(kind(delay)) == seconds
+
+
+@pytest.mark.parametrize("kind", [Retry, Snooze])
+@pytest.mark.parametrize("delay", [-1, math.nan, math.inf, 1e18, "5", timedelta(days=-1), object()], ids=str)
+def test_any_other_delay_is_refused_with_its_name(kind: type[Retry] | type[Snooze], delay: Any) -> None:
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\(delay=.*use seconds from 0 to \d+, or a timedelta"):
+        kind(delay)
+
+
+@given(st.floats(), st.floats(), st.floats(), attempts, draws)
+def test_no_policy_waits_for_ever(initial: float, factor: float, maximum: float, attempt: int, draw: float) -> None:
+    policy = RetryPolicy(3, initial, factor, maximum)
+    assert 0 <= policy.delay(attempt, lambda: draw) <= MOST_DELAY_SECONDS

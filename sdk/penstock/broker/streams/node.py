@@ -10,11 +10,13 @@ from penstock.broker.streams.address import Address, Place
 from penstock.broker.streams.errand import Errand
 from penstock.broker.streams.library import Command, library_source
 from penstock.broker.streams.line import Line, opened
-from penstock.broker.streams.wire import Reply, Wire
+from penstock.broker.streams.wire import Reply, Unmeasured, Unread, Wire
 
 __all__ = ["Node"]
 
 POOL_SIZE = 256
+USUAL_MOST = 512 * 1024 * 1024  # Redis' proto-max-bulk-len, unless somebody has changed it
+TRIES = 5  # of a command that stands behind ones that the server can't read
 # On the shared connection these would hold up everybody else's commands.
 _BLOCKING = frozenset(("XREADGROUP", "XREAD", "WAIT", "WAITAOF"))
 
@@ -28,6 +30,7 @@ class Node:
         self._address = address
         self._patience = patience
         self._shared: Wire | None = None
+        self._most: int | None = None  # bytes that it takes as one argument, once somebody wants to know
         self._share = Errand(self._open_shared)
         self._apart: set[Wire] = set()
         self._room = asyncio.Semaphore(POOL_SIZE)
@@ -40,17 +43,37 @@ class Node:
         for command in commands:
             if command[0] in _BLOCKING:
                 return await self._ask_apart(commands)
+        replies = [await reply for reply in await self._sent(commands)]
+        for _ in range(TRIES):
+            if not replies or not isinstance(replies[-1], Unread):  # if any is, so are all behind it
+                break
+            self._most = None  # it was changed meanwhile
+            unread = [at for at, reply in enumerate(replies) if isinstance(reply, Unread)]
+            again = await self._sent([commands[at] for at in unread])
+            for at, reply in zip(unread, again, strict=True):
+                replies[at] = await reply
+        return replies
+
+    async def _sent(self, commands: Sequence[Command]) -> list[asyncio.Future[Reply]]:
+        wire = await self._wire()
+        try:
+            return wire.send(commands)
+        except Unmeasured:
+            [found] = wire.send([("CONFIG", "GET", "proto-max-bulk-len")])
+            self._most = wire.most = _limit(await found)
+            return wire.send(commands)
+
+    async def _wire(self) -> Wire:
+        """The shared one."""
         wire = self._shared
-        if wire is None or wire.lost is not None:
-            wire = await self._share.run()
-        return [await reply for reply in wire.send(commands)]
+        return await self._share.run() if wire is None or wire.lost is not None else wire
 
     async def _open_shared(self) -> Wire:
         self._shared = await self._open()
         return self._shared
 
     async def _open(self) -> Wire:
-        return Wire(await opened(self._address, self.place), self._patience)
+        return Wire(await opened(self._address, self.place), self._patience, self._most)
 
     async def _ask_apart(self, commands: Sequence[Command]) -> list[Reply]:
         await self._room.acquire()
@@ -94,3 +117,11 @@ class Node:
         await self._load.close()
         await self._share.close()
         await asyncio.gather(*(wire.finish() for wire in self._wires()))
+
+
+def _limit(reply: Reply) -> int:
+    """What a server says of its proto-max-bulk-len; the usual where it may not be asked."""
+    match reply:
+        case [_, bytes(most)] if most.isdigit():
+            return int(most)
+    return USUAL_MOST

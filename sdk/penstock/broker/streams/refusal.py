@@ -16,9 +16,9 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, SubmissionError
+from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, Refused, SubmissionError, TooLarge
 
-__all__ = ["code", "demoted", "refusal"]
+__all__ = ["UNREADABLE", "code", "demoted", "refusal", "unread"]
 
 # redis-py cuts the code off the message of those that it has a class for.
 _CODES: dict[type[Exception], str] = {
@@ -54,6 +54,8 @@ _FINAL = {
 _FORBIDDEN_INSIDE = ("The user executing the script can't run", "ACL failure in script")
 # Long commands are refused in the second way before there was a login.
 _NO_LOGIN = ("Authentication required", "unauthenticated")
+# Redis' answer to a command that it couldn't read. It reads nothing more on that connection, and closes it.
+UNREADABLE = "Protocol error"
 _NO_ROOM = "max number of clients reached"
 
 
@@ -71,26 +73,36 @@ def demoted(error: object) -> bool:
     return code(error) in ("READONLY", "MASTERDOWN", "UNBLOCKED")
 
 
+def unread(error: object) -> bool:
+    """Whether the server gave up reading the connection at this command: it has seen nothing of those behind it."""
+    return isinstance(error, ResponseError) and str(error).startswith(UNREADABLE)
+
+
+def _login_problem(said: str, error: Exception) -> str:
+    """What is wrong with the login and the remedy; "" if that isn't why it was refused."""
+    if said == "NOAUTH" or any(words in str(error) for words in _NO_LOGIN):
+        return (
+            "it wants a password, and PENSTOCK_URL has none; write redis://:PASSWORD@HOST:PORT or "
+            f"redis://USER:PASSWORD@HOST:PORT ({error})"
+        )
+    return f"{error}; check PENSTOCK_URL's user and password" if isinstance(error, AuthenticationError) else ""
+
+
 def refusal(where: object, error: Exception) -> PenstockError:
     """Our error for what the server at `where` answered, or for the connection's end."""
     said = code(error)
-    if said == "NOAUTH" or any(words in str(error) for words in _NO_LOGIN):
-        return ConfigurationError(
-            f"Redis at {where} refuses the login: it wants a password, and PENSTOCK_URL has none; write "
-            f"redis://:PASSWORD@HOST:PORT or redis://USER:PASSWORD@HOST:PORT ({error})"
-        )
-    if isinstance(error, AuthenticationError):
-        return ConfigurationError(
-            f"Redis at {where} refuses the login: {error}; check PENSTOCK_URL's user and password"
-        )
+    if problem := _login_problem(said, error):
+        return ConfigurationError(f"Redis at {where} refuses the login: {problem}")
     if said in _PASSING:
         return NotConnected(f"Redis at {where} {_PASSING[said]} ({said})")
     if said in _FINAL:
         return SubmissionError(f"Redis at {where} {_FINAL[said]} ({said}: {error})")
     if said == "DEPOSED":
         return Deposed("another operator leads by now", epoch=int(str(error).rpartition(" ")[2]))
+    if unread(error):
+        return TooLarge(f"Redis at {where} takes nothing so large: raise its proto-max-bulk-len or send less ({error})")
     if isinstance(error, ResponseError):
-        return SubmissionError(f"Redis at {where} refused: {error}")
+        return Refused(f"Redis at {where} refused: {error}")
     if _NO_ROOM in str(error):
         return NotConnected(f"Redis at {where} has no connection left: raise its maxclients or use fewer processes")
     why = str(error).rstrip(".") or "no answer in time"

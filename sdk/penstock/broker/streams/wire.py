@@ -17,14 +17,24 @@ from redis.exceptions import InvalidResponse, ResponseError
 
 from penstock.broker.streams.library import Command
 from penstock.broker.streams.line import Line, write
+from penstock.broker.streams.refusal import UNREADABLE, unread
 
-__all__ = ["Reply", "Wire"]
+__all__ = ["Reply", "Unmeasured", "Unread", "Wire"]
 
 Reply = object
 # hiredis' stub allows commands of one part only.
 _packed = cast("Callable[[Command], bytes]", pack_command)
 TICKS = 15
+LARGE = 1_048_576  # bytes; Redis lets its limit be no smaller
 FINISH_SECONDS = 2.0
+
+
+class Unread(ConnectionError):
+    """The server stopped reading before it came to this command: it wasn't executed, and may be sent again."""
+
+
+class Unmeasured(Exception):
+    """A large command, and nobody knows yet how large the server lets one be. Nothing was sent."""
 
 
 class Wire:
@@ -34,11 +44,12 @@ class Wire:
     lost before the answer came, and nobody knows whether the command was executed.
     """
 
-    def __init__(self, line: Line, patience: float) -> None:
-        """`patience`: seconds for a reply."""
+    def __init__(self, line: Line, patience: float, most: int | None = None) -> None:
+        """`patience`: seconds for a reply. `most`: the bytes that a command's argument may have; None: nobody knows."""
         self._loop = asyncio.get_running_loop()
         self._line = line
         self._patience = patience
+        self.most = most
         self._expected: deque[asyncio.Future[Reply]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._watched: asyncio.Future[Reply] | None = None
@@ -53,9 +64,30 @@ class Wire:
         return not self._expected and self.lost is None
 
     def send(self, commands: Sequence[Command]) -> list[asyncio.Future[Reply]]:
-        """Where the replies will be. They come (or an error does) even if nobody waits for them."""
+        """Where the replies will be. They come (or an error does) even if nobody waits for them. Raises Unmeasured."""
         packed = [_packed(command) for command in commands]
         replies: list[asyncio.Future[Reply]] = [self._loop.create_future() for _ in packed]
+        if max(map(len, packed), default=0) > LARGE and self.lost is None:
+            return self._send_large(commands, replies)
+        return self._send(packed, replies)
+
+    def _send_large(
+        self, commands: Sequence[Command], replies: list[asyncio.Future[Reply]]
+    ) -> list[asyncio.Future[Reply]]:
+        """Leave out what the server wouldn't read: it would close the connection, and others' replies were lost."""
+        if self.most is None:
+            raise Unmeasured
+        fitting = []
+        for command, reply in zip(commands, replies, strict=True):
+            if (size := max(map(_size, command))) > self.most:
+                reply.set_result(ResponseError(f"{UNREADABLE}: an argument of {size} bytes, and it takes {self.most}"))
+            else:
+                fitting.append((_packed(command), reply))
+        if fitting:
+            self._send([one for one, _ in fitting], [reply for _, reply in fitting])
+        return replies
+
+    def _send(self, packed: Sequence[bytes], replies: list[asyncio.Future[Reply]]) -> list[asyncio.Future[Reply]]:
         if self.lost is not None:
             for reply in replies:
                 reply.set_result(self.lost)
@@ -73,17 +105,21 @@ class Wire:
     async def _read(self) -> None:
         try:
             while True:
-                reply = await self._reply()
-                if not self._expected:
-                    raise InvalidResponse(f"an answer that nobody asked for: {reply!r}")
-                waiter = self._expected.popleft()
-                if not waiter.done():
-                    waiter.set_result(reply)
+                self._hand_out(await self._reply())
         except asyncio.CancelledError:
             self.close(ConnectionError("its reader was cancelled"))
             raise
         except Exception as error:  # whatever it was: what comes next can't be told apart any more
             self.close(error)
+
+    def _hand_out(self, reply: Reply) -> None:
+        if not self._expected:
+            raise InvalidResponse(f"an answer that nobody asked for: {reply!r}")
+        waiter = self._expected.popleft()
+        if not waiter.done():
+            waiter.set_result(reply)
+        if isinstance(reply, ResponseError) and unread(reply):
+            self.close(Unread("the server couldn't read a command before this one"))
 
     async def _reply(self) -> Reply:
         try:
@@ -127,3 +163,7 @@ class Wire:
             await asyncio.wait(self.send([("PING",)]), timeout=FINISH_SECONDS)  # its reply is the last one
         self.close(ConnectionError("it was closed here"))
         await asyncio.wait({task for task in (self._reading, self._closing) if task is not None})
+
+
+def _size(argument: str | bytes | float) -> int:
+    return len(argument) if isinstance(argument, bytes) else len(str(argument).encode())

@@ -17,12 +17,14 @@ from penstock.broker.messages import Begun, Lease, Verdict
 from penstock.definition import Definition, Options
 from penstock.envelope import Envelope
 from penstock.extensions import Extensions
+from penstock.progress import Progress
 from penstock.retry import RetryPolicy
 from penstock.status import Phase
 from penstock.worker.attempt import Attempt, Limit
+from penstock.worker.ending import Ending, Raised, Returned, Stopped, TimedOut, Unfit
 from penstock.worker.policy import Policy
 from penstock.worker.processes import Processes
-from penstock.worker.verdict import Ending, Raised, Returned, Standards, Stopped, TimedOut, Unfit, rule
+from penstock.worker.verdict import Standards, rule
 
 NO_LIMIT = Limit(None)
 LONG = Limit(60.0)
@@ -362,12 +364,22 @@ class TestContext:
 
         one = attempt(telling, "Ada")
         assert await one.run(places) == Returned(b'["shop.1","shop.f",2,false]')
-        assert (one.said, one.news) == ((50, "Ada"), True)
+        assert (one.said, one.news) == (Progress(50, "Ada"), True)
 
     @pytest.mark.parametrize("percent", [-0.1, 100.1])
-    def test_progress_has_its_bounds(self, percent: float) -> None:
-        with pytest.raises(ValueError, match="between 0 and 100"):
-            TaskContext().progress(percent)
+    async def test_progress_beyond_its_bounds_is_told_once_and_fails_nothing(
+        self, places: Places, caplog: pytest.LogCaptureFixture, percent: float
+    ) -> None:
+        async def telling(context: TaskContext = TaskContext()) -> str:
+            context.progress(percent, "odd")
+            context.progress(percent, "odder")
+            return "done"
+
+        one = attempt(telling)
+        assert await one.run(places) == Returned(b'"done"')
+        assert one.said == Progress(None, "odder")
+        [line] = caplog.messages
+        assert line == f"shop.f shop.1: progress() leaves out percent={percent}: use a number from 0 to 100"
 
     async def test_may_be_the_first_parameter(self, places: Places) -> None:
         async def greet(context: TaskContext, name: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from penstock import Depends, TaskContext
 from penstock.parameters import parameters
 from penstock.worker.injection import Injection, Overrides
+from penstock.worker.thread import Thread
 
 CONTEXT = TaskContext(id="shop.1")
 who: ContextVar[str] = ContextVar("who", default="nobody")
@@ -47,7 +48,7 @@ class Diary:
 
 async def made(function: Callable[..., Any], threads: ThreadPoolExecutor, overrides: Overrides | None = None) -> Any:
     """What the function's parameters are filled with; cleaned up at once."""
-    injection = Injection(CONTEXT, threads, overrides or {})
+    injection = Injection(CONTEXT, Thread(threads), overrides or {})
     values = await injection.values(parameters(function).needs)
     await injection.close(None)
     return values
@@ -99,7 +100,7 @@ async def test_what_a_dependency_raises_ends_it_and_cleans_up_what_was_made(thre
 
     def task(line: str = Depends(diary.line), user: None = Depends(broken)) -> None: ...
 
-    injection = Injection(CONTEXT, threads, {})
+    injection = Injection(CONTEXT, Thread(threads), {})
     with pytest.raises(LookupError, match="no such user") as raised:
         await injection.values(parameters(task).needs)
     await injection.close(raised.value)
@@ -111,7 +112,7 @@ async def test_generators_see_what_the_task_raised(threads: ThreadPoolExecutor) 
 
     def task(line: str = Depends(diary.line)) -> None: ...
 
-    injection = Injection(CONTEXT, threads, {})
+    injection = Injection(CONTEXT, Thread(threads), {})
     await injection.values(parameters(task).needs)
     await injection.close(ValueError("odd"))
     assert diary.lines == ["connect", "saw odd", "disconnect"]
@@ -122,6 +123,44 @@ async def test_threads_see_the_tasks_variables(threads: ThreadPoolExecutor) -> N
 
     who.set("me")
     assert (await made(task, threads))["name"] == "me"
+
+
+def scoped() -> Iterator[str]:
+    token = who.set("inside")
+    yield "scope"
+    who.reset(token)  # which needs the context that it was set in
+
+
+def plain() -> None:
+    who.set("plain")
+
+
+async def test_what_a_dependency_sets_is_seen_by_what_comes_after_it(threads: ThreadPoolExecutor) -> None:
+    def task(scope: str = Depends(scoped), seen: str = Depends(who.get)) -> None: ...
+
+    injection = Injection(CONTEXT, Thread(threads), {})
+    assert await injection.values(parameters(task).needs) == {"scope": "scope", "seen": "inside"}
+    assert who.get() == "inside"
+    await injection.close(None)
+
+    def other(scope: None = Depends(plain), seen: str = Depends(who.get)) -> None: ...
+
+    assert (await made(other, threads))["seen"] == "plain"
+
+
+@pytest.mark.parametrize("kind", [StopIteration, KeyboardInterrupt, GeneratorExit], ids=str)
+async def test_a_dependency_in_a_thread_may_raise_anything(
+    threads: ThreadPoolExecutor, kind: type[BaseException]
+) -> None:
+    def odd() -> None:
+        raise kind
+
+    def task(made: None = Depends(odd)) -> None: ...
+
+    injection = Injection(CONTEXT, Thread(threads), {})
+    with pytest.raises(RuntimeError if kind is StopIteration else kind):  # as Python makes of it in a coroutine
+        await injection.values(parameters(task).needs)
+    await injection.close(None)
 
 
 async def test_a_function_may_stand_in_for_another(threads: ThreadPoolExecutor) -> None:
@@ -152,7 +191,7 @@ async def test_what_a_thread_makes_while_it_is_cancelled_is_cleaned_up(threads: 
 
     def task(made: None = Depends(slow)) -> None: ...
 
-    injection = Injection(CONTEXT, threads, {})
+    injection = Injection(CONTEXT, Thread(threads), {})
     making = asyncio.create_task(injection.values(parameters(task).needs))
     await entered.wait()
     making.cancel()

@@ -21,6 +21,7 @@ import penstock
 from penstock import codec
 from penstock.definition import located
 from penstock.errors import ConfigurationError
+from penstock.progress import Progress
 from penstock.worker.child import Answer, Call, Died, Error, Value
 from penstock.worker.processes import GRACE_SECONDS, Processes
 from tests.unit.penstock.worker import calls
@@ -32,7 +33,7 @@ PATIENCE = 10.0
 MOMENT = 1.0  # on a busy machine
 
 
-def unheard(percent: float | None, message: str) -> None:
+def unheard(said: Progress) -> None:
     pass
 
 
@@ -101,21 +102,21 @@ class TestCalls:
 
     async def test_tell_their_progress_and_its_last_word_comes_before_the_answer(self, processes: Processes) -> None:
         told: list[tuple[float | None, str]] = []
-        said = await processes.run(call(calls.tell, 4), lambda percent, message: told.append((percent, message)))
+        said = await processes.run(call(calls.tell, 4), lambda said: told.append((said.percent, said.message)))
         assert said == Value(b'"told"')
         assert told[-1] == (100, "step 4")
 
     async def test_are_heard_while_they_run(self, processes: Processes) -> None:
         told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         running = asyncio.create_task(
-            processes.run(call(calls.tell_and_wait, "half"), lambda _, message: told.set_result(message))
+            processes.run(call(calls.tell_and_wait, "half"), lambda said: told.set_result(said.message))
         )
         assert await asyncio.wait_for(told, PATIENCE) == "half"
         await cancelled(running)
 
     async def test_that_tell_in_a_tight_loop_are_thinned_out(self, processes: Processes) -> None:
         told: list[str] = []
-        await processes.run(call(calls.tell, 100_000), lambda _, message: told.append(message))
+        await processes.run(call(calls.tell, 100_000), lambda said: told.append(said.message))
         assert told[-1] == "step 100000"
         assert len(told) < 1000
 
@@ -396,7 +397,7 @@ def busy(context: TaskContext):
 
 async def main(function):
     call = Call(*located(function), "calls.1", "calls.any", 1, b"[[], {}]")
-    print(await Processes(1).run(call, lambda _, message: print(message, flush=True)))
+    print(await Processes(1).run(call, lambda said: print(said.message, flush=True)))
 
 if __name__ == "__main__":
     asyncio.run(main(globals()[sys.argv[1]]))

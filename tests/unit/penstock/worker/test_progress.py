@@ -10,6 +10,7 @@ import pytest
 from penstock.broker.messages import Begun, Lease, Verdict
 from penstock.envelope import Envelope
 from penstock.errors import NotConnected
+from penstock.progress import Progress
 from penstock.retry import RetryPolicy
 from penstock.worker import progress as module
 from penstock.worker.attempt import Attempt, Limit
@@ -45,7 +46,8 @@ class Desk:
         if self.outages > 0:
             self.outages -= 1
             raise NotConnected("nothing answers")
-        self.words.append((attempt.envelope.id, *attempt.said))
+        said = attempt.said
+        self.words.append((attempt.envelope.id, said.percent, said.message))
 
     async def reach(self, word: Word) -> None:
         async def said() -> bool:
@@ -76,11 +78,19 @@ async def test_that_it_runs_is_news(desk: Desk) -> None:
         await desk.reach(("shop.1", None, ""))
 
 
-async def test_a_short_task_costs_no_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_its_first_word_is_told_at_the_next_look(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTERVAL_SECONDS", 3600)
+    talker = attempt()
+    talker.tell(Progress(50, "half"))
+    desk.running.append(talker)
+    async with desk.reporting():
+        await desk.reach(("shop.1", 50, "half"))
+
+
+async def test_a_short_task_that_says_nothing_costs_no_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTERVAL_SECONDS", 3600)
     short, old = attempt("short"), attempt("old")
     old.told_at -= 3600
-    short.tell(100, "done")
     desk.running += [short, old]
     async with desk.reporting():
         await desk.reach(("shop.old", None, ""))
@@ -90,7 +100,7 @@ async def test_a_short_task_costs_no_report(desk: Desk, monkeypatch: pytest.Monk
 async def test_only_the_latest_word_is_published(desk: Desk) -> None:
     one = attempt()
     for percent in range(100):
-        one.tell(percent, "")
+        one.tell(Progress(percent, ""))
     desk.running.append(one)
     async with desk.reporting():
         await desk.reach(("shop.1", 99, ""))
@@ -101,11 +111,11 @@ async def test_the_same_is_not_said_twice(desk: Desk) -> None:
     one, other = attempt("1"), attempt("2")
     desk.running.append(one)
     async with desk.reporting():
-        one.tell(1, "one")
+        one.tell(Progress(1, "one"))
         await desk.reach(("shop.1", 1, "one"))
         desk.running.append(other)
         await desk.reach(("shop.2", None, ""))
-        one.tell(2, "two")
+        one.tell(Progress(2, "two"))
         await desk.reach(("shop.1", 2, "two"))
     assert desk.words == [("shop.1", 1, "one"), ("shop.2", None, ""), ("shop.1", 2, "two")]
 
@@ -117,7 +127,7 @@ async def test_no_task_is_told_of_more_often_than_once_an_interval(desk: Desk, m
     desk.running.append(talker)
     async with desk.reporting():
         await desk.reach(("shop.talker", None, ""))
-        talker.tell(50, "more")
+        talker.tell(Progress(50, "more"))
         witness.told_at -= 3600
         desk.running.append(witness)
         await desk.reach(("shop.witness", None, ""))
@@ -127,7 +137,7 @@ async def test_no_task_is_told_of_more_often_than_once_an_interval(desk: Desk, m
 async def test_a_thread_may_tell(desk: Desk) -> None:
     one = attempt()
     desk.running.append(one)
-    thread = threading.Thread(target=one.tell, args=(50, "from a thread"))
+    thread = threading.Thread(target=one.tell, args=(Progress(50, "from a thread"),))
     thread.start()
     async with desk.reporting():
         await desk.reach(("shop.1", 50, "from a thread"))
@@ -144,7 +154,7 @@ async def test_an_outage_does_not_silence_it(desk: Desk) -> None:
             return desk.outages == 0
 
         await wait_for(failed, "the first report to fail", patience=5)
-        one.tell(7, "")
+        one.tell(Progress(7, ""))
         await desk.reach(("shop.1", 7, ""))
 
 

@@ -12,6 +12,7 @@ from penstock import TaskContext
 from penstock.broker.messages import QueueConfig, Settlement, Verb
 from penstock.envelope import VERSION, Envelope, ResourceRef, encode
 from penstock.outcome import Outcome
+from penstock.progress import Progress
 from penstock.retry import Retry
 from penstock.status import Phase
 from tests.unit.penstock.worker.bench import bench
@@ -222,7 +223,7 @@ class TestReports:
             await b.claim()
             await b.reach(1)
             [attempt] = b.runner.attempts.values()
-            attempt.tell(40, "halfway")
+            attempt.tell(Progress(40, "halfway"))
             await b.runner.publish(attempt)
             assert (await b.snapshot()).progress == b'{"percent":40,"message":"halfway"}'
             [(_, standing)] = b.reports.news
@@ -244,7 +245,7 @@ class TestReports:
                 return (await b.snapshot()).phase is Phase.RETRYING
 
             await wait_for(settled, "the timeout to be settled", patience=5)
-            attempt.tell(50, "still here")
+            attempt.tell(Progress(50, "still here"))
             await b.runner.publish(attempt)
             release.set()
             assert [standing.phase for _, standing in b.reports.news if standing.phase is Phase.RUNNING] == []

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import pytest
+from msgspec import structs
 
 from penstock.broker.messages import Begun, Settlement, Verb
+from penstock.errors import Refused, TooLarge
 from penstock.outcome import Outcome
 from penstock.status import Phase
 from penstock.worker import settling as module
@@ -34,7 +37,7 @@ class Answers:
 
     def of(self, settling: Settling, start: Begun) -> None:
         """Settle it."""
-        settling.add(success(start), lambda settled: self.heard.update({start.lease.id: settled}))
+        settling.add(success(start), lambda written: self.heard.update({start.lease.id: written is not None}))
 
     async def reach(self, count: int) -> None:
         async def heard() -> bool:
@@ -172,3 +175,65 @@ async def test_an_error_that_is_no_outage_is_told_and_holds_up_nothing(
     answers.of(settling, other)
     await answers.reach(2)
     assert answers.heard == {"mail.1": False, "mail.2": True}
+
+
+class Picky(FlakyBroker):
+    """Refuses what holds one of these results, and the whole batch with it."""
+
+    def __init__(self, error: Exception, *refused: bytes) -> None:
+        super().__init__()
+        self._error = error
+        self._refused = refused
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        if any(one.outcome and one.outcome.result in self._refused for one in settlements):
+            raise self._error
+        return await super().settle(settlements)
+
+
+@pytest.mark.parametrize(
+    ("error", "type"),
+    [
+        (TooLarge("too large for Redis"), "ResultTooLarge"),
+        (Refused("no"), "Unwritable"),
+        (ValueError("a bug"), "Unwritable"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_written_is_a_dead_letter_and_harms_no_other(
+    answers: Answers, error: Exception, type: str
+) -> None:
+    broker = Picky(error, b'"bad"')
+    settling, starts = Settling(broker), [await begun(broker, str(number)) for number in range(4)]
+    written: dict[str, Settlement | None] = {}
+    for number, start in enumerate(starts):
+        record = success(start)
+        result = b'"bad"' if number == 1 else b"1"
+        assert record.outcome is not None
+        record = structs.replace(record, outcome=structs.replace(record.outcome, result=result))
+        settling.add(record, lambda one, id=start.lease.id: written.update({id: one}))  # type: ignore[misc]
+
+    async def heard() -> bool:
+        return len(written) == len(starts)
+
+    await wait_for(heard, "all answers", patience=5)
+    phases = {id: one.phase if one else None for id, one in written.items()}
+    succeeded = dict.fromkeys(("mail.0", "mail.2", "mail.3"), Phase.SUCCEEDED)
+    assert phases == succeeded | {"mail.1": Phase.DEAD_LETTERED}
+    [found] = await broker.snapshots(["mail.1"])
+    assert found is not None
+    assert found.outcome is not None
+    assert found.outcome.failure is not None
+    assert found.outcome.failure.type == type
+    assert str(error) in found.outcome.failure.message
+
+
+async def test_who_fails_to_hear_of_one_end_holds_up_no_other(broker: FlakyBroker, answers: Answers) -> None:
+    settling = Settling(broker)
+
+    def fail(written: Settlement | None) -> None:
+        raise ValueError("a bug")
+
+    settling.add(success(await begun(broker, "1")), fail)
+    answers.of(settling, await begun(broker, "2"))
+    await answers.reach(1)

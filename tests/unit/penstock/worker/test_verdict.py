@@ -13,8 +13,7 @@ from penstock.outcome import Failure, Outcome
 from penstock.retry import Retry, RetryPolicy, Snooze
 from penstock.status import Phase
 from penstock.worker import child
-from penstock.worker.failure import lineage
-from penstock.worker.verdict import (
+from penstock.worker.ending import (
     Crashed,
     Died,
     Ending,
@@ -22,15 +21,14 @@ from penstock.worker.verdict import (
     Raised,
     RaisedInChild,
     Returned,
-    Ruling,
-    Standards,
     Stopped,
     TimedOut,
     Unfit,
     Unknown,
-    ended_in_child,
-    rule,
 )
+from penstock.worker.execution import ended_in_child
+from penstock.worker.failure import lineage
+from penstock.worker.verdict import Ruling, Standards, rule
 
 POLICY = RetryPolicy(max_attempts=3, initial=10, factor=2, maximum=300, jitter=False)
 policies = st.builds(
@@ -194,7 +192,8 @@ def test_a_task_that_kills_its_workers_is_dead_lettered() -> None:
 def test_a_process_that_died_is_a_crash_until_there_were_too_many(crashes: int, most: int) -> None:
     ruling = rule(Died(-9), Standards(1, POLICY, crashes, most), lambda: 0.5)
     if crashes + 1 < most:
-        assert ruling == Ruling(Verb.CRASH, Phase.QUEUED)
+        reason = f"its process died with exit code -9, crash {crashes + 1} of {most}"
+        assert ruling == Ruling(Verb.CRASH, Phase.QUEUED, reason=reason)
     else:
         assert (ruling.verb, ruling.phase) == (Verb.END, Phase.DEAD_LETTERED)
         assert ruling.failure is not None

@@ -14,7 +14,7 @@ from redis.exceptions import (
 )
 
 from penstock.broker.streams.refusal import code, demoted, refusal
-from penstock.errors import ConfigurationError, NotConnected, PenstockError, SubmissionError
+from penstock.errors import ConfigurationError, NotConnected, PenstockError, Refused, SubmissionError, TooLarge
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,8 @@ from penstock.errors import ConfigurationError, NotConnected, PenstockError, Sub
         (OutOfMemoryError("command not allowed"), SubmissionError, r"is full: nothing new .*\(OOM: command not"),
         (NoPermissionError("no permissions to run 'get'"), SubmissionError, r"ACL SETUSER.*NOPERM: no permissions"),
         (ResponseError("The user executing the script can't run this command"), SubmissionError, "ACL SETUSER"),
-        (ResponseError("WRONGTYPE Operation against"), SubmissionError, "refused: WRONGTYPE Operation against"),
+        (ResponseError("WRONGTYPE Operation against"), Refused, "refused: WRONGTYPE Operation against"),
+        (ResponseError("Protocol error: invalid bulk length"), TooLarge, "raise its proto-max-bulk-len or send less"),
         (ConnectionError("max number of clients reached"), NotConnected, "raise its maxclients"),
         (ConnectionError("Error 111 connecting"), NotConnected, "Error 111 connecting; check PENSTOCK_URL"),
         (TimeoutError("no answer within 15 s"), NotConnected, "no answer within 15 s"),
