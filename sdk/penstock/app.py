@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, 
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
+from penstock import limits
 from penstock.batch import BatchFields, BatchHandle
 from penstock.broker import Broker
 from penstock.connections import Connections
-from penstock.declaration import TaskFields, checked_options, declared
+from penstock.declaration import TaskDefaults, TaskFields, checked_defaults, checked_options, declared
 from penstock.definition import Definition, task_name
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError
@@ -19,8 +20,9 @@ from penstock.flow import Flow
 from penstock.gathering import as_completed, gather
 from penstock.handle import Handle
 from penstock.hooks import After, Before, OnError, OnRetry
-from penstock.keys import checked_queue
+from penstock.keys import checked_id, checked_queue
 from penstock.lifespan import Lifespan, Setting
+from penstock.links import COLLECT, EACH
 from penstock.middleware import Middleware, Send
 from penstock.plan import Plan
 from penstock.queue import Queue
@@ -62,6 +64,9 @@ class Penstock:
     `lifespan` makes an async context manager that surrounds the use of the app in a process, `async with app:` as well
     as a worker; what it yields is `app.state` meanwhile. `codec` seals arguments, results and checkpoints on their way,
     for example by encryption.
+
+    `name` is the first part of its tasks' names, and its default queue. `task_defaults` holds for those of its tasks
+    that don't say otherwise: `Penstock("shop", task_defaults={"max_attempts": 1, "timeout": 30})`.
     """
 
     def __init__(
@@ -72,8 +77,14 @@ class Penstock:
         namespace: str | None = None,
         lifespan: Setting | None = None,
         codec: PayloadCodec | None = None,
+        task_defaults: TaskDefaults | None = None,
     ) -> None:
+        if not limits.QUEUE.fits(name):
+            raise ConfigurationError(
+                f"Penstock({name!r}): the name of an app is the name of its default queue, too: use {limits.QUEUE.told}"
+            )
         self.name = name
+        self._task_defaults = checked_defaults(task_defaults or {})
         self.definitions: dict[str, Definition] = {}
         self.tasks: dict[str, Task[..., Any]] = {}
         self.extensions = Extensions(codec=codec)
@@ -96,8 +107,11 @@ class Penstock:
         return decorator if function is None else decorator(function)
 
     def _register(self, function: Callable[P, Any], fields: TaskFields) -> Task[P, Any]:
-        options = declared(fields, self.name)
-        name = fields.get("name") or task_name(self.name, function)
+        options = declared(fields, self.name, self._task_defaults)
+        own = fields.get("name")
+        name = task_name(self.name, function) if own is None else limits.TASK_NAME.checked("@app.task", "name", own)
+        if name in (COLLECT, EACH):
+            raise ConfigurationError(f"@app.task(name={name!r}): that task is Penstock's own; use another name")
         if name in self.definitions:
             raise ConfigurationError(f"two tasks are named {name!r}: pass name= to one of them")
         definition = self.definitions[name] = Definition(name, function, options)
@@ -231,19 +245,19 @@ class Penstock:
 
     def batch_handle(self, name: str) -> BatchHandle[Any]:
         """The handle of a TaskBatch in this namespace."""
-        return BatchHandle(name, self.connections.batches)
+        return BatchHandle(limits.RESOURCE_NAME.checked("app.batch_handle", "name", name), self.connections.batches)
 
     def queue(self, name: str | None = None) -> Queue:
         """A queue of this namespace: to look into, pause, and see to its dead letters. Default: the app's own."""
-        return Queue(checked_queue(name or self.name), lambda: self.connections.client().broker)
+        return Queue(checked_queue(self.name if name is None else name), lambda: self.connections.client().broker)
 
     def handle(self, id: str) -> Handle[Any]:
-        """The handle of a task that was submitted elsewhere to the broker."""
-        return Handle(id, self.connections.tasks)
+        """The handle of a task that was submitted elsewhere to the broker. Raises ConfigurationError for no id."""
+        return Handle(checked_id(id), self.connections.tasks)
 
     def resource(self, name: str) -> Handle[Any]:
         """The handle of a Task resource in this namespace."""
-        return Handle(name, self.connections.task_resources)
+        return Handle(limits.RESOURCE_NAME.checked("app.resource", "name", name), self.connections.task_resources)
 
     def as_completed(
         self, handles: Iterable[Handle[R]], timeout: float | None = None

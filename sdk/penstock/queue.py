@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
+from penstock import limits
+from penstock.bounds import refused
 from penstock.broker import Broker
-from penstock.broker.messages import DeadLetter, Depth, QueueConfig
+from penstock.broker.messages import DeadLetter, Depth, Limits, QueueConfig
+from penstock.retry import checked_policy
 
 __all__ = ["Queue"]
 
@@ -36,8 +41,8 @@ class Queue:
 
     async def configure(self, config: QueueConfig | None) -> None:
         """Set its limits and defaults for everybody; None: back to Penstock's. A TaskQueue resource of that name has
-        the last word: on Kubernetes, use that instead."""
-        await self._reach().configure(self.name, config)
+        the last word: on Kubernetes, use that instead. Raises ConfigurationError for what can't be."""
+        await self._reach().configure(self.name, None if config is None else _checked(config))
 
     async def config(self) -> QueueConfig:
         """Its limits and defaults."""
@@ -59,6 +64,19 @@ class Queue:
 
     async def _all(self) -> list[str]:
         return [letter.id for letter in await self._reach().dead_letters(self.name, ALL)]
+
+
+def _checked(config: object) -> QueueConfig:
+    """The settings, with their numbers as Penstock keeps them."""
+    if not isinstance(config, QueueConfig):
+        raise refused("configure", "config", config, "use a QueueConfig, such as QueueConfig(limits=Limits(rate=10))")
+    if not isinstance(config.limits, Limits):
+        raise refused("QueueConfig", "limits", config.limits, "use Limits, such as Limits(rate=10)")
+    return structs.replace(
+        limits.checked_struct("QueueConfig", limits.QUEUE_CONFIG, config),
+        limits=limits.checked_struct("Limits", limits.QUEUE_LIMITS, config.limits),
+        retry=None if config.retry is None else checked_policy("QueueConfig", config.retry),
+    )
 
 
 def _batches(ids: Sequence[str]) -> list[Sequence[str]]:

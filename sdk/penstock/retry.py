@@ -8,7 +8,10 @@ from typing import Protocol
 
 from msgspec import Struct, structs
 
-__all__ = ["Retry", "RetryPolicy", "Snooze"]
+from penstock import limits
+from penstock.bounds import refused
+
+__all__ = ["Retry", "RetryPolicy", "Snooze", "checked_policy"]
 
 
 class Retry(Exception):
@@ -92,3 +95,16 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
             "jitter": self.jitter,
         }
         return {"maxAttempts": self.max_attempts, "backoff": backoff}
+
+
+def checked_policy(where: str, policy: object) -> RetryPolicy:
+    """The policy with its numbers as Penstock keeps them. Raises ConfigurationError, which names `retry` and its field.
+
+    Not where it is made: policies also come out of messages, and what is wrong there is no caller's mistake."""
+    if not isinstance(policy, RetryPolicy):
+        example = f"RetryPolicy(max_attempts={policy if type(policy) is int else 3})"
+        raise refused(where, "retry", policy, f"use a RetryPolicy, such as {example}")
+    checked = limits.checked_struct(f"{where}(retry=…): RetryPolicy", limits.RETRY, policy)
+    if checked.maximum < checked.initial:
+        raise refused(where, "retry", policy, "use initial ≥ 0, factor ≥ 1 and maximum ≥ initial")
+    return checked
