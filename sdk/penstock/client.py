@@ -18,12 +18,14 @@ from penstock.batcher import Batcher
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
 from penstock.envelope import Envelope
-from penstock.errors import ConfigurationError, QueueFull, SubmissionError, UnknownTask
+from penstock.errors import ConfigurationError, NotConnected, QueueFull, SubmissionError, UnknownTask
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
+from penstock.limits import ROUND_TRIP_MESSAGES
 from penstock.outcome import Failure, Outcome
 from penstock.plan import Plan
 from penstock.portal import Portal
+from penstock.sending import Answer, Sender, failed
 from penstock.status import Phase
 from penstock.stopping import stopped
 from penstock.submission import Signature
@@ -32,8 +34,9 @@ from penstock.telemetry import Step
 __all__ = ["CANCELLED_SECONDS", "BrokerClient"]
 
 R = TypeVar("R")
+Came = Handle[R] | Exception | None  # what became of one of many calls; None: its queue is full
 CANCELLED_SECONDS = 24 * 3600.0  # how long the record of a task stays that was cancelled while it waited
-BATCH = 500
+BATCH = ROUND_TRIP_MESSAGES
 AHEAD = 2  # batches of one call under way
 ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 
@@ -48,8 +51,9 @@ class BrokerClient:
         self.codec = source.codec if source else None
         self._clock = clock
         self._source: Source = source or self
+        self._send = Sender(broker)
         self._sending: defaultdict[str, Batcher[Envelope, Receipt]] = defaultdict(
-            partial(Batcher, broker.send, limit=BATCH)
+            partial(Batcher, self._send, limit=BATCH)
         )
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
@@ -86,23 +90,26 @@ class BrokerClient:
         return await self._submit(call, envelope)
 
     async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
-        """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull
-        with the ids of those that were queued before."""
+        """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull or
+        another SubmissionError, with the ids of those that were queued before."""
         span = telemetry.start(Step.SUBMIT, _names(Step.SUBMIT, calls[0], ""))
         with trace.use_span(span, end_on_exit=True):
             parent = telemetry.traceparent(span) or telemetry.current()
             found = await self._send_all(calls, self._clock(), parent)
-        queued = [found[place] for place in sorted(found)]
-        if len(queued) < len(calls):
-            refused = next(call for place, call in enumerate(calls) if place not in found)
-            raise await self._full(refused.queue, [handle.id for handle in queued])
-        return queued
+        came = [found.get(place) for place in range(len(calls))]
+        queued = [handle for handle in came if isinstance(handle, Handle)]
+        if len(queued) == len(calls):
+            return queued
+        ids = [handle.id for handle in queued]
+        if errors := [error for error in came if isinstance(error, Exception)]:
+            raise failed(errors, ids)
+        raise await self._full(calls[came.index(None)].queue, ids)
 
-    async def _send_all(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> dict[int, Handle[R]]:
+    async def _send_all(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> dict[int, Came[R]]:
         """Handles by their calls' places. While Redis works on one batch, the next is made ready; after one with a
         refusal nothing more is sent."""
-        found: dict[int, Handle[R]] = {}
-        under_way: deque[tuple[list[int], asyncio.Task[list[Handle[R] | None]]]] = deque()
+        found: dict[int, Came[R]] = {}
+        under_way: deque[tuple[list[int], asyncio.Task[list[Came[R]]]]] = deque()
         batches = _batches(calls)
         try:
             while True:
@@ -113,28 +120,32 @@ class BrokerClient:
                     return found
                 places, task = under_way.popleft()
                 sent = await task
-                found |= {place: handle for place, handle in zip(places, sent, strict=True) if handle is not None}
-                if None in sent:
+                found |= zip(places, sent, strict=True)
+                if not all(isinstance(one, Handle) for one in sent):
                     batches = iter(())
         finally:
             await stopped(*(task for _, task in under_way))
 
-    async def _send_batch(
-        self, calls: Sequence[Signature[R]], now: float, parent: str | None
-    ) -> list[Handle[R] | None]:
+    async def _send_batch(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> list[Came[R]]:
         """One round trip's worth, of one queue; None where it is full."""
-        envelopes = [call.envelope(now, parent) for call in calls]
-        await self._adopted(calls, envelopes)
-        if any(call.definition.options.broadcast or call.options.debounce for call in calls):
-            return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
-        found: list[Handle[R] | None] = []
+        try:
+            envelopes = [call.envelope(now, parent) for call in calls]
+            await self._adopted(calls, envelopes)
+            if any(call.definition.options.broadcast or call.options.debounce for call in calls):
+                return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
+        except Exception as error:  # told when those under way have ended
+            return [error for _ in calls]
+        found: list[Came[R]] = []
         refused = False
-        for call, envelope, sent in zip(calls, envelopes, await self.broker.send(envelopes), strict=True):
-            receipt: Receipt | None = sent
-            if sent.sent is Sent.FULL:
+        for call, envelope, sent in zip(calls, envelopes, await self._send(envelopes), strict=True):
+            receipt: Answer | None = sent
+            if isinstance(receipt, Receipt) and receipt.sent is Sent.FULL:
                 receipt = None if refused else await self._once_there_is_room(envelope)
                 refused = receipt is None
-            found.append(Handle(receipt.id, self._source, call.definition.returns) if receipt else None)
+            if isinstance(receipt, Receipt):
+                found.append(Handle(receipt.id, self._source, call.definition.returns))
+            else:
+                found.append(receipt)
         return found
 
     async def _adopted(self, calls: Sequence[Signature[Any]], envelopes: Sequence[Envelope]) -> None:
@@ -144,11 +155,17 @@ class BrokerClient:
             if call.parent is not None:
                 born[call.parent].append(envelope.id)
         for parent, ids in born.items():
-            if not await self.broker.adopt(parent, ids):
+            try:
+                adopted = await self.broker.adopt(parent, ids)
+            except SubmissionError as error:
+                error.open = False  # whatever became of that: nothing was sent
+                raise
+            if not adopted:
                 raise SubmissionError(f"{parent.id} doesn't run any more: its lease was lost, and it gets no children")
 
     async def submit_plan(self, plan: Plan) -> None:
-        """Queue a flow, those of its tasks first that wait for others. Raises QueueFull; then nothing of it waits."""
+        """Queue a flow, those of its tasks first that wait for others. Raises SubmissionError where one of them was
+        refused; then nothing of it waits."""
         now, last = self._clock(), plan.last
         names = telemetry.attributes(Step.SUBMIT, id=last.id, task=last.task, queue=last.queue)
         span = telemetry.start(Step.SUBMIT, dict(names))
@@ -157,18 +174,23 @@ class BrokerClient:
             messages = [step.envelope(now, parent) for step in sorted(plan.steps, key=lambda step: not step.waits)]
             try:
                 await self.send(messages)
-            except QueueFull:
-                for message in messages:
-                    await self.broker.withdraw(message.id)
+            except SubmissionError as error:
+                if not isinstance(error, NotConnected):
+                    for message in messages:
+                        await self.broker.withdraw(message.id)
                 raise
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Queue calls that were made ready before, in their order. Those whose ids the broker knows are left as they
-        are. Raises QueueFull with the ids of those that were queued before."""
+        are. Raises QueueFull or another SubmissionError, with the ids of those that were queued before."""
         queued: list[str] = []
         for batch in _chunks(envelopes):
-            for envelope, sent in zip(batch, await self.broker.send(batch), strict=True):
-                queued.append((await self._placed(envelope, sent, queued)).id)
+            answers = await self._send(batch)
+            for envelope, sent in zip(batch, answers, strict=True):
+                if isinstance(sent, Receipt):
+                    queued.append((await self._placed(envelope, sent, queued)).id)
+            if errors := [error for error in answers if isinstance(error, Exception)]:
+                raise failed(errors, queued)
 
     async def _placed(self, envelope: Envelope, sent: Receipt, queued: Sequence[str]) -> Receipt:
         """The receipt of what has got its place. Raises QueueFull, with what was `queued` before."""
@@ -181,7 +203,9 @@ class BrokerClient:
         """What a full queue's settings ask for: hold the submitter back, or refuse (None)."""
         while (await self.broker.config(envelope.queue)).wait_for_room:
             await asyncio.sleep(ROOM_SECONDS)
-            [receipt] = await self.broker.send([envelope])
+            [receipt] = await self._send([envelope])
+            if isinstance(receipt, Exception):
+                raise receipt
             if receipt.sent is not Sent.FULL:
                 return receipt
         return None

@@ -18,6 +18,7 @@ __all__ = [
     "BATCH",
     "DELAY",
     "ID",
+    "LARGE_BYTES",
     "OPTIONS",
     "PAYLOAD_BYTES",
     "QUEUE",
@@ -41,6 +42,7 @@ PAYLOAD_BYTES = 16 * 2**20  # the arguments of one call, as they travel
 RESULT_BYTES = 16 * 2**20  # what one task returns, as it travels
 ROUND_TRIP_MESSAGES = 500
 ROUND_TRIP_BYTES = 32 * 2**20  # Redis does nothing else while it reads and writes them
+LARGE_BYTES = 1_000_000  # what Redis might not take goes alone: its proto-max-bulk-len is 1 MiB at least
 KEY_LENGTH = 256
 ID_LENGTH = 128
 NAME_LENGTH = 253
@@ -170,10 +172,12 @@ class Sealed(Protocol):
 
 
 def portions(messages: Sequence[Sealed], most: int = ROUND_TRIP_BYTES) -> Iterator[slice]:
-    """Where to cut messages, so that each part is one round trip's worth, or a single message."""
+    """Where to cut messages, so that each part is one round trip's worth. A large message is a part of its own."""
     first, size = 0, 0
     for place, message in enumerate(messages):
         length = len(message.payload)
+        if length > LARGE_BYTES:
+            length = most
         if place > first and (size + length > most or place - first == ROUND_TRIP_MESSAGES):
             yield slice(first, place)
             first, size = place, 0

@@ -150,8 +150,8 @@ def test_what_an_app_says_of_its_tasks_is_checked_at_once() -> None:
     with pytest.raises(ConfigurationError, match=r"task_defaults\(timeout=0\): use more than 0 seconds"):
         Penstock("shop", task_defaults={"timeout": 0})
     with pytest.raises(ConfigurationError, match=r"task_defaults\(retry=3\): use a RetryPolicy"):
-        Penstock("shop", task_defaults={"retry": 3})  # type: ignore[typeddict-item]
+        Penstock("shop", task_defaults={"retry": 3})  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"task_defaults\(name=…\): no such option"):
-        Penstock("shop", task_defaults={"name": "a"})  # type: ignore[typeddict-unknown-key]
+        Penstock("shop", task_defaults={"name": "a"})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"Penstock\(task_defaults=3\): use a dict"):
         Penstock("shop", task_defaults=3)  # type: ignore[arg-type]

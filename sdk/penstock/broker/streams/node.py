@@ -10,13 +10,15 @@ from penstock.broker.streams.address import Address, Place
 from penstock.broker.streams.errand import Errand
 from penstock.broker.streams.library import Command, library_source
 from penstock.broker.streams.line import Line, opened
-from penstock.broker.streams.wire import Reply, Wire
+from penstock.broker.streams.wire import Reply, Wire, packed
 
 __all__ = ["Node"]
 
 POOL_SIZE = 256
 # On the shared connection these would hold up everybody else's commands.
 _BLOCKING = frozenset(("XREADGROUP", "XREAD", "WAIT", "WAITAOF"))
+# What Redis may find too large (its proto-max-bulk-len is 1 MiB at least): then it closes the connection.
+_LARGE_BYTES = 2**20
 
 
 class Node:
@@ -37,13 +39,14 @@ class Node:
 
     async def ask(self, commands: Sequence[Command]) -> list[Reply]:
         """Replies in the commands' order, errors among them. Raises one of FAILURES where there is no connection."""
-        for command in commands:
-            if command[0] in _BLOCKING:
-                return await self._ask_apart(commands)
+        data = [packed(command) for command in commands]
+        for command, written in zip(commands, data, strict=True):
+            if command[0] in _BLOCKING or (len(written) > _LARGE_BYTES and _large(command)):
+                return await self._ask_apart(data)
         wire = self._shared
         if wire is None or wire.lost is not None:
             wire = await self._share.run()
-        return [await reply for reply in wire.send(commands)]
+        return [await reply for reply in wire.send(data)]
 
     async def _open_shared(self) -> Wire:
         self._shared = await self._open()
@@ -52,7 +55,7 @@ class Node:
     async def _open(self) -> Wire:
         return Wire(await opened(self._address, self.place), self._patience)
 
-    async def _ask_apart(self, commands: Sequence[Command]) -> list[Reply]:
+    async def _ask_apart(self, commands: Sequence[bytes]) -> list[Reply]:
         await self._room.acquire()
         try:
             wire = next((wire for wire in self._apart if wire.idle), None) or await self._open()
@@ -94,3 +97,8 @@ class Node:
         await self._load.close()
         await self._share.close()
         await asyncio.gather(*(wire.finish() for wire in self._wires()))
+
+
+def _large(command: Command) -> bool:
+    """Whether a part of it is one that Redis may not take."""
+    return any(isinstance(part, bytes | str) and len(part) > _LARGE_BYTES for part in command)

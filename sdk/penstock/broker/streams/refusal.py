@@ -16,7 +16,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, SubmissionError
+from penstock.errors import ConfigurationError, Deposed, NotConnected, PenstockError, SubmissionError, TooLarge
 
 __all__ = ["code", "demoted", "refusal"]
 
@@ -69,8 +69,9 @@ def demoted(error: object) -> bool:
     return code(error) in ("READONLY", "MASTERDOWN", "UNBLOCKED")
 
 
-def refusal(where: object, error: Exception) -> PenstockError:
-    """Our error for what the server at `where` answered, or for the connection's end."""
+def refusal(where: object, error: Exception, *, open: bool = False) -> PenstockError:
+    """Our error for what the server at `where` answered, or for the connection's end. `open`: it ended after the
+    command was sent, and nobody knows whether it was executed."""
     said = code(error)
     if isinstance(error, AuthenticationError):
         return ConfigurationError(
@@ -82,9 +83,11 @@ def refusal(where: object, error: Exception) -> PenstockError:
         return SubmissionError(f"Redis at {where} {_FINAL[said]} ({said}: {error})")
     if said == "DEPOSED":
         return Deposed("another operator leads by now", epoch=int(str(error).rpartition(" ")[2]))
+    if "invalid bulk length" in str(error):
+        return TooLarge(f"Redis at {where} takes no value so large: raise its proto-max-bulk-len ({error})")
     if isinstance(error, ResponseError):
         return SubmissionError(f"Redis at {where} refused: {error}")
     if _NO_ROOM in str(error):
         return NotConnected(f"Redis at {where} has no connection left: raise its maxclients or use fewer processes")
     why = str(error).rstrip(".") or "no answer in time"
-    return NotConnected(f"can't reach Redis at {where}: {why}; check PENSTOCK_URL and that it is up")
+    return NotConnected(f"can't reach Redis at {where}: {why}; check PENSTOCK_URL and that it is up", open=open)

@@ -18,11 +18,11 @@ from redis.exceptions import InvalidResponse, ResponseError
 from penstock.broker.streams.library import Command
 from penstock.broker.streams.line import Line, write
 
-__all__ = ["Reply", "Wire"]
+__all__ = ["Reply", "Wire", "packed"]
 
 Reply = object
 # hiredis' stub allows commands of one part only.
-_packed = cast("Callable[[Command], bytes]", pack_command)
+packed = cast("Callable[[Command], bytes]", pack_command)
 TICKS = 15
 FINISH_SECONDS = 2.0
 
@@ -52,10 +52,9 @@ class Wire:
         """Whether it could be used and isn't."""
         return not self._expected and self.lost is None
 
-    def send(self, commands: Sequence[Command]) -> list[asyncio.Future[Reply]]:
-        """Where the replies will be. They come (or an error does) even if nobody waits for them."""
-        packed = [_packed(command) for command in commands]
-        replies: list[asyncio.Future[Reply]] = [self._loop.create_future() for _ in packed]
+    def send(self, commands: Sequence[bytes]) -> list[asyncio.Future[Reply]]:
+        """Where the replies to packed commands will be. They come (or an error does) even if nobody waits for them."""
+        replies: list[asyncio.Future[Reply]] = [self._loop.create_future() for _ in commands]
         if self.lost is not None:
             for reply in replies:
                 reply.set_result(self.lost)
@@ -65,7 +64,7 @@ class Wire:
             self._alarm = self._loop.call_later(self._patience / TICKS, self._tick)
         try:
             # At once, before anything else has its turn: Redis shall work while this process runs what it has claimed.
-            write(self._line, packed[0] if len(packed) == 1 else b"".join(packed))
+            write(self._line, commands[0] if len(commands) == 1 else b"".join(commands))
         except Exception as error:
             self.close(error)
         return replies
@@ -124,6 +123,6 @@ class Wire:
     async def finish(self) -> None:
         """Close it when the commands under way have ended, or soon. Returns when nothing is left of it."""
         if not self.idle:
-            await asyncio.wait(self.send([("PING",)]), timeout=FINISH_SECONDS)  # its reply is the last one
+            await asyncio.wait(self.send([packed(("PING",))]), timeout=FINISH_SECONDS)  # its reply is the last one
         self.close(ConnectionError("it was closed here"))
         await asyncio.wait({task for task in (self._reading, self._closing) if task is not None})
