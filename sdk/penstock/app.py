@@ -217,7 +217,7 @@ class Penstock:
 
     async def send_prepared(self, messages: Sequence[Envelope]) -> None:
         """Queue calls whose messages were made before, for outboxes. What the broker knows by its id stays as it is."""
-        await self.connections.client().send(messages)
+        await self.connections.client().send_prepared(messages, self.connections.now())
 
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
         """Submit all calls of a flow. The handle is the last one's."""

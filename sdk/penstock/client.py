@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +16,7 @@ from penstock import telemetry
 from penstock.batcher import Batcher
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
+from penstock.clock import Timekeeper
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, NotConnected, QueueFull, SubmissionError, UnknownTask
 from penstock.handle import Change, Handle, Source, TaskStatus
@@ -25,7 +25,8 @@ from penstock.limits import ROUND_TRIP_MESSAGES
 from penstock.outcome import Failure, Outcome
 from penstock.plan import Plan
 from penstock.portal import Portal
-from penstock.sending import Answer, Sender, failed
+from penstock.prepared import corrected
+from penstock.sending import Answer, Sender, batches, chunks, failed
 from penstock.status import Phase
 from penstock.stopping import stopped
 from penstock.submission import Signature
@@ -33,6 +34,7 @@ from penstock.telemetry import Step
 
 __all__ = ["CANCELLED_SECONDS", "BrokerClient"]
 
+log = logging.getLogger("penstock")
 R = TypeVar("R")
 Came = Handle[R] | Exception | None  # what became of one of many calls; None: its queue is full
 CANCELLED_SECONDS = 24 * 3600.0  # how long the record of a task stays that was cancelled while it waited
@@ -44,20 +46,33 @@ ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 class BrokerClient:
     """One event loop's way to the broker. Concurrent submissions share round trips."""
 
-    def __init__(self, broker: Broker, clock: Callable[[], float] = time.time, *, source: Source | None = None) -> None:
+    def __init__(self, broker: Broker, *, source: Source | None = None) -> None:
         """`source`: what handles use to follow their tasks; default: this client."""
         self.broker = broker
         self.portal = Portal()
         self.codec = source.codec if source else None
-        self._clock = clock
+        self._clock = broker.clock
+        self._time = Timekeeper(self._ask_for_time)
         self._source: Source = source or self
         self._send = Sender(broker)
         self._sending: defaultdict[str, Batcher[Envelope, Receipt]] = defaultdict(
             partial(Batcher, self._send, limit=BATCH)
         )
 
+    async def _ask_for_time(self) -> None:
+        """Moments count by the broker's clock. Who may not ask for it, for want of a right, goes by his own."""
+        try:
+            await self.broker.time()
+        except NotConnected as error:
+            error.open = False  # nothing was sent
+            raise
+        except SubmissionError as error:
+            log.warning("times count by this machine's clock: the broker doesn't tell its own: %s", error)
+
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Queue one call."""
+        if call.timed:
+            await self._time.refresh()
         if call.parent is not None:
             [handle] = await self.submit_many([call])
             return handle
@@ -92,6 +107,8 @@ class BrokerClient:
     async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
         """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull or
         another SubmissionError, with the ids of those that were queued before."""
+        if _any_timed(calls):
+            await self._time.refresh()
         span = telemetry.start(Step.SUBMIT, _names(Step.SUBMIT, calls[0], ""))
         with trace.use_span(span, end_on_exit=True):
             parent = telemetry.traceparent(span) or telemetry.current()
@@ -110,10 +127,10 @@ class BrokerClient:
         refusal nothing more is sent."""
         found: dict[int, Came[R]] = {}
         under_way: deque[tuple[list[int], asyncio.Task[list[Came[R]]]]] = deque()
-        batches = _batches(calls)
+        places_left = batches(calls)
         try:
             while True:
-                while len(under_way) < AHEAD and (places := next(batches, None)):
+                while len(under_way) < AHEAD and (places := next(places_left, None)):
                     sending = self._send_batch([calls[place] for place in places], now, parent)
                     under_way.append((places, asyncio.create_task(sending)))
                 if not under_way:
@@ -122,7 +139,7 @@ class BrokerClient:
                 sent = await task
                 found |= zip(places, sent, strict=True)
                 if not all(isinstance(one, Handle) for one in sent):
-                    batches = iter(())
+                    places_left = iter(())
         finally:
             await stopped(*(task for _, task in under_way))
 
@@ -166,6 +183,8 @@ class BrokerClient:
     async def submit_plan(self, plan: Plan) -> None:
         """Queue a flow, those of its tasks first that wait for others. Raises SubmissionError where one of them was
         refused; then nothing of it waits."""
+        if plan.timed:
+            await self._time.refresh()
         now, last = self._clock(), plan.last
         names = telemetry.attributes(Step.SUBMIT, id=last.id, task=last.task, queue=last.queue)
         span = telemetry.start(Step.SUBMIT, dict(names))
@@ -180,11 +199,17 @@ class BrokerClient:
                         await self.broker.withdraw(message.id)
                 raise
 
+    async def send_prepared(self, messages: Sequence[Envelope], now: float) -> None:
+        """Queue what was made before, by a clock that says `now`. Raises as `send` does."""
+        await self._time.refresh()
+        ahead = self._clock() - now
+        await self.send([corrected(message, ahead) for message in messages])
+
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Queue calls that were made ready before, in their order. Those whose ids the broker knows are left as they
         are. Raises QueueFull or another SubmissionError, with the ids of those that were queued before."""
         queued: list[str] = []
-        for batch in _chunks(envelopes):
+        for batch in chunks(envelopes):
             answers = await self._send(batch)
             for envelope, sent in zip(batch, answers, strict=True):
                 if isinstance(sent, Receipt):
@@ -241,6 +266,7 @@ class BrokerClient:
 
     async def revise(self, id: str, change: Change) -> bool:
         """See Source."""
+        await self._time.refresh()
         message, call, due = None, change.call, change.due(self._clock())
         if call is not None:
             if call.queue != queue_of(id):
@@ -258,6 +284,13 @@ class BrokerClient:
         await self.broker.close()
 
 
+def _any_timed(calls: Sequence[Signature[Any]]) -> bool:
+    """Whether a call says when. Most of them have the options of the first."""
+    first = calls[0]
+    others = (call for call in calls if call.options is not first.options or call.definition is not first.definition)
+    return first.timed or any(call.timed for call in others)
+
+
 def _names(step: Step, call: Signature[R], id: str) -> dict[str, str | int]:
     return dict(telemetry.attributes(step, id=id, task=call.definition.name, queue=call.queue))
 
@@ -268,21 +301,3 @@ def _status(snapshot: Snapshot) -> TaskStatus:
     return TaskStatus(
         snapshot.phase, snapshot.attempts, snapshot.worker, said.get("percent"), said.get("message", ""), failure
     )
-
-
-def _chunks(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
-    """One round trip's worth after the other, each of one queue, in their order."""
-    for _, alike in groupby(envelopes, lambda envelope: envelope.queue):
-        found = list(alike)
-        for first in range(0, len(found), BATCH):
-            yield found[first : first + BATCH]
-
-
-def _batches(calls: Sequence[Signature[Any]]) -> Iterator[list[int]]:
-    """The calls' places, by queue and in their order, so many a round trip."""
-    by_queue: defaultdict[str, list[int]] = defaultdict(list)
-    for place, call in enumerate(calls):
-        by_queue[call.queue].append(place)
-    for places in by_queue.values():
-        for first in range(0, len(places), BATCH):
-            yield places[first : first + BATCH]

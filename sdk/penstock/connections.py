@@ -97,13 +97,17 @@ class Connections:
 
     def broker(self) -> Broker:
         """A new connection to the broker; for memory://, the only one."""
-        return self._memory if self.url.startswith("memory://") else connect(self.url, self.namespace)
+        return self._memory if self.url.startswith("memory://") else connect(self.url, self.namespace, self._clock)
+
+    def now(self) -> float:
+        """What time it is by the own clock."""
+        return self._clock()
 
     def client(self) -> BrokerClient:
         """This loop's client of the broker."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = BrokerClient(self.broker(), self._clock, source=self.tasks)
+            self._clients[loop] = BrokerClient(self.broker(), source=self.tasks)
         return self._clients[loop]
 
     async def _client_here(self) -> BrokerClient:

@@ -116,6 +116,11 @@ class Plan:
         return [step for step in self.steps if step.call is not None]
 
     @property
+    def timed(self) -> bool:
+        """Whether one of its calls says when."""
+        return any(call is not None and call.timed for step in self.steps for call in (step.call, step.model))
+
+    @property
     def calls(self) -> list[Signature[Any]]:
         """Their calls."""
         return [step.call for step in self.steps if step.call is not None]

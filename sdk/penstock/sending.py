@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Protocol
 
 from penstock.broker import Broker
 from penstock.broker.messages import Receipt
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, Deposed, NotConnected, SubmissionError, TooLarge
-from penstock.limits import LARGE_BYTES, mib, portions
+from penstock.limits import LARGE_BYTES, ROUND_TRIP_MESSAGES, mib, portions
 
-__all__ = ["Answer", "Sender", "failed"]
+__all__ = ["Answer", "Sender", "batches", "chunks", "failed"]
 
 Answer = Receipt | Exception
 REPEAT_SECONDS = 5.0  # a reply that was lost later isn't asked for again, and a second one not awaited longer
@@ -117,3 +120,28 @@ def _left_open(error: BaseException, ids: Sequence[str]) -> SubmissionError:
     found = kind(told, open=True)
     found.ids, found.__cause__ = list(ids), error
     return found
+
+
+class Placed(Protocol):
+    """What waits in a queue."""
+
+    @property
+    def queue(self) -> str: ...
+
+
+def chunks(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
+    """One round trip's worth after the other, each of one queue, in their order."""
+    for _, alike in groupby(envelopes, lambda envelope: envelope.queue):
+        found = list(alike)
+        for first in range(0, len(found), ROUND_TRIP_MESSAGES):
+            yield found[first : first + ROUND_TRIP_MESSAGES]
+
+
+def batches(calls: Sequence[Placed]) -> Iterator[list[int]]:
+    """The calls' places, by queue and in their order, so many a round trip."""
+    by_queue: defaultdict[str, list[int]] = defaultdict(list)
+    for place, call in enumerate(calls):
+        by_queue[call.queue].append(place)
+    for places in by_queue.values():
+        for first in range(0, len(places), ROUND_TRIP_MESSAGES):
+            yield places[first : first + ROUND_TRIP_MESSAGES]

@@ -1,4 +1,4 @@
-"""Who hears of what when messages share a round trip and something goes wrong; tests/contract has it on a real Redis."""
+"""Who hears of what when messages share a round trip and something goes wrong. tests/contract has it on Redis, too."""
 
 from __future__ import annotations
 
