@@ -11,10 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
+from penstock import limits
 from penstock.batch import BatchFields, BatchHandle
 from penstock.broker import Broker
 from penstock.connections import Connections
-from penstock.declaration import TaskFields, checked_options, declared
+from penstock.declaration import TaskDefaults, TaskFields, checked_defaults, checked_options, declared
 from penstock.definition import Definition, plain_function, task_name
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, NotConnected
@@ -23,8 +24,9 @@ from penstock.flow import Flow
 from penstock.gathering import as_completed, gather
 from penstock.handle import Handle
 from penstock.hooks import After, Before, OnError, OnRetry
-from penstock.keys import checked_queue
+from penstock.keys import checked_id, checked_queue
 from penstock.lifespan import Lifespan, Setting
+from penstock.links import COLLECT, EACH
 from penstock.middleware import Middleware, Send
 from penstock.plan import Plan
 from penstock.queue import Queue
@@ -70,12 +72,15 @@ class Penstock:
       yields is `app.state` while it is open.
     - `codec`: encrypts or compresses arguments, results and checkpoints.
     - `worker`: how its workers work, unless a flag or the environment says otherwise.
+    - `task_defaults`: options for those of its tasks that don't set them: `task_defaults={"max_attempts": 1}`.
+
+    `name` is the first part of the names of its tasks, and its default queue.
 
     The app connects at the first submission, once for each event loop. `async with app:` closes the connections at its
     end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — all but the name are options, given by their names
         self,
         name: str,
         *,
@@ -84,9 +89,15 @@ class Penstock:
         lifespan: Setting | None = None,
         codec: PayloadCodec | None = None,
         worker: WorkerSettings | None = None,
+        task_defaults: TaskDefaults | None = None,
     ) -> None:
+        if not limits.QUEUE.fits(name):
+            raise ConfigurationError(
+                f"Penstock({name!r}): the name of an app is the name of its default queue, too: use {limits.QUEUE.told}"
+            )
         self.name = name
         self.worker_settings = worker or WorkerSettings()
+        self._task_defaults = checked_defaults(task_defaults or {})
         self.definitions: dict[str, Definition] = {}
         self.tasks: dict[str, Task[..., Any]] = {}
         self.extensions = Extensions(codec=codec)
@@ -109,9 +120,12 @@ class Penstock:
         return decorator if function is None else decorator(function)
 
     def _register(self, function: Callable[P, Any], fields: TaskFields) -> Task[P, Any]:
+        options = declared(fields, self.name, self._task_defaults)
         function = plain_function(function)
-        options = declared(fields, self.name)
-        name = fields.get("name") or task_name(self.name, function)
+        own = fields.get("name")
+        name = task_name(self.name, function) if own is None else limits.TASK_NAME.checked("@app.task", "name", own)
+        if name in (COLLECT, EACH):
+            raise ConfigurationError(f"@app.task(name={name!r}): that task is Penstock's own; use another name")
         if name in self.definitions:
             raise ConfigurationError(f"two tasks are named {name!r}: pass name= to one of them")
         definition = self.definitions[name] = Definition(name, function, options)
@@ -243,8 +257,8 @@ class Penstock:
         return self.connections.portal.run(self.enqueue_many(calls), "await app.enqueue_many(…)")
 
     async def send_prepared(self, messages: Sequence[Envelope]) -> None:
-        """Queue prepared messages, for outboxes. The broker ignores a message with an id that it knows."""
-        await self.connections.client().send(messages)
+        """Queue calls whose messages were made before, for outboxes. What the broker knows by its id stays as it is."""
+        await self.connections.client().send_prepared(messages, self.connections.now())
 
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
         """Submit all calls of a flow. Returns the handle of the last one."""
@@ -275,19 +289,19 @@ class Penstock:
 
     def batch_handle(self, name: str) -> BatchHandle[Any]:
         """The handle of a TaskBatch in this namespace."""
-        return BatchHandle(name, self.connections.batches)
+        return BatchHandle(limits.RESOURCE_NAME.checked("app.batch_handle", "name", name), self.connections.batches)
 
     def queue(self, name: str | None = None) -> Queue:
-        """A queue of this namespace: its depth, pause and resume, dead letters. Default: the app's own queue."""
-        return Queue(checked_queue(name or self.name), lambda: self.connections.client().broker)
+        """A queue of this namespace: to look into, pause, and see to its dead letters. Default: the app's own."""
+        return Queue(checked_queue(self.name if name is None else name), lambda: self.connections.client().broker)
 
     def handle(self, id: str) -> Handle[Any]:
-        """The handle of a task in the broker, from the id of another handle."""
-        return Handle(id, self.connections.tasks)
+        """The handle of a task that was submitted elsewhere to the broker. Raises ConfigurationError for no id."""
+        return Handle(checked_id(id), self.connections.tasks)
 
     def resource(self, name: str) -> Handle[Any]:
         """The handle of a Task resource in this namespace."""
-        return Handle(name, self.connections.task_resources)
+        return Handle(limits.RESOURCE_NAME.checked("app.resource", "name", name), self.connections.task_resources)
 
     def as_completed(
         self, handles: Iterable[Handle[R]], timeout: float | None = None

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypedDict, TypeVar
 
+from penstock.declaration import Duration
 from penstock.errors import BatchFailed, PenstockError, ResultTimeout
 from penstock.handle import value_of
 from penstock.outcome import Outcome
@@ -30,8 +31,8 @@ class BatchFields(TypedDict, total=False):
     parallelism: int
     max_failures: int
     max_failure_ratio: float
-    deadline: float
-    ttl: int
+    deadline: Duration
+    ttl: Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from penstock import telemetry
+from penstock import limits, telemetry
 from penstock.batch import BatchFields
 from penstock.errors import ConfigurationError
 from penstock.kube import Manifest
@@ -15,7 +16,10 @@ from penstock.submission import Signature
 __all__ = ["batch_manifest", "check_item"]
 
 # Each makes more of a task than a message that waits for a worker, and is nothing that a batch could count.
-_NOT_FOR_ITEMS = ("delay", "at", "deadline", "key", "concurrency_key", "resource", "child", "debounce", "expires")
+_NOT_FOR_ITEMS = (
+    *("id", "delay", "at", "deadline", "key", "concurrency_key"),
+    *("resource", "child", "debounce", "expires"),
+)
 
 
 def check_item(call: Signature[Any], like: Signature[Any]) -> None:
@@ -40,9 +44,10 @@ def _check_options(call: Signature[Any]) -> None:
 def batch_manifest(first: Signature[Any], asked: BatchFields, traceparent: str | None) -> Manifest:
     """The TaskBatch that begins with this call; its items are streamed. Raises ConfigurationError."""
     check_item(first, first)
+    found: dict[str, Any] = limits.checked_fields("batch", limits.BATCH, asked)
     options, declared = first.options, first.definition.options
     retry = first.retry() or declared.retry
-    policy = {"maxFailures": asked.get("max_failures"), "maxFailureRatio": asked.get("max_failure_ratio")}
+    policy = {"maxFailures": found.get("max_failures"), "maxFailureRatio": found.get("max_failure_ratio")}
     if None not in policy.values():
         raise ConfigurationError("batch(max_failures=…, max_failure_ratio=…): they exclude each other, keep one")
     spec = {
@@ -51,11 +56,11 @@ def batch_manifest(first: Signature[Any], asked: BatchFields, traceparent: str |
         "priority": options.priority or declared.priority,
         "timeoutSeconds": options.timeout or declared.timeout,
         "retry": retry and retry.spec(),
-        "parallelism": asked.get("parallelism"),
+        "parallelism": found.get("parallelism"),
         "failurePolicy": {name: value for name, value in policy.items() if value is not None} or None,
-        "deadlineSeconds": asked.get("deadline"),
-        "ttlSecondsAfterFinished": asked.get("ttl"),
+        "deadlineSeconds": found.get("deadline"),
+        "ttlSecondsAfterFinished": math.ceil(ttl) if (ttl := found.get("ttl")) is not None else None,
     }
     annotations = {telemetry.ANNOTATION: traceparent} if traceparent else {}
-    metadata = {"name": asked.get("name") or generated_name(first.definition.name), "annotations": annotations}
+    metadata = {"name": found.get("name") or generated_name(first.definition.name), "annotations": annotations}
     return checked_manifest(metadata, spec, TaskBatch)

@@ -114,7 +114,7 @@ class Stream:
         return [Handle(message.id, self._source, self._like.definition.returns) for message in messages]
 
     def _messages(self, calls: Sequence[Signature[Any]]) -> list[Envelope]:
-        now = time.time()
+        now = self._broker.clock()
         messages = [self._message(call, self._sent + number, now) for number, call in enumerate(calls)]
         self._sent += len(messages)
         return messages

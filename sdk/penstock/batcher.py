@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from penstock.errors import Refused
@@ -18,10 +18,13 @@ class Batcher(Generic[Item, Answer]):
     """Calls `act` with up to `limit` items at a time and gives each caller its own answer.
 
     A lone caller waits for nothing; under load batches grow to what one round trip takes. An error of `act` is
-    raised to every caller of its batch, but for Refused: then each item is tried alone. Belongs to one event loop.
+    raised to every caller of its batch, but for Refused: then each item is tried alone. An answer that is an error is
+    raised to its caller alone. Belongs to one event loop.
     """
 
-    def __init__(self, act: Callable[[list[Item]], Awaitable[list[Answer]]], *, limit: int = 500) -> None:
+    def __init__(
+        self, act: Callable[[list[Item]], Awaitable[Sequence[Answer | Exception]]], *, limit: int = 500
+    ) -> None:
         self._act = act
         self._limit = limit
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
@@ -61,9 +64,13 @@ class Batcher(Generic[Item, Answer]):
             await self._worker
 
 
-def _answer(pairs: list[tuple[asyncio.Future[Answer], Answer]]) -> None:
+def _answer(pairs: list[tuple[asyncio.Future[Answer], Answer | Exception]]) -> None:
     for future, answer in pairs:
-        if not future.done():
+        if future.done():
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
             future.set_result(answer)
 
 

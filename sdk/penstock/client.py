@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,14 +16,18 @@ from penstock import telemetry
 from penstock.batcher import Batcher
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
+from penstock.clock import Timekeeper
 from penstock.envelope import Envelope
-from penstock.errors import ConfigurationError, PenstockError, QueueFull, SubmissionError, UnknownTask
+from penstock.errors import ConfigurationError, NotConnected, PenstockError, QueueFull, SubmissionError, UnknownTask
 from penstock.family import made_again
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
+from penstock.limits import ROUND_TRIP_MESSAGES
 from penstock.outcome import Failure, Outcome
 from penstock.plan import Plan
 from penstock.portal import Portal
+from penstock.prepared import corrected
+from penstock.sending import Answer, Sender, batches, chunks, failed
 from penstock.status import Phase
 from penstock.stopping import stopped
 from penstock.submission import Signature
@@ -33,10 +35,11 @@ from penstock.telemetry import Step
 
 __all__ = ["CANCELLED_SECONDS", "BrokerClient"]
 
-log = logging.getLogger("penstock.client")
+log = logging.getLogger("penstock")
 R = TypeVar("R")
+Came = Handle[R] | Exception | None  # what became of one of many calls; None: its queue is full
 CANCELLED_SECONDS = 24 * 3600.0  # how long the record of a task stays that was cancelled while it waited
-BATCH = 500
+BATCH = ROUND_TRIP_MESSAGES
 AHEAD = 2  # batches of one call under way
 RECALL_SECONDS = 5.0  # for taking a flow back
 RECALLS = 50  # at a time
@@ -46,19 +49,33 @@ ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 class BrokerClient:
     """One event loop's way to the broker. Concurrent submissions share round trips."""
 
-    def __init__(self, broker: Broker, clock: Callable[[], float] = time.time, *, source: Source | None = None) -> None:
+    def __init__(self, broker: Broker, *, source: Source | None = None) -> None:
         """`source`: what handles use to follow their tasks; default: this client."""
         self.broker = broker
         self.portal = Portal()
         self.codec = source.codec if source else None
-        self._clock = clock
+        self._clock = broker.clock
+        self._time = Timekeeper(self._ask_for_time)
         self._source: Source = source or self
+        self._send = Sender(broker)
         self._sending: defaultdict[str, Batcher[Envelope, Receipt]] = defaultdict(
-            partial(Batcher, broker.send, limit=BATCH)
+            partial(Batcher, self._send, limit=BATCH)
         )
+
+    async def _ask_for_time(self) -> None:
+        """Moments count by the broker's clock. Who may not ask for it, for want of a right, goes by his own."""
+        try:
+            await self.broker.time()
+        except NotConnected as error:
+            error.open = False  # nothing was sent
+            raise
+        except SubmissionError as error:
+            log.warning("times count by this machine's clock: the broker doesn't tell its own: %s", error)
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Queue one call."""
+        if call.timed:
+            await self._time.refresh()
         if call.parent is not None:
             [handle] = await self.submit_many([call])
             return handle
@@ -91,79 +108,87 @@ class BrokerClient:
         return await self._submit(call, envelope)
 
     async def submit_many(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
-        """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull
-        with the ids of those that were queued before."""
+        """Queue many calls in few round trips, under one span. Handles come in the calls' order. Raises QueueFull or
+        another SubmissionError, with the ids of those that were queued before."""
+        if _any_timed(calls):
+            await self._time.refresh()
         span = telemetry.start(Step.SUBMIT, _names(Step.SUBMIT, calls[0], ""))
         with trace.use_span(span, end_on_exit=True):
             parent = telemetry.traceparent(span) or telemetry.current()
             found = await self._send_all(calls, self._clock(), parent)
-        queued = [found[place] for place in sorted(found)]
-        if len(queued) < len(calls):
-            refused = next(call for place, call in enumerate(calls) if place not in found)
-            raise await self._full(refused.queue, [handle.id for handle in queued])
-        return queued
+        came = [found.get(place) for place in range(len(calls))]
+        queued = [handle for handle in came if isinstance(handle, Handle)]
+        if len(queued) == len(calls):
+            return queued
+        ids = [handle.id for handle in queued]
+        if errors := [error for error in came if isinstance(error, Exception)]:
+            raise failed(errors, ids)
+        raise await self._full(calls[came.index(None)].queue, ids)
 
-    async def _send_all(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> dict[int, Handle[R]]:
+    async def _send_all(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> dict[int, Came[R]]:
         """Handles by their calls' places. While Redis works on one batch, the next is made ready; after one with a
         refusal nothing more is sent."""
-        found: dict[int, Handle[R]] = {}
-        under_way: deque[tuple[list[int], asyncio.Task[list[Handle[R] | None]]]] = deque()
-        batches = _batches(calls)
+        found: dict[int, Came[R]] = {}
+        under_way: deque[tuple[list[int], asyncio.Task[list[Came[R]]]]] = deque()
+        places_left = batches(calls)
         try:
             while True:
-                while len(under_way) < AHEAD and (places := next(batches, None)):
+                while len(under_way) < AHEAD and (places := next(places_left, None)):
                     sending = self._send_batch([calls[place] for place in places], now, parent)
                     under_way.append((places, asyncio.create_task(sending)))
                 if not under_way:
                     return found
                 places, task = under_way.popleft()
                 sent = await task
-                found |= {place: handle for place, handle in zip(places, sent, strict=True) if handle is not None}
-                if None in sent:
-                    batches = iter(())
+                found |= zip(places, sent, strict=True)
+                if not all(isinstance(one, Handle) for one in sent):
+                    places_left = iter(())
         finally:
             await stopped(*(task for _, task in under_way))
 
-    async def _send_batch(
-        self, calls: Sequence[Signature[R]], now: float, parent: str | None
-    ) -> list[Handle[R] | None]:
+    async def _send_batch(self, calls: Sequence[Signature[R]], now: float, parent: str | None) -> list[Came[R]]:
         """One round trip's worth, of one queue; None where it is full."""
-        envelopes = [call.envelope(now, parent) for call in calls]
-        if any(call.definition.options.broadcast or call.options.debounce for call in calls):
+        try:
+            envelopes = [call.envelope(now, parent) for call in calls]
             await self._adopted(calls, envelopes)
-            return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
-        found: list[Handle[R] | None] = []
+            if any(call.definition.options.broadcast or call.options.debounce for call in calls):
+                return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
+        except Exception as error:  # told when those under way have ended
+            return [error for _ in calls]
+        found: list[Came[R]] = []
         refused = False
         for call, envelope, sent in zip(calls, envelopes, await self._sent(calls, envelopes), strict=True):
-            receipt: Receipt | None = sent
-            if sent.sent is Sent.FULL:
+            receipt: Answer | None = sent
+            if isinstance(receipt, Receipt) and receipt.sent is Sent.FULL:
                 receipt = None if refused else await self._once_there_is_room(envelope)
                 refused = receipt is None
-            found.append(Handle(receipt.id, self._source, call.definition.returns) if receipt else None)
+            if isinstance(receipt, Receipt):
+                found.append(Handle(receipt.id, self._source, call.definition.returns))
+            else:
+                found.append(receipt)
         return found
 
-    async def _sent(self, calls: Sequence[Signature[Any]], envelopes: list[Envelope]) -> list[Receipt]:
+    async def _sent(self, calls: Sequence[Signature[Any]], envelopes: list[Envelope]) -> list[Answer]:
         """Send them. A child that an earlier attempt of its parent has sent is the same task, unless that has come to
         nothing: then it is made again, and its envelope is another."""
-        await self._adopted(calls, envelopes)
-        receipts = await self.broker.send(envelopes)
-        while lost := await self._lost(calls, receipts):
+        answers = await self._send(envelopes)
+        while lost := await self._lost(calls, answers):
             for place in lost:
                 envelopes[place] = msgspec.structs.replace(envelopes[place], id=made_again(envelopes[place].id))
             again = [envelopes[place] for place in lost]
             await self._adopted([calls[place] for place in lost], again)
-            for place, receipt in zip(lost, await self.broker.send(again), strict=True):
-                receipts[place] = receipt
-        return receipts
+            for place, answer in zip(lost, await self._send(again), strict=True):
+                answers[place] = answer
+        return answers
 
-    async def _lost(self, calls: Sequence[Signature[Any]], receipts: Sequence[Receipt]) -> list[int]:
+    async def _lost(self, calls: Sequence[Signature[Any]], answers: Sequence[Answer]) -> list[int]:
         """The places of children that were sent before and have ended without a result."""
-        known = [
-            place
-            for place, (call, receipt) in enumerate(zip(calls, receipts, strict=True))
-            if call.parent is not None and receipt.sent is Sent.KNOWN
-        ]
-        seen = await self.broker.snapshots([receipts[place].id for place in known])
+        known = {
+            place: answer.id
+            for place, (call, answer) in enumerate(zip(calls, answers, strict=True))
+            if call.parent is not None and isinstance(answer, Receipt) and answer.sent is Sent.KNOWN
+        }
+        seen = await self.broker.snapshots(list(known.values()))
         return [
             place
             for place, one in zip(known, seen, strict=True)
@@ -177,12 +202,19 @@ class BrokerClient:
             if call.parent is not None:
                 born[call.parent.lease].append(envelope.id)
         for parent, ids in born.items():
-            if not await self.broker.adopt(parent, ids):
+            try:
+                adopted = await self.broker.adopt(parent, ids)
+            except SubmissionError as error:
+                error.open = False  # whatever became of that: nothing was sent
+                raise
+            if not adopted:
                 raise SubmissionError(f"{parent.id} doesn't run any more: its lease was lost, and it gets no children")
 
     async def submit_plan(self, plan: Plan) -> None:
         """Queue a flow, those of its tasks first that wait for others. Raises QueueFull or SubmissionError; nothing of
         it waits then, as far as the broker can be reached."""
+        if plan.timed:
+            await self._time.refresh()
         now, last = self._clock(), plan.last
         names = telemetry.attributes(Step.SUBMIT, id=last.id, task=last.task, queue=last.queue)
         span = telemetry.start(Step.SUBMIT, dict(names))
@@ -204,13 +236,23 @@ class BrokerClient:
         except (PenstockError, TimeoutError) as error:
             log.warning("a flow of %d tasks (%s …) may be queued in part, for: %s", len(ids), ids[0], error)
 
+    async def send_prepared(self, messages: Sequence[Envelope], now: float) -> None:
+        """Queue what was made before, by a clock that says `now`. Raises as `send` does."""
+        await self._time.refresh()
+        ahead = self._clock() - now
+        await self.send([corrected(message, ahead) for message in messages])
+
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Queue calls that were made ready before, in their order. Those whose ids the broker knows are left as they
-        are. Raises QueueFull with the ids of those that were queued before."""
+        are. Raises QueueFull or another SubmissionError, with the ids of those that were queued before."""
         queued: list[str] = []
-        for batch in _chunks(envelopes):
-            for envelope, sent in zip(batch, await self.broker.send(batch), strict=True):
-                queued.append((await self._placed(envelope, sent, queued)).id)
+        for batch in chunks(envelopes):
+            answers = await self._send(batch)
+            for envelope, sent in zip(batch, answers, strict=True):
+                if isinstance(sent, Receipt):
+                    queued.append((await self._placed(envelope, sent, queued)).id)
+            if errors := [error for error in answers if isinstance(error, Exception)]:
+                raise failed(errors, queued)
 
     async def _placed(self, envelope: Envelope, sent: Receipt, queued: Sequence[str]) -> Receipt:
         """The receipt of what has got its place. Raises QueueFull, with what was `queued` before."""
@@ -223,7 +265,9 @@ class BrokerClient:
         """What a full queue's settings ask for: hold the submitter back, or refuse (None)."""
         while (await self.broker.config(envelope.queue)).wait_for_room:
             await asyncio.sleep(ROOM_SECONDS)
-            [receipt] = await self.broker.send([envelope])
+            [receipt] = await self._send([envelope])
+            if isinstance(receipt, Exception):
+                raise receipt
             if receipt.sent is not Sent.FULL:
                 return receipt
         return None
@@ -259,6 +303,7 @@ class BrokerClient:
 
     async def revise(self, id: str, change: Change) -> bool:
         """See Source."""
+        await self._time.refresh()
         message, call, due = None, change.call, change.due(self._clock())
         if call is not None:
             if call.queue != queue_of(id):
@@ -281,6 +326,13 @@ class BrokerClient:
         await self.broker.close()
 
 
+def _any_timed(calls: Sequence[Signature[Any]]) -> bool:
+    """Whether a call says when. Most of them have the options of the first."""
+    first = calls[0]
+    others = (call for call in calls if call.options is not first.options or call.definition is not first.definition)
+    return first.timed or any(call.timed for call in others)
+
+
 def _names(step: Step, call: Signature[R], id: str) -> dict[str, str | int]:
     return dict(telemetry.attributes(step, id=id, task=call.definition.name, queue=call.queue))
 
@@ -296,21 +348,3 @@ def _status(snapshot: Snapshot) -> TaskStatus:
         snapshot.outcome.failure if snapshot.outcome else None,
         said.get("data"),
     )
-
-
-def _chunks(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
-    """One round trip's worth after the other, each of one queue, in their order."""
-    for _, alike in groupby(envelopes, lambda envelope: envelope.queue):
-        found = list(alike)
-        for first in range(0, len(found), BATCH):
-            yield found[first : first + BATCH]
-
-
-def _batches(calls: Sequence[Signature[Any]]) -> Iterator[list[int]]:
-    """The calls' places, by queue and in their order, so many a round trip."""
-    by_queue: defaultdict[str, list[int]] = defaultdict(list)
-    for place, call in enumerate(calls):
-        by_queue[call.queue].append(place)
-    for places in by_queue.values():
-        for first in range(0, len(places), BATCH):
-            yield places[first : first + BATCH]

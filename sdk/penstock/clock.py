@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-__all__ = ["ServerClock"]
+__all__ = ["ServerClock", "Timekeeper"]
+
+FRESH_SECONDS = 60.0
 
 
 class ServerClock:
@@ -35,3 +38,25 @@ class ServerClock:
         # Else one of the clocks was set, or has drifted away: what was known before doesn't count any more.
         self._least, self._most = least, most
         self._offset = min(max(0.0, least), most)
+
+
+class Timekeeper:
+    """Asks a server for its time where that is needed, and the last answer is old. Belongs to one event loop."""
+
+    def __init__(self, ask: Callable[[], Awaitable[object]]) -> None:
+        self._ask = ask
+        self._asking = asyncio.Lock()
+        self._asked = -math.inf
+
+    @property
+    def _fresh(self) -> bool:
+        return asyncio.get_running_loop().time() - self._asked < FRESH_SECONDS
+
+    async def refresh(self) -> None:
+        """Return when the time is known. Raises what asking does."""
+        if self._fresh:
+            return
+        async with self._asking:
+            if not self._fresh:
+                await self._ask()
+                self._asked = asyncio.get_running_loop().time()

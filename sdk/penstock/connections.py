@@ -107,7 +107,7 @@ class Connections:
         """A new connection to the broker; for memory://, the only one. Raises ConfigurationError where that is in the
         memory of another process, of which this one is a fork."""
         if not self.url.startswith("memory://"):
-            return connect(self.url, self.namespace, submitter=submitter)
+            return connect(self.url, self.namespace, self._clock, submitter=submitter)
         broker, process = self._memory
         if process != os.getpid():
             raise ConfigurationError(
@@ -116,11 +116,15 @@ class Connections:
             )
         return broker
 
+    def now(self) -> float:
+        """What time it is by the own clock."""
+        return self._clock()
+
     def client(self) -> BrokerClient:
         """This loop's client of the broker."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = BrokerClient(self.broker(submitter=True), self._clock, source=self.tasks)
+            self._clients[loop] = BrokerClient(self.broker(submitter=True), source=self.tasks)
         return self._clients[loop]
 
     async def _client_here(self) -> BrokerClient:

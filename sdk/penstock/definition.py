@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal, cast, get_origin
 
+from penstock import limits
 from penstock.arguments import Arguments
+from penstock.bounds import refused
 from penstock.errors import ConfigurationError
-from penstock.keys import PRIORITIES, Priority, checked_queue
+from penstock.keys import Priority
 from penstock.parameters import Kind, Parameters, kind_of, parameters
-from penstock.retry import RetryPolicy
+from penstock.retry import RetryPolicy, checked_policy
 
 __all__ = ["Definition", "Options", "Place", "located", "plain_function"]
 
@@ -37,43 +39,28 @@ class Options:
     heartbeat: float | None = None
 
     def __post_init__(self) -> None:
-        checked_queue(self.queue)
-        limits = {"timeout": self.timeout, "result_ttl": self.result_ttl, "expires": self.expires}
-        limits |= {"heartbeat": self.heartbeat}
-        for problem in [*problems(self.priority, self.retry, **limits), *self._problems()]:
-            raise ConfigurationError(f"@app.task({problem}")
-
-    def _problems(self) -> list[str]:
-        found = [
-            f"{name}={kinds!r}): use exception classes, such as (ConnectionError, TimeoutError)"
-            for name, kinds in (("retry_on", self.retry_on or ()), ("give_up_on", self.give_up_on))
-            if not _exceptions(kinds)
-        ]
-        if self.run_in not in (None, *get_args(Place)):
-            found.append(f"run_in={self.run_in!r}): use one of {', '.join(get_args(Place))}")
-        return found
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        for name, value in checked_declaration("@app.task", fields).items():
+            object.__setattr__(self, name, value)
 
 
-def _exceptions(kinds: object) -> bool:
-    return isinstance(kinds, tuple) and all(
-        isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds
-    )
-
-
-def problems(priority: Priority | None, retry: RetryPolicy | None, **positive: float | None) -> list[str]:
-    """What is wrong with the options of a task or a call, each as `NAME=VALUE): REMEDY`."""
-    found = [
-        f"{name}={value!r}): use more than 0 seconds"
-        for name, value in positive.items()
-        if value is not None and value <= 0
-    ]
-    if priority is not None and priority not in PRIORITIES:
-        found.append(f"priority={priority!r}): use one of {', '.join(PRIORITIES)}")
-    if retry is not None and retry.max_attempts < 1:
-        found.append(f"max_attempts={retry.max_attempts!r}): use 1 (no retry) or more")
-    if retry is not None and (retry.initial < 0 or retry.factor < 1 or retry.maximum < retry.initial):
-        found.append(f"retry={retry!r}): use initial ≥ 0, factor ≥ 1 and maximum ≥ initial")
+def checked_declaration(where: str, given: Mapping[str, object]) -> dict[str, Any]:
+    """What a task may declare, as Penstock keeps it. Raises ConfigurationError, which names the option."""
+    found = limits.checked_fields(where, limits.TASK, given)
+    for name in ("retry_on", "give_up_on"):
+        if given.get(name) is not None:
+            found[name] = _exceptions(where, name, given[name])
+    if given.get("retry") is not None:
+        found["retry"] = checked_policy(where, given["retry"])
     return found
+
+
+def _exceptions(where: str, name: str, given: object) -> tuple[type[BaseException], ...]:
+    """A class or several, as a tuple."""
+    kinds = tuple(given) if isinstance(given, tuple | list | set | frozenset) else (given,)
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise refused(where, name, given, "use exception classes, such as (ConnectionError, TimeoutError)")
+    return kinds
 
 
 @dataclass(frozen=True)
@@ -181,8 +168,10 @@ def _importable(module: str) -> str | None:
 
 
 def task_name(app: str, function: Callable[..., Any]) -> str:
-    """APP.FUNCTION, the default name."""
+    """APP.FUNCTION, the default name. Raises ConfigurationError where a task can't be named so."""
     name = getattr(function, "__name__", "")
     if not name.isidentifier():
         raise ConfigurationError(f"{function!r} has no name of its own: pass name= to @app.task")
+    if not limits.TASK_NAME.fits(f"{app}.{name}"):
+        raise ConfigurationError(f"task {app}.{name}: use {limits.TASK_NAME.told}, or pass name= to @app.task")
     return f"{app}.{name}"

@@ -132,10 +132,14 @@ def revived(data: bytes, now: float) -> bytes:
         old = decode(data)
     except Undecodable:
         return data
-    if old.deadline is None and old.expires_at is None:
+    links, later = old.links, old.links and old.links.later
+    if old.deadline is None and old.expires_at is None and later is None:
         return data
     deadline = None if old.deadline is None else now + old.deadline - old.created_at
-    return encode(msgspec.structs.replace(old, deadline=deadline, expires_at=None, created_at=now))
+    if links is not None and later is not None:  # its times count from when it could start, which was long ago
+        deadline = None if later.deadline is None else now + later.deadline
+        links = msgspec.structs.replace(links, later=msgspec.structs.replace(later, expires=None, deadline=None))
+    return encode(msgspec.structs.replace(old, deadline=deadline, expires_at=None, created_at=now, links=links))
 
 
 class _Tied(Struct, frozen=True):

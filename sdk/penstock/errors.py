@@ -3,8 +3,8 @@
 PenstockError
 ├── ConfigurationError      a setting, URL or declaration can't be used; nothing was sent
 ├── BadArgument             an argument doesn't fit the task's signature or annotation; a TypeError, too
-├── SubmissionError         the broker or the API server refused or could not be reached; safe to try again
-│   ├── NotConnected        nothing answers at the broker's or the API server's address
+├── SubmissionError         the broker or the API server refused or didn't answer; `open`: it may have taken it
+│   ├── NotConnected        nothing answers at the broker's or the API server's address (any more)
 │   ├── QueueFull           as many tasks wait as the queue's maxDepth allows
 │   ├── Refused             the broker won't take this very content; trying again is no use
 │   │   └── TooLarge        it is larger than the broker takes
@@ -63,11 +63,28 @@ class BadArgument(PenstockError, TypeError):
 
 
 class SubmissionError(PenstockError):
-    """The broker or the API server didn't take the task. Ids make a repeat safe."""
+    """The broker or the API server refused a task or didn't answer.
+
+    `open` tells whether it may have taken the task all the same. If it is False, nothing was queued, and the call can
+    be repeated as it is. If it is True, another call may run the task a second time; `options(id=…)` with the same id
+    doesn't. `ids` are then those of the tasks that may or may not be queued, `id` is the first of them. `queued` are
+    those of the same call that were queued for certain; `app.handle(id)` follows one.
+    """
+
+    def __init__(self, message: str, *, open: bool = False, queued: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.open = open
+        self.ids: list[str] = []
+        self.queued = list(queued)
+
+    @property
+    def id(self) -> str | None:
+        """The first of the ids."""
+        return self.ids[0] if self.ids else None
 
 
 class NotConnected(SubmissionError):
-    """Nothing answers at the broker's or the API server's address."""
+    """Nothing answers at the broker's or the API server's address, or the connection ended before the answer came."""
 
 
 class QueueFull(SubmissionError):
@@ -77,8 +94,7 @@ class QueueFull(SubmissionError):
     """
 
     def __init__(self, message: str, queued: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.queued = list(queued)
+        super().__init__(message, queued=queued)
 
 
 class Refused(SubmissionError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from penstock import codec
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, ResultExpired, ResultTimeout, TaskCancelled, TaskFailed, TaskTimedOut
+from penstock.limits import DELAY
+from penstock.options import checked_moment, moment
 from penstock.outcome import Failure, Outcome
 from penstock.portal import Portal
 from penstock.sealing import PayloadCodec, opened
@@ -57,9 +59,9 @@ class Change:
     call: Revised | None = None
 
     def due(self, now: float) -> float | None:
-        """Seconds since the epoch; None: as it was."""
+        """Seconds since the epoch; None: as it was. Raises ConfigurationError for what is beyond the horizon."""
         if self.at is not None:
-            return self.at.timestamp()
+            return moment("reschedule", self.at, now)
         return None if self.delay is None else now + self.delay
 
 
@@ -106,11 +108,15 @@ class Handle(Generic[R]):
         """Cancel it, queued or running. Returns when that is recorded; False if it had ended already."""
         return await self._source.cancel(self.id)
 
-    async def reschedule(self, *, delay: float | None = None, at: datetime | None = None) -> bool:
-        """Let it start in `delay` seconds or at a moment instead. False if it has started, which changes nothing."""
+    async def reschedule(self, *, delay: float | timedelta | None = None, at: datetime | None = None) -> bool:
+        """Let it start in `delay` seconds or at a moment instead. False if it has started, which changes nothing.
+        Raises ConfigurationError for what is no time to come."""
         if (delay is None) == (at is None):
             raise ConfigurationError("reschedule(): say either delay= or at=")
-        return await self._source.revise(self.id, Change(delay, at))
+        if at is not None:
+            checked_moment("reschedule", at)
+        seconds = None if delay is None else DELAY.checked("reschedule", "delay", delay)
+        return await self._source.revise(self.id, Change(seconds, at))
 
     async def replace(self, call: Revised) -> bool:
         """Run this call in its place, as it was due: `await handle.replace(task.s(…))`. False if it has started, which
@@ -163,7 +169,7 @@ class Handle(Generic[R]):
         """See `cancel`."""
         return self._source.portal.run(self.cancel(), "await handle.cancel()")
 
-    def reschedule_sync(self, *, delay: float | None = None, at: datetime | None = None) -> bool:
+    def reschedule_sync(self, *, delay: float | timedelta | None = None, at: datetime | None = None) -> bool:
         """See `reschedule`."""
         return self._source.portal.run(self.reschedule(delay=delay, at=at), "await handle.reschedule()")
 

@@ -47,6 +47,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
 
+from penstock import limits
 from penstock.errors import ConfigurationError
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "QueueKeys",
     "batch_id",
     "batch_uid",
+    "checked_id",
     "checked_queue",
     "item_id",
     "item_of",
@@ -77,23 +79,29 @@ _FIXED = (
 _CHANNELS = ("control", "done", "wake")
 WAKES = "penstock:{*}:wake"  # the pattern of all such channels
 _WAKE = re.compile(r"penstock:\{([^/]+)/([^}]+)\}:wake")
+UNIQUE_LENGTH = 256  # of the part of an id behind the queue
 _BATCH = "b."  # how the unique part of an item's id begins
 _OF_RESOURCE = re.compile(r"(?:b\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[-.]\d+")  # UID-RUN, b.UID.INDEX
 _ITEM = re.compile(r"([^.]+\.b\.[^.]+)\.([0-9]+)")  # QUEUE.b.UID.INDEX
-_QUEUE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
 def checked_queue(queue: str) -> str:
     """The name, if it may be one: it becomes part of keys and ids. Raises ConfigurationError."""
-    if not _QUEUE_NAME.fullmatch(queue):
-        raise ConfigurationError(
-            f"queue {queue!r}: use up to 63 lower-case letters, digits, '-' and '_', a letter or digit at both ends"
-        )
+    if not limits.QUEUE.fits(queue):
+        raise ConfigurationError(f"queue {queue!r}: use {limits.QUEUE.told}")
     return queue
 
 
 def task_id(queue: str, unique: str) -> str:
     """The id that the rest of the system passes around; the queue in front routes it."""
+    return f"{queue}.{unique}"
+
+
+def checked_id(task_id: object) -> str:
+    """The id, if it is QUEUE.UNIQUE. Raises ConfigurationError."""
+    queue, dot, unique = task_id.partition(".") if isinstance(task_id, str) else ("", "", "")
+    if not (dot and unique and unique.isprintable() and len(unique) <= UNIQUE_LENGTH and limits.QUEUE.fits(queue)):
+        raise ConfigurationError(f"task id {task_id!r} isn't QUEUE.UNIQUE; pass the id of a handle as it is")
     return f"{queue}.{unique}"
 
 

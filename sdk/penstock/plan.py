@@ -115,6 +115,11 @@ class Plan:
         return [step for step in self.steps if step.call is not None]
 
     @property
+    def timed(self) -> bool:
+        """Whether one of its calls says when."""
+        return any(call is not None and call.timed for step in self.steps for call in (step.call, step.model))
+
+    @property
     def calls(self) -> list[Signature[Any]]:
         """Their calls."""
         return [step.call for step in self.steps if step.call is not None]
@@ -220,8 +225,8 @@ def _check(call: Signature[Any], seal: PayloadCodec | None) -> None:
     name, options = call.definition.name, call.options
     if call.definition.options.broadcast:
         raise ConfigurationError(f"{name}: a broadcast task can't be a step of a flow: it has no result")
-    for option, given in (("resource", options.resource), ("key", options.key), ("child", options.child)):
-        if given:
+    for option in ("id", "resource", "key", "child"):
+        if getattr(options, option):
             raise ConfigurationError(f"{name}: options({option}=…) is for calls of their own, not for steps of a flow")
 
 

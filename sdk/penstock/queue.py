@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from msgspec import structs
+
+from penstock import limits
+from penstock.bounds import refused
 from penstock.broker import Broker
-from penstock.broker.messages import DeadLetter, Depth, QueueConfig
+from penstock.broker.messages import DeadLetter, Depth, Limits, QueueConfig
+from penstock.retry import checked_policy
 
 __all__ = ["Queue"]
 
@@ -36,11 +41,9 @@ class Queue:
         await self._reach().pause(self.name, False)
 
     async def configure(self, config: QueueConfig | None) -> None:
-        """Set the limits and defaults of the queue, for all workers and submitters. None: Penstock's defaults.
-
-        On Kubernetes, use a TaskQueue resource instead: the operator overrides this setting.
-        """
-        await self._reach().configure(self.name, config)
+        """Set its limits and defaults for everybody; None: back to Penstock's. A TaskQueue resource of that name has
+        the last word: on Kubernetes, use that instead. Raises ConfigurationError for what can't be."""
+        await self._reach().configure(self.name, None if config is None else _checked(config))
 
     async def config(self) -> QueueConfig:
         """The limits and defaults of the queue."""
@@ -66,3 +69,16 @@ class Queue:
         while done < total and (some := await self.dead_letters(min(BATCH, total - done))):
             done += await act(self.name, [letter.id for letter in some])
         return done
+
+
+def _checked(config: object) -> QueueConfig:
+    """The settings, with their numbers as Penstock keeps them."""
+    if not isinstance(config, QueueConfig):
+        raise refused("configure", "config", config, "use a QueueConfig, such as QueueConfig(limits=Limits(rate=10))")
+    if not isinstance(config.limits, Limits):
+        raise refused("QueueConfig", "limits", config.limits, "use Limits, such as Limits(rate=10)")
+    return structs.replace(
+        limits.checked_struct("QueueConfig", limits.QUEUE_CONFIG, config),
+        limits=limits.checked_struct("Limits", limits.QUEUE_LIMITS, config.limits),
+        retry=None if config.retry is None else checked_policy("QueueConfig", config.retry),
+    )

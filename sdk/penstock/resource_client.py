@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +18,7 @@ from penstock import codec, telemetry
 from penstock.errors import ConfigurationError, ResultExpired, UnknownTask
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.kube import Kube, Manifest
+from penstock.options import moment
 from penstock.outcome import Failure, Outcome
 from penstock.portal import Portal
 from penstock.report import TASKS
@@ -31,6 +34,7 @@ __all__ = ["ResourceClient", "checked_manifest", "generated_name", "task_manifes
 R = TypeVar("R")
 LOOK_SECONDS = 0.25
 CONCURRENT_CREATES = 32
+_NOT_CARRIED = ("key", "expires", "debounce", "child", "id", "broadcast")  # all other options have a place in its spec
 
 
 class ResourceClient:
@@ -124,12 +128,12 @@ class ResourceClient:
 def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
     """The Task resource of a call. Raises ConfigurationError where the call isn't one."""
     options, definition = call.options, call.definition
-    unsaid = {"key": options.key, "expires": options.expires or definition.options.expires}
-    unsaid |= {"debounce": options.debounce, "child": options.child or None}
-    for field, value in unsaid.items():
-        if value is not None:
+    for name in _NOT_CARRIED:
+        value = getattr(options, name, None) or getattr(definition.options, name, None)
+        if value:
             raise ConfigurationError(
-                f"{field}={value!r} with resource=…: a Task resource can't say that yet; submit it without resource="
+                f"{definition.name}: {name}={value!r} with resource=…: a Task resource can't say that yet; submit it "
+                "without resource="
             )
     name = options.resource if isinstance(options.resource, str) else generated_name(definition.name)
     retry = call.retry() or definition.options.retry
@@ -140,10 +144,11 @@ def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
         "kwargs": msgspec.json.decode(codec.encode_value(call.kwargs)),
         "priority": options.priority or definition.options.priority,
         "delaySeconds": options.delay,
-        "notBefore": options.at,
+        "notBefore": options.at and datetime.fromtimestamp(moment("options", options.at, time.time()), UTC),
         "timeoutSeconds": options.timeout or definition.options.timeout,
         "deadlineSeconds": options.deadline,
         "concurrencyKey": options.concurrency_key,
+        "ttlSecondsAfterFinished": options.result_ttl and math.ceil(options.result_ttl),
         "retry": retry and retry.spec(),
     }
     annotations = {telemetry.ANNOTATION: traceparent} if traceparent else {}

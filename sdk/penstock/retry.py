@@ -9,11 +9,11 @@ from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct, structs
 
+from penstock import limits
+from penstock.bounds import HORIZON_SECONDS, refused
 from penstock.real import real
 
-__all__ = ["MOST_DELAY_SECONDS", "Retry", "RetryPolicy", "Snooze", "wished"]
-
-MOST_DELAY_SECONDS = 10 * 365 * 86_400.0  # ten years: beyond it a delay is a mistake
+__all__ = ["Retry", "RetryPolicy", "Snooze", "checked_policy", "wished"]
 
 
 class Retry(Exception):
@@ -53,8 +53,8 @@ def wished(error: Retry | Snooze) -> float | None:
 def _seconds(name: str, delay: object) -> float:
     """The delay as seconds."""
     seconds = delay.total_seconds() if isinstance(delay, timedelta) else real(delay)
-    if not 0 <= seconds <= MOST_DELAY_SECONDS:
-        raise ValueError(f"{name}(delay={delay!r}): use seconds from 0 to {MOST_DELAY_SECONDS:.0f}, or a timedelta")
+    if not 0 <= seconds <= HORIZON_SECONDS:
+        raise ValueError(f"{name}(delay={delay!r}): use seconds from 0 to {HORIZON_SECONDS:.0f}, or a timedelta")
     return seconds
 
 
@@ -103,8 +103,8 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
             ceiling = min(self.maximum, self.initial * self.factor ** (attempts - 1))
         except OverflowError:  # a float ends at 1e308; the maximum was reached long before
             ceiling = self.maximum if self.initial else 0.0
-        if not 0 <= ceiling <= MOST_DELAY_SECONDS:  # infinite, or no number at all
-            ceiling = MOST_DELAY_SECONDS
+        if not 0 <= ceiling <= HORIZON_SECONDS:  # infinite, or no number at all
+            ceiling = HORIZON_SECONDS
         return ceiling * random() if self.jitter else ceiling
 
     @classmethod
@@ -122,3 +122,16 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
             "jitter": self.jitter,
         }
         return {"maxAttempts": self.max_attempts, "backoff": backoff}
+
+
+def checked_policy(where: str, policy: object) -> RetryPolicy:
+    """The policy with its numbers as Penstock keeps them. Raises ConfigurationError, which names `retry` and its field.
+
+    Not where it is made: policies also come out of messages, and what is wrong there is no caller's mistake."""
+    if not isinstance(policy, RetryPolicy):
+        example = f"RetryPolicy(max_attempts={policy if type(policy) is int else 3})"
+        raise refused(where, "retry", policy, f"use a RetryPolicy, such as {example}")
+    checked = limits.checked_struct(f"{where}(retry=…): RetryPolicy", limits.RETRY, policy)
+    if checked.maximum < checked.initial:
+        raise refused(where, "retry", policy, "use initial ≥ 0, factor ≥ 1 and maximum ≥ initial")
+    return checked

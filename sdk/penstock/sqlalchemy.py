@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,9 +19,10 @@ from sqlalchemy.orm import Session, registry
 
 from penstock import telemetry
 from penstock.app import Penstock
-from penstock.envelope import Envelope, decode, encode
+from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, PenstockError
 from penstock.handle import Handle
+from penstock.prepared import decode, prepared
 from penstock.stopping import stopped
 from penstock.submission import Signature
 
@@ -62,13 +62,13 @@ class Outbox:
         """Submit a call with the session's transaction. The handle works once the transaction has committed."""
         if call.options.resource or call.definition.options.broadcast:
             raise ConfigurationError("an outbox sends to queues: it takes no resource= and no broadcast tasks")
-        envelope = call.envelope(time.time(), telemetry.current())
+        id, message = prepared(call, self.app.connections.now(), telemetry.current())
         row = self._row()
-        row.envelope = encode(envelope)
+        row.envelope = message
         session.add(row)
         sync = session if isinstance(session, Session) else session.sync_session
         event.listen(sync, "after_commit", self._committed, once=True)
-        return Handle(envelope.id, self.app.connections.tasks, call.definition.returns)
+        return Handle(id, self.app.connections.tasks, call.definition.returns)
 
     def _committed(self, session: Session) -> None:
         """Wake the relays of this process. May be called from any thread."""

@@ -4,99 +4,30 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal, Protocol, TypeVar, get_args
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from penstock import codec
-from penstock.definition import Definition, problems
+from penstock.definition import Definition
 from penstock.envelope import Envelope, Unique
-from penstock.errors import ConfigurationError
+from penstock.errors import BadArgument, ConfigurationError
 from penstock.family import Parent
 from penstock.flow import Flow, FlowSubmitter
 from penstock.handle import Handle
-from penstock.keys import Priority, checked_queue, task_id
+from penstock.keys import task_id
+from penstock.limits import PAYLOAD_BYTES, mib
 from penstock.links import Later, Links
+from penstock.options import CallOptions, Scope, moment
 from penstock.previous import place_of_previous, without_previous
 from penstock.retry import RetryPolicy
 from penstock.sealing import PayloadCodec
 
-__all__ = ["CallOptions", "Signature", "Submitter"]
+__all__ = ["CallOptions", "Scope", "Signature", "Submitter"]
 
 R = TypeVar("R")
 S = TypeVar("S")
-Scope = Literal["started", "finished", "expired"]
-KEY_LENGTH = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """What one call asks for beyond its arguments; None leaves it to the task, the queue or the default. Seconds."""
-
-    queue: str | None = None
-    priority: Priority | None = None
-    delay: float | None = None
-    at: datetime | None = None
-    timeout: float | None = None
-    deadline: float | None = None
-    retry: RetryPolicy | None = None
-    max_attempts: int | None = None
-    result_ttl: float | None = None
-    expires: float | None = None
-    key: str | None = None
-    until: Scope = "finished"
-    key_ttl: float = 604_800.0
-    keep_on_failure: bool = False
-    concurrency_key: str | None = None
-    resource: bool | str = False
-    child: bool = False
-    debounce: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.queue is not None:
-            checked_queue(self.queue)
-        for problem in self._problems():
-            raise ConfigurationError(f"options({problem}")
-
-    def _problems(self) -> list[str]:
-        limits = {"timeout": self.timeout, "deadline": self.deadline, "result_ttl": self.result_ttl}
-        limits |= {"expires": self.expires, "key_ttl": self.key_ttl}
-        found = problems(self.priority, self.retry, **limits)
-        if self.delay is not None and self.delay < 0:
-            found.append(f"delay={self.delay!r}): use 0 or more seconds")
-        if self.debounce is not None:
-            found += self._debounce_problems(self.debounce)
-        if self.delay is not None and self.at is not None:
-            found.append("delay=…, at=…): they exclude each other, keep one")
-        if self.at is not None and self.at.tzinfo is None:
-            found.append(f"at={self.at!r}): give it a time zone, such as at.replace(tzinfo=UTC)")
-        if self.max_attempts is not None and self.max_attempts < 1:
-            found.append(f"max_attempts={self.max_attempts!r}): use 1 (no retry) or more")
-        if self.until not in get_args(Scope):
-            found.append(f"until={self.until!r}): use one of {', '.join(get_args(Scope))}")
-        for name, key in (("key", self.key), ("concurrency_key", self.concurrency_key)):
-            if key is not None and not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
-                found.append(f"{name}={key!r}): use 1 to {KEY_LENGTH} printable characters")
-        return found
-
-    def _debounce_problems(self, debounce: float) -> list[str]:
-        found = []
-        if debounce <= 0:
-            found.append(f"debounce={debounce!r}): use more than 0 seconds")
-        if self.key is None:
-            found.append("debounce=…): say with key= which calls are the same")
-        if self.delay is not None or self.at is not None:
-            found.append("debounce=…, delay=… or at=…): debounce is a delay, keep one")
-        return found
-
-    @property
-    def unique(self) -> Unique | None:
-        """The idempotency key as it travels. A debounced call can be changed until it has started."""
-        if self.key is None:
-            return None
-        until = self.until if self.debounce is None else "started"
-        return Unique(self.key, until, self.key_ttl, self.keep_on_failure)
+_NOT_FOR_BROADCASTS = ("id", "delay", "at", "key", "debounce", "resource", "child")
 
 
 class Submitter(FlowSubmitter, Protocol):
@@ -126,11 +57,27 @@ class Signature(Flow[R]):
 
     def __post_init__(self) -> None:
         self.definition.arguments.check(self.args, self.kwargs)
+        if self.definition.options.broadcast:
+            self._check_broadcast()
+
+    def _check_broadcast(self) -> None:
+        """It is handed to the workers that live now: nothing waits, and nobody knows it again."""
+        for name in _NOT_FOR_BROADCASTS:
+            if (value := getattr(self.options, name)) not in (None, False):
+                raise ConfigurationError(
+                    f"{self.definition.name}: options({name}={value!r}) isn't for broadcast tasks, which every live "
+                    "worker runs at once; leave it out"
+                )
 
     @property
     def queue(self) -> str:
         """Where it will wait."""
         return self.options.queue or self.definition.options.queue
+
+    @property
+    def timed(self) -> bool:
+        """Whether its message says when: by the broker's clock, wherever it is submitted."""
+        return self.options.timed or self.definition.options.expires is not None
 
     @property
     def submitter(self) -> Submitter:
@@ -153,21 +100,22 @@ class Signature(Flow[R]):
         self, now: float, traceparent: str | None, *, id: str | None = None, links: Links | None = None
     ) -> Envelope:
         """The message for the broker. The times of one that is to wait for others count from later on."""
-        options, seal = self.options, self.app.codec
+        options = self.options
         place = self.place if self.args or self.kwargs else None
         if place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
         given = (self.args, self.kwargs) if place is None else without_previous(self.args, self.kwargs)
-        payload = codec.encode_call(*given)
-        not_before = options.at.timestamp() if options.at else None
+        plain = codec.encode_call(*given)
+        payload, seal = self._sealed(plain), self.app.codec
+        not_before = moment("options", options.at, now) if options.at else None
         times = (self.later or Later()) if links is None or links.later is None else Later()
         if times.delay is not None:
             not_before = now + times.delay
         return Envelope(
-            id=id or self._new_id(payload),
+            id=id or self._new_id(plain),
             task=self.definition.name,
             queue=self.queue,
-            payload=payload if seal is None else seal.encode(payload),
+            payload=payload,
             codec=seal.name if seal else "",
             priority=options.priority or self.definition.options.priority,
             created_at=now,
@@ -184,10 +132,21 @@ class Signature(Flow[R]):
             links=links,
         )
 
+    def _sealed(self, payload: bytes) -> bytes:
+        """The arguments as they travel. Raises BadArgument where they are too large."""
+        if self.app.codec is not None:
+            payload = self.app.codec.encode(payload)
+        if len(payload) > PAYLOAD_BYTES:
+            raise BadArgument(
+                f"{self.definition.name}: its arguments take {mib(len(payload))} as they travel, and at most "
+                f"{mib(PAYLOAD_BYTES)} do: keep the data elsewhere (a bucket, a table) and pass where it is"
+            )
+        return payload
+
     def _new_id(self, payload: bytes) -> str:
-        if self.parent is not None:
+        if self.parent is not None and self.options.id is None:
             return self.parent.child(self.queue, self.definition.name, payload)
-        return task_id(self.queue, os.urandom(12).hex())
+        return task_id(self.queue, self.options.id or os.urandom(12).hex())
 
     @property
     def _unique(self) -> Unique | None:

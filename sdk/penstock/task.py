@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, cast
 
-from penstock.declaration import checked_options
+from penstock.declaration import Duration, checked_options
 from penstock.definition import Definition
 from penstock.family import Parent, parent
 from penstock.flow import Group, Many
@@ -28,22 +28,23 @@ class OptionFields(TypedDict, total=False):
 
     queue: str
     priority: Priority
-    delay: float
+    delay: Duration
     at: datetime
-    timeout: float
-    deadline: float
+    timeout: Duration
+    deadline: Duration
     retry: RetryPolicy
     max_attempts: int
-    result_ttl: float
-    expires: float
+    result_ttl: Duration
+    expires: Duration
     key: str
     until: Scope
-    key_ttl: float
+    key_ttl: Duration
     keep_on_failure: bool
     concurrency_key: str
     resource: bool | str
     child: bool
-    debounce: float
+    debounce: Duration
+    id: str
 
 
 class Call(Generic[P, R]):
@@ -88,7 +89,7 @@ class Call(Generic[P, R]):
     def options(self, **changes: Unpack[OptionFields]) -> Call[P, R]:
         """The same task with options for the calls made from here."""
         checked_options(changes, OptionFields, f"{self.definition.name}.options")
-        return Call(self.definition, self._submitter, replace(self._options, **changes))
+        return Call(self.definition, self._submitter, replace(self._options, **cast("Any", changes)))
 
 
 class Task(Call[P, R]):

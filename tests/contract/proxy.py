@@ -10,14 +10,16 @@ __all__ = ["Proxy", "proxied"]
 
 
 class Proxy:
-    """`cut_after`: reset a connection once so many more bytes of replies have passed. `deaf`: what comes in goes
-    nowhere, as does everything after it on the same connection."""
+    """`cut_after`: reset a connection once so many more bytes of replies have passed. `loses`: so many connections are
+    reset instead of passing their next reply. `deaf`: what comes in goes nowhere, as does everything after it on the
+    same connection."""
 
     def __init__(self, target: int) -> None:
         self._target = target
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.cut_after: int | None = None
+        self.loses = 0
         self.deaf = False
 
     @property
@@ -49,6 +51,9 @@ class Proxy:
                 lost = True
             if lost:  # for good: a stream with a gap in it isn't one that TCP would deliver
                 continue
+            if replies and self.loses:
+                self.loses -= 1
+                break
             if replies and self.cut_after is not None:
                 data, self.cut_after = data[: self.cut_after], self.cut_after - len(data)
             sink.write(data)

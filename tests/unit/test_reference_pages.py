@@ -36,7 +36,7 @@ def test_it_needs_no_site_to_be_read(page: Path) -> None:
 def test_a_function_has_its_signature_and_docstring(generator: ModuleType) -> None:
     page = made(generator, "penstock.group")
     assert page.startswith("# A page\n\nBy hand.\n\n<!-- penstock.group -->\n\n### group\n")
-    assert "```python\ndef group(*members: Any) -> Many[Any]: ...\n```" in page
+    assert "```python\ndef group(*members: Flow[R] | Callee[R]) -> Many[R]: ..." in page
     assert page.endswith("<!-- end -->\n\nAfter.\n")
     assert "old" not in page
 

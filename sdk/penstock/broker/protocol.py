@@ -7,7 +7,7 @@ broker can't be reached.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Protocol
 
 from penstock.broker.batch import BatchItems, BatchTerms
@@ -39,6 +39,13 @@ __all__ = ["Batching", "Broker", "Linking", "Steering", "Submitting", "Working"]
 
 class Submitting(Protocol):
     """What a submitter needs."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What messages' times are meant by: the broker's time as far as it is known here."""
+
+    async def time(self) -> float:
+        """Ask for the broker's time, which `clock` tells from then on."""
 
     async def send(self, messages: Sequence[Envelope]) -> list[Receipt]:
         """Queue each message once: by its id, and by its idempotency key while that holds. All are of one queue."""

@@ -9,7 +9,6 @@ once.
 from __future__ import annotations
 
 import logging
-import time
 from functools import partial
 from typing import TypeVar
 
@@ -17,9 +16,9 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 
 from penstock import telemetry
 from penstock.app import Penstock
-from penstock.envelope import decode, encode
 from penstock.errors import ConfigurationError, PenstockError
 from penstock.handle import Handle
+from penstock.prepared import decode, prepared
 from penstock.submission import Signature
 
 __all__ = ["enqueue", "send_committed"]
@@ -37,10 +36,10 @@ def enqueue(call: Signature[R], using: str = DEFAULT_DB_ALIAS) -> Handle[R]:
     app = call.app
     if not isinstance(app, Penstock) or call.options.resource or call.definition.options.broadcast:
         raise ConfigurationError("an outbox sends to queues: it takes no resource= and no broadcast tasks")
-    envelope = call.envelope(time.time(), telemetry.current())
-    Waiting.objects.using(using).create(app=app.name, envelope=encode(envelope))
+    id, message = prepared(call, app.connections.now(), telemetry.current())
+    Waiting.objects.using(using).create(app=app.name, envelope=message)
     transaction.on_commit(partial(_committed, app, using), using=using)
-    return Handle(envelope.id, app.connections.tasks, call.definition.returns)
+    return Handle(id, app.connections.tasks, call.definition.returns)
 
 
 def _committed(app: Penstock, using: str) -> None:

@@ -91,8 +91,8 @@ def router(app: Penstock, *, auth: Callable[..., Any] | None, tasks: Sequence[st
     @routes.get("/{id:path}/events")
     async def events(id: str) -> StreamingResponse:
         """Server-sent events: how it stands, whenever that changes, until it has ended."""
-        stream = app.handle(id).stream()
         with _refusing():
+            stream = app.handle(id).stream()
             first = await anext(stream)
         return StreamingResponse(_told(id, first, stream), media_type="text/event-stream", headers=_UNBUFFERED)
 

@@ -6,6 +6,7 @@ import math
 
 from msgspec import structs
 
+from penstock.bounds import HORIZON_SECONDS
 from penstock.broker.messages import Begun, Settlement, Verb, Verdict
 from penstock.errors import TooLarge
 from penstock.outcome import Failure, Outcome
@@ -18,7 +19,6 @@ from penstock.worker.verdict import Ruling
 __all__ = ["buried", "recorded", "sealed_record", "tallied", "unwritable"]
 
 BURIED_SECONDS = 7 * 24 * 3600.0  # how long a dead letter's reason stays; it belongs to it
-MOST_LIFE_SECONDS = 10 * 365 * 86_400.0  # of any record: Redis counts in milliseconds, and not without end
 
 
 def recorded(attempt: Attempt, ruling: Ruling, *, by: str, at: float, traceparent: str | None) -> Settlement:
@@ -54,7 +54,7 @@ def _outcome(attempt: Attempt, ruling: Ruling, by: str, at: float, traceparent: 
 
 def _bounded(life: float) -> float:
     """What was sent by others may say anything."""
-    return min(life, MOST_LIFE_SECONDS) if life > 0 and not math.isnan(life) else BURIED_SECONDS
+    return min(life, HORIZON_SECONDS) if life > 0 and not math.isnan(life) else BURIED_SECONDS
 
 
 def sealed_record(record: Settlement, codec: PayloadCodec | None) -> Settlement:

@@ -8,10 +8,10 @@ import inspect
 from penstock import codec
 from penstock.definition import Definition
 from penstock.errors import BadResult, ConfigurationError, ResultTooLarge
+from penstock.limits import RESULT_BYTES
 
-__all__ = ["MOST_RESULT_BYTES", "encoded"]
+__all__ = ["encoded"]
 
-MOST_RESULT_BYTES = 16 * 1024 * 1024
 _DATA = frozenset((type(None), bool, int, float, str, list, dict))
 
 
@@ -21,9 +21,9 @@ def encoded(definition: Definition, value: object) -> bytes:
     if kind not in _DATA and (remedy := _unfinished(value)) is not None:
         raise BadResult(f"{definition.name} returned a {kind.__name__}: {remedy}")
     data = _encoded(definition, value)
-    if len(data) > MOST_RESULT_BYTES:
+    if len(data) > RESULT_BYTES:
         raise ResultTooLarge(
-            f"{definition.name} returned {len(data)} bytes of JSON, and a result may have {MOST_RESULT_BYTES}: "
+            f"{definition.name} returned {len(data)} bytes of JSON, and a result may have {RESULT_BYTES}: "
             "store it elsewhere and return its place"
         )
     if definition.returns is not None and kind is not definition.returns_plain:

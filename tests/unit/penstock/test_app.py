@@ -127,3 +127,31 @@ def test_an_app_works_on_one_loop_after_another(app: Penstock) -> None:
             return await (await task.enqueue()).result(timeout=5)
 
     assert [asyncio.run(run()), asyncio.run(run())] == [1, 1]
+
+
+def test_an_app_may_say_what_holds_for_all_its_tasks() -> None:
+    app = Penstock("shop", url="memory://", task_defaults={"max_attempts": 1, "timeout": 30, "queue": "mail"})
+    options = app.task(one).definition.options
+    assert (options.retry, options.timeout, options.queue) == (RetryPolicy(1), 30, "mail")
+    assert app.queues == ["mail"]
+
+
+def test_a_task_goes_before_what_its_app_says() -> None:
+    app = Penstock("shop", url="memory://", task_defaults={"max_attempts": 1, "timeout": 30})
+    options = app.task(name="a", timeout=5, max_attempts=4)(one).definition.options
+    assert (options.retry, options.timeout) == (RetryPolicy(4), 5)
+    policy = RetryPolicy(5, initial=9.0)
+    assert app.task(name="b", retry=policy)(one).definition.options.retry == policy
+    app = Penstock("shop", url="memory://", task_defaults={"retry": policy})
+    assert app.task(name="c", max_attempts=2)(one).definition.options.retry == RetryPolicy(2, initial=9.0)
+
+
+def test_what_an_app_says_of_its_tasks_is_checked_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"task_defaults\(timeout=0\): use more than 0 seconds"):
+        Penstock("shop", task_defaults={"timeout": 0})
+    with pytest.raises(ConfigurationError, match=r"task_defaults\(retry=3\): use a RetryPolicy"):
+        Penstock("shop", task_defaults={"retry": 3})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"task_defaults\(name=…\): no such option"):
+        Penstock("shop", task_defaults={"name": "a"})  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"Penstock\(task_defaults=3\): use a dict"):
+        Penstock("shop", task_defaults=3)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from penstock.broker.messages import Cancellation, Claimer, Limits, QueueConfig,
 from penstock.client import BrokerClient
 from penstock.definition import Definition, Options
 from penstock.envelope import Envelope
-from penstock.errors import NotConnected, QueueFull, SubmissionError
+from penstock.errors import ConfigurationError, NotConnected, QueueFull, SubmissionError
 from penstock.flow import Chain
 from penstock.plan import Plan
 from penstock.previous import previous
@@ -231,7 +231,7 @@ async def test_a_running_tasks_status_shows_its_progress(broker: MemoryBroker) -
 
 async def test_a_broadcast_is_queued_nowhere(broker: MemoryBroker) -> None:
     app = Penstock("mail", url="memory://")
-    app.connections.__dict__["_memory"] = broker
+    app.connections.__dict__["_memory"] = (broker, os.getpid())
     task = app.task(name="mail.refresh", broadcast=True)(len)
     place, _ = await broker.broadcasts("mail", None)
     await task.enqueue([])
@@ -241,7 +241,7 @@ async def test_a_broadcast_is_queued_nowhere(broker: MemoryBroker) -> None:
 
 
 async def test_closing_sends_what_is_under_way(broker: MemoryBroker) -> None:
-    submitter = BrokerClient(broker, time.time)
+    submitter = BrokerClient(broker)
     sending = asyncio.create_task(submitter.submit(call()))
     await asyncio.sleep(0)
     await submitter.close()
@@ -251,3 +251,62 @@ async def test_closing_sends_what_is_under_way(broker: MemoryBroker) -> None:
 
     await wait_for(sent, "the task to be queued", patience=5)
     await sending
+
+
+class TestTimes:
+    async def test_only_who_says_when_asks_for_the_time(
+        self, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = 0
+
+        async def told() -> float:
+            nonlocal asked
+            asked += 1
+            return broker.clock()
+
+        monkeypatch.setattr(broker, "time", told)
+        submitter = BrokerClient(broker)
+        await submitter.submit(call())
+        await submitter.submit_many([call(), call(timeout=3)])
+        assert asked == 0
+        await submitter.submit_many([call(), call(deadline=3)])
+        await submitter.submit(call(delay=3))
+        assert asked == 1
+
+    async def test_where_the_broker_may_not_tell_it_the_own_clock_counts(
+        self, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def forbidden() -> float:
+            raise SubmissionError("Redis forbids it (NOPERM)")
+
+        monkeypatch.setattr(broker, "time", forbidden)
+        submitter = BrokerClient(broker)
+        for _ in range(3):
+            await submitter.submit(call(delay=3))
+        assert caplog.text.count("times count by this machine's clock") == 1
+
+    async def test_an_outage_then_leaves_nothing_open(
+        self, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def lost() -> float:
+            raise NotConnected("reset", open=True)
+
+        monkeypatch.setattr(broker, "time", lost)
+        with pytest.raises(NotConnected) as refused:
+            await BrokerClient(broker).submit(call(delay=3))
+        assert not refused.value.open
+
+
+class TestIds:
+    async def test_the_same_id_is_the_same_task(self, broker: MemoryBroker) -> None:
+        submitter = BrokerClient(broker)
+        first, second = [await submitter.submit(call(id="order-42")) for _ in range(2)]
+        many = await submitter.submit_many([call(id="order-42"), call(), call(id="order-43"), call(id="order-43")])
+        assert first.id == second.id == many[0].id == "mail.order-42"
+        assert many[2].id == many[3].id == "mail.order-43"
+        assert (await broker.depth(["mail"]))["mail"].ready == 3
+
+    async def test_a_broadcast_has_none(self) -> None:
+        task = Penstock("mail", url="memory://").task(name="mail.refresh", broadcast=True)(len)
+        with pytest.raises(ConfigurationError, match=r"options\(id='a'\) isn't for broadcast tasks"):
+            task.options(id="a").s([])

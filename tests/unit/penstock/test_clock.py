@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.clock import ServerClock
+from penstock import clock
+from penstock.clock import ServerClock, Timekeeper
 
 latencies = st.floats(0, 0.2)
 
@@ -63,3 +66,33 @@ def test_a_clock_that_was_set_is_found_out() -> None:
     world.wrong = -3600
     world.ask(0.001, 0.001, 0.001)
     assert world.clock() == pytest.approx(world.now, abs=0.01)
+
+
+class TestTimekeeper:
+    async def test_those_who_need_the_time_at_once_ask_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = 0
+
+        async def ask() -> None:
+            nonlocal asked
+            asked += 1
+            await asyncio.sleep(0)
+
+        keeper = Timekeeper(ask)
+        await asyncio.gather(*(keeper.refresh() for _ in range(9)))
+        await keeper.refresh()
+        assert asked == 1
+        monkeypatch.setattr(clock, "FRESH_SECONDS", 0.0)
+        await keeper.refresh()
+        assert asked == 2
+
+    async def test_who_is_told_nothing_asks_again(self) -> None:
+        answers = iter([OSError("gone"), None])
+
+        async def ask() -> None:
+            if (answer := next(answers)) is not None:
+                raise answer
+
+        keeper = Timekeeper(ask)
+        with pytest.raises(OSError, match="gone"):
+            await keeper.refresh()
+        await keeper.refresh()

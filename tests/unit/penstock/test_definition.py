@@ -46,7 +46,7 @@ def test_a_coroutine_function_does_not_run_in_a_thread() -> None:
         ({"retry_on": ("ValueError",)}, r"@app\.task\(retry_on=.*: use exception classes, such as"),
         ({"give_up_on": (ValueError("x"),)}, r"@app\.task\(give_up_on=.*: use exception classes, such as"),
         ({"retry_on": (int,)}, r"@app\.task\(retry_on=.*: use exception classes, such as"),
-        ({"retry_on": ValueError}, r"@app\.task\(retry_on=.*: use exception classes, such as"),
+        ({"retry_on": "ValueError"}, r"@app\.task\(retry_on=.*: use exception classes, such as"),
         ({"priority": "urgent"}, r"@app\.task\(priority='urgent'\): use one of critical, high, normal, low"),
     ],
 )

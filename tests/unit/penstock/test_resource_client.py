@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from penstock import (
     Penstock,
     Phase,
     ResultExpired,
+    RetryPolicy,
     TaskCancelled,
     TaskFailed,
     UnknownTask,
@@ -21,7 +22,7 @@ from penstock.report import TASKS
 from penstock.resource_client import ResourceClient, task_manifest
 from penstock.resources.task import Task as TaskResource
 from penstock.status_writer import StatusWriter
-from penstock.submission import CallOptions
+from penstock.task import OptionFields
 from tests.unit.fake_kube import FakeKube
 
 app = Penstock("shop", url="memory://")
@@ -30,6 +31,10 @@ app = Penstock("shop", url="memory://")
 @app.task(queue="emails", max_attempts=5, timeout=30)
 async def send_welcome(user: int, *, locale: str = "en") -> str:
     return f"{user} {locale}"
+
+
+@app.task(name="shop.many")
+async def many(*numbers: int) -> None: ...
 
 
 @pytest.fixture
@@ -77,9 +82,45 @@ def test_its_concurrency_key_is_the_resources() -> None:
     assert manifest["spec"]["concurrencyKey"] == "customer-7"
 
 
-@pytest.mark.parametrize("fields", [{"key": "welcome-42"}, {"expires": 5.0}])
+CARRIED: dict[str, tuple[str, object]] = {
+    "queue": ("queue", "mail"),
+    "priority": ("priority", "high"),
+    "delay": ("delaySeconds", 5.0),
+    "at": ("notBefore", datetime(2027, 1, 1, tzinfo=UTC)),
+    "timeout": ("timeoutSeconds", 5.0),
+    "deadline": ("deadlineSeconds", 5.0),
+    "retry": ("retry", RetryPolicy(7)),
+    "max_attempts": ("retry", 7),
+    "result_ttl": ("ttlSecondsAfterFinished", 5.5),
+    "concurrency_key": ("concurrencyKey", "customer-7"),
+}
+WITH_A_KEY = {"until", "key_ttl", "keep_on_failure"}  # refused without one, and with one
+
+
+@pytest.mark.parametrize("name", OptionFields.__annotations__)
+def test_an_option_is_a_part_of_the_resource_or_refused(name: str) -> None:
+    if name in CARRIED:
+        field, value = CARRIED[name]
+        assert field in task_manifest(send_welcome.options(resource="a", **{name: value}).s(1), None)["spec"]  # type: ignore[arg-type]
+    elif name != "resource":
+        assert name in WITH_A_KEY | {"key", "expires", "debounce", "child", "id"}
+
+
+def test_a_resource_is_kept_as_long_as_its_result_is_to_be() -> None:
+    manifest = task_manifest(send_welcome.options(resource="a", result_ttl=timedelta(minutes=1)).s(1), None)
+    assert manifest["spec"]["ttlSecondsAfterFinished"] == 60
+    manifest = task_manifest(send_welcome.options(resource="a", result_ttl=0.5).s(1), None)
+    assert manifest["spec"]["ttlSecondsAfterFinished"] == 1
+
+
+def test_a_broadcast_is_no_resource() -> None:
+    with pytest.raises(ConfigurationError, match=r"shop\.shout: options\(resource=True\) isn't for broadcast tasks"):
+        app.task(name="shop.shout", broadcast=True)(len).options(resource=True).s("a")
+
+
+@pytest.mark.parametrize("fields", [{"key": "welcome-42"}, {"expires": 5.0}, {"key": "a", "debounce": 5}])
 def test_what_a_resource_cannot_say_is_refused_and_not_forgotten(fields: dict[str, Any]) -> None:
-    (name,) = fields
+    name, *_ = fields
     with pytest.raises(ConfigurationError, match=name):
         task_manifest(send_welcome.options(resource="a", **fields).s(1), None)
 
@@ -91,9 +132,8 @@ def test_a_name_is_made_where_none_is_given() -> None:
 
 
 def test_what_cannot_be_a_resource_is_refused_here() -> None:
-    options = CallOptions(resource="a", deadline=1, delay=1e11)
-    with pytest.raises(ConfigurationError, match=r"shop\.send_welcome can't be a Task resource"):
-        task_manifest(send_welcome.s(1).with_options(options), None)
+    with pytest.raises(ConfigurationError, match=r"shop\.many can't be a Task resource"):
+        task_manifest(many.options(resource="a").s(*range(257)), None)
 
 
 async def test_a_submitted_task_is_there(client: ResourceClient) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.bounds import HORIZON_SECONDS
 from penstock.resources.retry import RetryPolicy as RetrySpec
-from penstock.retry import MOST_DELAY_SECONDS, Retry, RetryPolicy, Snooze, wished
+from penstock.retry import Retry, RetryPolicy, Snooze, wished
 
 seconds = st.floats(0, 1e6, allow_nan=False)
 policies = st.builds(
@@ -76,7 +77,7 @@ def test_a_retry_says_when_and_why() -> None:
 @pytest.mark.parametrize("kind", [Retry, Snooze])
 @pytest.mark.parametrize(
     ("delay", "seconds"),
-    [(5, 5.0), (0, 0.0), (timedelta(minutes=1), 60.0), (Decimal("0.5"), 0.5), (MOST_DELAY_SECONDS, MOST_DELAY_SECONDS)],
+    [(5, 5.0), (0, 0.0), (timedelta(minutes=1), 60.0), (Decimal("0.5"), 0.5), (HORIZON_SECONDS, HORIZON_SECONDS)],
 )
 def test_a_delay_is_seconds_or_a_timedelta(kind: type[Retry] | type[Snooze], delay: Any, seconds: float) -> None:
     assert wished(kind(delay)) == seconds
@@ -92,4 +93,4 @@ def test_any_other_delay_is_refused_with_its_name(kind: type[Retry] | type[Snooz
 @given(st.floats(), st.floats(), st.floats(), attempts, draws)
 def test_no_policy_waits_for_ever(initial: float, factor: float, maximum: float, attempt: int, draw: float) -> None:
     policy = RetryPolicy(3, initial, factor, maximum)
-    assert 0 <= policy.delay(attempt, lambda: draw) <= MOST_DELAY_SECONDS
+    assert 0 <= policy.delay(attempt, lambda: draw) <= HORIZON_SECONDS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from penstock import envelope as envelopes
 from penstock.broker.memory.gate import remove
@@ -23,6 +23,15 @@ class MemorySubmitting:
     """See Submitting."""
 
     _memory: Memory
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """See Submitting."""
+        return self._memory.clock
+
+    async def time(self) -> float:
+        """See Submitting."""
+        return self._memory.clock()
 
     async def send(self, messages: Sequence[Envelope]) -> list[Receipt]:
         """See Submitting."""

@@ -10,6 +10,7 @@ from typing import Self
 from penstock.broker.streams.channels import Channels
 from penstock.broker.streams.connection import BlockingConnection, Connection, Reply
 from penstock.broker.streams.library import REFUSED_WHEN_FULL
+from penstock.clock import ServerClock
 from penstock.keys import QueueKeys
 
 __all__ = ["Calls"]
@@ -30,7 +31,7 @@ class Calls:
         self, url: str, namespace: str, *, clock: Callable[[], float] = time.time, submitter: bool = False
     ) -> None:
         self.namespace = namespace
-        self._clock = clock
+        self._clock = ServerClock(clock)
         self._redis = Connection.of_submitter(url) if submitter else Connection(url)
         self._renewals = BlockingConnection(url)
         self._channels = Channels(self._redis)

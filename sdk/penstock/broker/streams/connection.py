@@ -213,15 +213,15 @@ class Connection:
 
     def _verdict(self, node: Node, error: Exception) -> PenstockError:
         if not isinstance(error, ResponseError):
-            raise self._lost(node, error) from error
+            raise self._lost(node, error, open=True) from error
         if demoted(error):  # its connections lead to the wrong server, however well they work
             node.drop("it isn't the master any more")
             self._route.doubt(node)
         return refusal(node.place, error)
 
-    def _lost(self, node: Node, error: Exception) -> PenstockError:
+    def _lost(self, node: Node, error: Exception, *, open: bool = False) -> PenstockError:
         self._route.doubt(node)
-        return refusal(node.place, error)
+        return refusal(node.place, error, open=open)
 
 
 def _in_order(places: Iterable[Sequence[int]], found: Iterable[Sequence[Reply]]) -> list[Reply]:

@@ -88,8 +88,9 @@ def _login_problem(said: str, error: Exception) -> str:
     return f"{error}; check PENSTOCK_URL's user and password" if isinstance(error, AuthenticationError) else ""
 
 
-def refusal(where: object, error: Exception) -> PenstockError:
-    """Our error for what the server at `where` answered, or for the connection's end."""
+def refusal(where: object, error: Exception, *, open: bool = False) -> PenstockError:
+    """Our error for what the server at `where` answered, or for the connection's end. `open`: it ended after the
+    command was sent, and nobody knows whether it was executed."""
     said = code(error)
     if problem := _login_problem(said, error):
         return ConfigurationError(f"Redis at {where} refuses the login: {problem}")
@@ -106,4 +107,4 @@ def refusal(where: object, error: Exception) -> PenstockError:
     if _NO_ROOM in str(error):
         return NotConnected(f"Redis at {where} has no connection left: raise its maxclients or use fewer processes")
     why = str(error).rstrip(".") or "no answer in time"
-    return NotConnected(f"can't reach Redis at {where}: {why}; check PENSTOCK_URL and that it is up")
+    return NotConnected(f"can't reach Redis at {where}: {why}; check PENSTOCK_URL and that it is up", open=open)

@@ -131,6 +131,12 @@ def integer(reply: Reply) -> int:
     return int(cast("int", reply or 0))
 
 
+def time(reply: Reply) -> float:
+    """Seconds since the epoch."""
+    seconds, microseconds = sequence(reply)
+    return integer(seconds) + integer(microseconds) / 1e6
+
+
 def receipts(ids: Sequence[str], reply: Reply) -> list[Receipt]:
     """What send returns, for the ids it was given."""
     return [

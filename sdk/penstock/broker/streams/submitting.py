@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from penstock import envelope as envelopes
 from penstock.broker.messages import Cancellation, Receipt, Revision, Snapshot
@@ -14,9 +14,23 @@ from penstock.outcome import Outcome
 
 __all__ = ["StreamsSubmitting"]
 
+TIME_RESOLUTION = 1e-6
+
 
 class StreamsSubmitting(Calls):
     """See Submitting."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """See Submitting."""
+        return self._clock
+
+    async def time(self) -> float:
+        """See Submitting."""
+        sent = self._clock.own()
+        told = replies.time(await self._redis.command("TIME"))
+        self._clock.heard(told, sent=sent, resolution=TIME_RESOLUTION)
+        return told
 
     async def send(self, messages: Sequence[Envelope]) -> list[Receipt]:
         """See Submitting."""

@@ -102,7 +102,7 @@ def test_a_coroutine_is_told_and_nobody_misses_it() -> None:
 
 
 def test_it_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_RESULT_BYTES", 10)
+    monkeypatch.setattr(module, "RESULT_BYTES", 10)
     assert encoded(returning(None), "x" * 8)
     with pytest.raises(ResultTooLarge, match="store it elsewhere"):
         encoded(returning(None), "x" * 9)
