@@ -100,7 +100,7 @@ class Arguments:
         try:
             return apply(rule, value)
         except ValueError as error:  # pydantic's is one
-            raise BadArgument(f"{self.task}: {name}: {_told(error)}") from None
+            raise BadArgument(f"{self.task}: {name}: {codec.complaint(error)}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +130,3 @@ def _rule(hint: object) -> _Rule | None:
     if adapter is None:
         return None
     return _Rule(hint if isinstance(hint, type) and hint in _PLAIN else None, adapter)
-
-
-def _told(error: ValueError) -> str:
-    """pydantic's message on one line, without its address."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    return "; ".join(_problem(one) for one in errors(include_url=False, include_context=False))
-
-
-def _problem(problem: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
-    value = repr(problem["input"])
-    shown = value if len(value) <= 80 else f"{value[:80]}…"
-    return f"{where}: {problem['msg']} (got {shown})" if where else f"{problem['msg']} (got {shown})"

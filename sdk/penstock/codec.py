@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["NO_ARGUMENTS", "adapter", "decode_call", "decode_value", "encode_call", "encode_value"]
+__all__ = ["NO_ARGUMENTS", "adapter", "complaint", "decode_call", "decode_value", "encode_call", "encode_value"]
 
 
 def _beyond_json(value: object) -> object:
@@ -84,3 +84,18 @@ def encode_call(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
 def decode_call(payload: bytes) -> tuple[list[Any], dict[str, Any]]:
     """The arguments back. Raises msgspec.MsgspecError where they are no such array."""
     return ([], {}) if payload == NO_ARGUMENTS else _calls.decode(payload)
+
+
+def complaint(error: Exception) -> str:
+    """An error on one line; pydantic's without its address."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(_problem(one) for one in errors(include_url=False, include_context=False))
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    value = repr(problem["input"])
+    shown = value if len(value) <= 80 else f"{value[:80]}…"
+    return f"{where}: {problem['msg']} (got {shown})" if where else f"{problem['msg']} (got {shown})"

@@ -11,6 +11,7 @@ PenstockError
 ├── UnknownTask             an id that the broker (no longer) knows
 ├── ResultTimeout           the caller's patience ended; the task goes on
 ├── ResultExpired           the task finished, but its result's retention is over
+├── ResultUnreadable        the task succeeded, but its result isn't what its function is annotated to return here
 ├── BatchFailed             the TaskBatch ended in a phase other than Succeeded
 └── TaskEnded               the task reached a phase other than Succeeded
     ├── TaskFailed          Failed or DeadLettered; carries the remote type, message and traceback
@@ -33,6 +34,7 @@ __all__ = [
     "QueueFull",
     "ResultExpired",
     "ResultTimeout",
+    "ResultUnreadable",
     "SubmissionError",
     "TaskCancelled",
     "TaskEnded",
@@ -108,6 +110,11 @@ class ResultTimeout(PenstockError):
 
 class ResultExpired(PenstockError):
     """The outcome was kept for its TTL and is gone."""
+
+
+class ResultUnreadable(PenstockError):
+    """The task succeeded. What it returned can't be read as its function's return annotation says in this process, for
+    example because the worker runs another version of the code. The result is kept as it is."""
 
 
 class BatchFailed(PenstockError):
