@@ -99,8 +99,8 @@ class Arguments:
             return value
         try:
             return apply(rule, value)
-        except ValueError as error:  # pydantic's is one
-            raise BadArgument(f"{self.task}: {name}: {codec.complaint(error)}") from None
+        except Exception as error:  # pydantic's own, or whatever a validator of the annotation's raises
+            raise BadArgument(f"{self.task}: {name}: {codec.complaint(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,9 +241,8 @@ def _names(step: Step, call: Signature[R], id: str) -> dict[str, str | int]:
 def _status(snapshot: Snapshot) -> TaskStatus:
     said = msgspec.json.decode(snapshot.progress) if snapshot.progress else {}
     failure = snapshot.outcome.failure if snapshot.outcome else None
-    return TaskStatus(
-        snapshot.phase, snapshot.attempts, snapshot.worker, said.get("percent"), said.get("message", ""), failure
-    )
+    words = (said.get("percent"), said.get("message", ""), failure, said.get("data"))
+    return TaskStatus(snapshot.phase, snapshot.attempts, snapshot.worker, *words)
 
 
 def _chunks(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:

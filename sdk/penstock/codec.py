@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from penstock.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["NO_ARGUMENTS", "adapter", "complaint", "decode_call", "decode_value", "encode_call", "encode_value"]
 
@@ -23,6 +26,7 @@ def _beyond_json(value: object) -> object:
 _encoder = msgspec.json.Encoder(enc_hook=_beyond_json)
 _calls = msgspec.json.Decoder(tuple[list[Any], dict[str, Any]])
 NO_ARGUMENTS = b"[[],{}]"
+SHOWN_LENGTH = 80  # of a value in a message
 
 
 def encode_value(value: object) -> bytes:
@@ -88,14 +92,22 @@ def decode_call(payload: bytes) -> tuple[list[Any], dict[str, Any]]:
 
 def complaint(error: Exception) -> str:
     """An error on one line; pydantic's without its address."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    return "; ".join(_problem(one) for one in errors(include_url=False, include_context=False))
+    from pydantic_core import ValidationError
+
+    if isinstance(error, ValidationError):
+        return "; ".join(map(_problem, error.errors(include_url=False, include_context=False)))
+    return str(error) if isinstance(error, ValueError | ConfigurationError) else f"{type(error).__name__}: {error}"
 
 
-def _problem(problem: dict[str, Any]) -> str:
+def _problem(problem: ErrorDetails) -> str:
     where = ".".join(str(part) for part in problem["loc"])
-    value = repr(problem["input"])
-    shown = value if len(value) <= 80 else f"{value[:80]}…"
-    return f"{where}: {problem['msg']} (got {shown})" if where else f"{problem['msg']} (got {shown})"
+    told = f"{problem['msg']} (got {_shown(problem['input'])})"
+    return f"{where}: {told}" if where else told
+
+
+def _shown(value: object) -> str:
+    try:
+        shown = repr(value)
+    except Exception:  # it is somebody else's, or nested too deeply
+        shown = f"<{type(value).__qualname__}>"
+    return shown if len(shown) <= SHOWN_LENGTH else f"{shown[:SHOWN_LENGTH]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,7 +38,8 @@ _TIMEOUTS = {"TimedOut", "DeadlineExceeded", "HeartbeatMissed"}
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A task at one moment. `percent` and `message` are its last progress."""
+    """A task at one moment. `percent`, `message` and `data` are its last progress; `data` is what it added,
+    JSON."""
 
     phase: Phase
     attempts: int = 0
@@ -46,6 +47,7 @@ class TaskStatus:
     percent: float | None = None
     message: str = ""
     failure: Failure | None = None
+    data: Mapping[str, Any] | None = None
 
 
 class Revised(Protocol):
@@ -134,7 +136,8 @@ class Handle(Generic[R]):
         return (await self._outcome("wait", timeout)).phase
 
     async def result(self, timeout: Patience = None) -> R:
-        """What the function returned, awaited for up to `timeout` seconds. `timeout=0` gives it at once, if it is there.
+        """What the function returned, awaited for up to `timeout` seconds. `timeout=0` gives it at once if it is
+        there.
 
         Raises TaskFailed, TaskTimedOut or TaskCancelled as it ended, ResultTimeout if it hasn't, ResultExpired if
         its record is gone, ResultUnreadable if the result isn't what the function is annotated to return.
@@ -236,6 +239,7 @@ def _read(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> Any:
         raise
     except Exception as error:
         raise ResultUnreadable(
-            f"{outcome.id} succeeded, but its result isn't what the function is annotated to return here: {codec.complaint(error)}; "
-            "deploy submitters and workers with the same annotation, or read it as it is: app.handle(ID).result()"
+            f"{outcome.id} succeeded, but its result isn't what the function is annotated to return here: "
+            f"{codec.complaint(error)}; deploy submitters and workers with the same annotation, or read it as it is: "
+            "app.handle(ID).result()"
         ) from error

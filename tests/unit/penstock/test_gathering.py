@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-from tests.waiting import wait_for
-
 from penstock import (
     ConfigurationError,
     Handle,
@@ -22,6 +20,7 @@ from penstock.handle import Change
 from penstock.outcome import Outcome
 from penstock.portal import Portal
 from penstock.testing import worker
+from tests.waiting import wait_for
 
 
 class Doors:
