@@ -10,7 +10,7 @@ from typing import Any, Literal
 from penstock.context import TaskContext
 from penstock.depends import declared, of_a_request
 from penstock.errors import ConfigurationError
-from penstock.hints import hints
+from penstock.hints import hints, unresolved
 
 __all__ = ["Need", "Parameters", "Provider", "parameters", "provider"]
 
@@ -38,12 +38,14 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A task's: `submitted` is the signature that submitters see, `types` its annotations."""
+    """A task's: `submitted` is the signature that submitters see, `types` its annotations, `unknown` the text of those
+    that can't be resolved."""
 
     whole: inspect.Signature
     submitted: inspect.Signature
     types: dict[str, Any]
     needs: tuple[Need, ...]
+    unknown: dict[str, str]
 
 
 def parameters(function: Callable[..., Any]) -> Parameters:
@@ -52,7 +54,7 @@ def parameters(function: Callable[..., Any]) -> Parameters:
     needs = tuple(_needs(function, (function,)))
     injected = {need.name for need in needs}
     submitted = whole.replace(parameters=[p for name, p in whole.parameters.items() if name not in injected])
-    return Parameters(whole, submitted, types, needs)
+    return Parameters(whole, submitted, types, needs, unresolved(function))
 
 
 def provider(function: Callable[..., Any], *, cached: bool = True, path: Path = ()) -> Provider:

@@ -10,7 +10,6 @@ from typing import Literal, Protocol, TypeVar, get_args
 
 import msgspec
 
-from penstock import codec
 from penstock.broker.messages import Lease
 from penstock.definition import Definition, problems
 from penstock.envelope import Envelope, Unique
@@ -157,7 +156,8 @@ class Signature(Flow[R]):
         place = self.place if self.args or self.kwargs else None
         if place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
-        payload = codec.encode_call(self.args, self.kwargs) if place is None else self._payload(links, inputs)
+        arguments = self.definition.arguments
+        payload = arguments.encoded(self.args, self.kwargs) if place is None else self._payload(links, inputs)
         not_before = options.at.timestamp() if options.at else None
         if delay := options.delay or options.debounce:
             not_before = now + delay
@@ -179,12 +179,12 @@ class Signature(Flow[R]):
             key=options.concurrency_key,
             unique=None if options.key is None else self._unique,
             traceparent=traceparent,
-            shape=self.definition.arguments.shape if self.args or self.kwargs else "",
+            shape=arguments.shape if self.args or self.kwargs else "",
             links=links,
         )
 
     def _payload(self, links: Links | None, inputs: Mapping[int, bytes] | None) -> bytes:
-        payload = codec.encode_call(*without_previous(self.args, self.kwargs))
+        payload = self.definition.arguments.encoded(*without_previous(self.args, self.kwargs))
         return payload if links is None or inputs is None else spliced(payload, links, inputs)
 
     @property
