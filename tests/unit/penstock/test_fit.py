@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -197,6 +198,9 @@ class Priced:
 
 class Packed(msgspec.Struct):
     number: int
+
+
+UNRESOLVED = "Fraction"  # an annotation
 
 
 class Opaque:
@@ -517,3 +521,32 @@ def test_whatever_fits_its_annotation_arrives_as_it_was_sent_or_is_refused(pair:
 def test_results_are_refused_alike() -> None:
     with pytest.raises(ConfigurationError, match="a secret would arrive as asterisks"):
         codec.encode_value({"a": [SecretStr("a")]})
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Those of the table in docs/sdk.md that begin with an expression."""
+    page = (Path(__file__).parents[3] / "docs/sdk.md").read_text()
+    table = page.split("### What travels")[1].split("\n- ")[0].replace("\\|", "¦")
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    return [(sent, annotation.replace("¦", "|"), arrives) for sent, annotation, arrives in lines if "`, `" not in sent]
+
+
+def expression(cell: str) -> Any:
+    found = re.match(r"`(.*?)`", cell)
+    assert found, cell
+    return eval(found[1], globals())  # the documentation's own
+
+
+@pytest.mark.parametrize(("value", "annotation", "arrives"), rows())
+def test_the_table_in_the_docs_is_true(value: str, annotation: str, arrives: str) -> None:
+    if "resolved" in annotation:
+        kinds: list[Any] = [UNRESOLVED]
+    else:
+        every = [None, Any, type(expression(value))] if annotation == "any" else None
+        kinds = every or ([None, Any] if annotation.startswith("none") else [expression(annotation)])
+    for kind in kinds:
+        if arrives.startswith("refused"):
+            refused(expression(value), kind)
+        else:
+            wanted, arrived = expression(arrives), sent(expression(value), kind)
+            assert (type(arrived), arrived) == (type(wanted), wanted)
