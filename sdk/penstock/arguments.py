@@ -5,25 +5,25 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
 from penstock import codec
-from penstock.errors import BadArgument
+from penstock.errors import BadArgument, ConfigurationError
+from penstock.fit import Fit, fit
 from penstock.parameters import Parameters
 from penstock.previous import previous
 
 __all__ = ["Arguments", "Values"]
 
+log = logging.getLogger("penstock")
 Values = tuple[Sequence[Any], dict[str, Any]]
-Apply = Callable[["_Rule", object], object]
+Apply = Callable[[Fit, object], object]
 SHAPE_LENGTH = 8
-_PLAIN = (int, str, float, bool)
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,28 @@ class Arguments:
     def check(self, args: Sequence[object], kwargs: dict[str, Any]) -> None:
         """Raise the TypeError that the call itself would, or a BadArgument, before anything is sent."""
         if args or kwargs or 0 not in self._simple:
-            self._fitted(args, kwargs, _Rule.checked)
+            self._fitted(args, kwargs, _checked)
 
     def converted(self, payload: bytes) -> Values:
         """What was submitted, as the annotations want it. Raises TypeError or BadArgument."""
         if payload == codec.NO_ARGUMENTS and 0 in self._simple:
             return (), {}
-        return self._fitted(*codec.decode_call(payload), _Rule.converted)
+        return self._fitted(*codec.decode_call(payload), Fit.converted)
+
+    def encoded(self, args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
+        """As they travel. Raises BadArgument for what can't be JSON."""
+        try:
+            return codec.encode_call(args, kwargs)
+        except ConfigurationError as error:
+            raise self._unsendable(args, kwargs) or BadArgument(f"{self.task}: {error}") from error
+
+    def _unsendable(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> BadArgument | None:
+        for name, value in self._bound(args, dict(kwargs)).arguments.items():
+            try:
+                codec.encode_value(value)
+            except ConfigurationError as error:
+                return BadArgument(f"{self.task}: {name}: {error}")
+        return None
 
     def with_injected(self, values: Values, injected: dict[str, Any]) -> Values:
         """What to call the function with: submitted values, and those of the parameters that nobody submits."""
@@ -57,10 +72,19 @@ class Arguments:
         return hashlib.sha256(str(self.parameters.submitted).encode()).hexdigest()[:SHAPE_LENGTH]
 
     @cached_property
-    def _places(self) -> list[tuple[str, _Rule | None]]:
-        """Each parameter and how its values are checked; not at all where it takes anything."""
-        types = self.parameters.types
-        return [(name, _rule(types.get(name))) for name in self.parameters.submitted.parameters]
+    def _places(self) -> list[tuple[str, Fit]]:
+        """Each parameter and how its values are checked."""
+        return [(name, self._fit(name)) for name in self.parameters.submitted.parameters]
+
+    def _fit(self, name: str) -> Fit:
+        if (unknown := self.parameters.unknown.get(name)) is None:
+            return fit(self.parameters.types.get(name))
+        remedy = (
+            f"its annotation {unknown!r} can't be resolved; import or define that at the top level of the module, and "
+            "not under TYPE_CHECKING"
+        )
+        log.warning("%s: %s: %s. Its values are taken as they come, as plain JSON", self.task, name, remedy)
+        return Fit(unusable=remedy)
 
     @cached_property
     def _simple(self) -> range:
@@ -85,7 +109,7 @@ class Arguments:
         except TypeError as error:
             raise BadArgument(f"{self.task}{self.parameters.submitted}: {error}") from None
 
-    def _all(self, name: str, rule: _Rule | None, value: Any, apply: Apply) -> object:
+    def _all(self, name: str, rule: Fit, value: Any, apply: Apply) -> object:
         """One value, or those of a parameter that takes many."""
         match self.parameters.submitted.parameters[name].kind:
             case inspect.Parameter.VAR_POSITIONAL:
@@ -94,54 +118,16 @@ class Arguments:
                 return {key: self._one(key, rule, one, apply) for key, one in value.items()}
         return self._one(name, rule, value, apply)
 
-    def _one(self, name: str, rule: _Rule | None, value: object, apply: Apply) -> object:
-        if rule is None or value is previous:
+    def _one(self, name: str, rule: Fit, value: object, apply: Apply) -> object:
+        if value is previous:
             return value
         try:
             return apply(rule, value)
-        except ValueError as error:  # pydantic's is one
-            raise BadArgument(f"{self.task}: {name}: {_told(error)}") from None
+        except Exception as error:  # pydantic's own, or whatever a validator of the annotation's raises
+            raise BadArgument(f"{self.task}: {name}: {codec.complaint(error)}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """One parameter's: values of a `plain` type are fine as they are, pydantic sees to all others."""
-
-    plain: type | None
-    adapter: Any
-
-    def checked(self, value: object) -> object:
-        """The value itself, which is sent as it is. Raises ValidationError where it could never be converted."""
-        if type(value) is not self.plain:
-            self.adapter.validate_python(value)
-        return value
-
-    def converted(self, value: object) -> object:
-        """The value as the annotation wants it. Raises ValidationError."""
-        if type(value) is self.plain:
-            return value
-        return self.adapter.validate_json(msgspec.json.encode(value))
-
-
-def _rule(hint: object) -> _Rule | None:
-    if hint is None or hint is Any or hint is object or hint is inspect.Parameter.empty:
-        return None
-    adapter = codec.adapter(hint)
-    if adapter is None:
-        return None
-    return _Rule(hint if isinstance(hint, type) and hint in _PLAIN else None, adapter)
-
-
-def _told(error: ValueError) -> str:
-    """pydantic's message on one line, without its address."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    return "; ".join(_problem(one) for one in errors(include_url=False, include_context=False))
-
-
-def _problem(problem: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
-    value = repr(problem["input"])
-    shown = value if len(value) <= 80 else f"{value[:80]}…"
-    return f"{where}: {problem['msg']} (got {shown})" if where else f"{problem['msg']} (got {shown})"
+def _checked(rule: Fit, value: object) -> object:
+    """The value itself, which is sent as it is."""
+    rule.check(value)
+    return value

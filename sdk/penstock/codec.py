@@ -3,66 +3,105 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from penstock.culprit import MAX_DEPTH, culprit
 from penstock.errors import ConfigurationError
+from penstock.portable import SECRET, difference
 
-__all__ = ["NO_ARGUMENTS", "adapter", "decode_call", "decode_value", "encode_call", "encode_value", "sendable"]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+__all__ = [
+    "NO_ARGUMENTS",
+    "adapter",
+    "complaint",
+    "decode_call",
+    "decode_value",
+    "encode_call",
+    "encode_value",
+    "encode_whole",
+    "sendable",
+]
 
 
 def _beyond_json(value: object) -> object:
     from pydantic_core import to_jsonable_python
 
-    return to_jsonable_python(value)
+    if hasattr(value, "get_secret_value"):
+        raise ValueError(SECRET)
+    return to_jsonable_python(value, round_trip=True)
+
+
+def _beyond_json_whole(value: object) -> object:
+    """The same. A model must say all that it holds: nothing checks that where there is no annotation."""
+    plain = _beyond_json(value)
+    read = getattr(type(value), "model_validate_json", None)
+    if read is not None:
+        try:
+            arrived = read(msgspec.json.encode(plain))
+        except ValueError:  # it has a JSON of its own that isn't meant to be read back
+            return plain
+        if (problem := difference(value, arrived, encode_whole)) is not None:
+            raise ValueError(problem)
+    return plain
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_beyond_json)
+_whole_encoder = msgspec.json.Encoder(enc_hook=_beyond_json_whole)
 _calls = msgspec.json.Decoder(tuple[list[Any], dict[str, Any]])
 NO_ARGUMENTS = b"[[],{}]"
+SHOWN_LENGTH = 80  # of a value in a message
 
 
 def encode_value(value: object) -> bytes:
     """A result as JSON. Raises ConfigurationError where it can't be one."""
+    return _encoded(value, _encoder)
+
+
+def encode_whole(value: object) -> bytes:
+    """The same where no annotation says what it is. Raises ConfigurationError for a model that doesn't say all it
+    holds."""
+    return _encoded(value, _whole_encoder)
+
+
+def _encoded(value: object, encoder: msgspec.json.Encoder, depth: int = MAX_DEPTH) -> bytes:
     try:
-        encoded = _encoder.encode(value)
+        encoded = encoder.encode(value)
+        _check_depth(encoded, depth)
         if b"null" in encoded and value is not None and not _finite(msgspec.to_builtins(value, enc_hook=_beyond_json)):
             raise ValueError("it holds NaN or an infinity, which JSON can't say")
         return encoded
     except Exception as error:
         raise ConfigurationError(
-            f"a value of type {type(value).__qualname__} can't travel as JSON: {_odd_key(value) or error}; "
-            "use plain data, a dataclass or a pydantic model"
+            f"a value of type {type(value).__qualname__} can't travel as JSON: "
+            f"{culprit(value, encoder.encode) or error}; use plain data, a dataclass or a pydantic model"
         ) from error
 
 
-def _odd_key(value: object) -> str:
-    """What is wrong with a dict's key in it, if one can't be JSON's: the encoder itself tells of endless recursion."""
-    try:
-        return next(_odd_keys(value), "")
-    except RecursionError:
-        return "it is nested too deeply, or holds itself"
-
-
-def _odd_keys(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield from (
-            f"it holds a dict with the key {key!r:.80}, and JSON's keys are strings"
-            for key in value
-            if key is None or isinstance(key, tuple | frozenset)
-        )
-        value = list(value.values())
-    if isinstance(value, list | tuple | set | frozenset):
-        for one in value:
-            yield from _odd_keys(one)
+def _check_depth(encoded: bytes, most: int) -> None:
+    """Deeper, and no decoder would take it. Most have fewer brackets altogether."""
+    if encoded.count(b"[") + encoded.count(b"{") > most:
+        brackets = _STRINGS.sub(b"", encoded).translate(None, delete=_OTHERS)
+        if max(accumulate(map(_STEPS.__getitem__, brackets))) > most:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def sendable(text: str) -> str:
     """Half of a surrogate pair, as in the names of odd files, is no text that could travel: written as an escape."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_OTHERS = bytes(set(range(256)) - set(_STEPS))
 
 
 def _finite(value: object) -> bool:
@@ -90,23 +129,54 @@ def adapter(annotation: object) -> Any:
 
 def _adapter(annotation: Any) -> Any:
     from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+    from typing_extensions import TypeAliasType
 
+    as_encoded = ConfigDict(val_json_bytes="base64")
     try:
-        return TypeAdapter(annotation, config=ConfigDict(val_json_bytes="base64"))  # as bytes were encoded
+        return TypeAdapter(annotation, config=as_encoded)
     except (PydanticSchemaGenerationError, NameError):
         return None
-    except PydanticUserError:  # a model or dataclass brings a configuration of its own
-        return TypeAdapter(annotation)
+    except PydanticUserError:  # what may have a configuration of its own takes ours in disguise only
+        with suppress(PydanticUserError):
+            disguised: Any = TypeAliasType("Value", annotation)
+            return TypeAdapter(disguised, config=as_encoded)
+        return None
 
 
 _known_adapter = lru_cache(maxsize=1024)(_adapter)
 
 
 def encode_call(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
-    """A call's arguments: the JSON array `[args, kwargs]`."""
-    return encode_value([args, kwargs]) if args or kwargs else NO_ARGUMENTS
+    """A call's arguments: the JSON array `[args, kwargs]`. Raises ConfigurationError where they can't be JSON."""
+    return _encoded([args, kwargs], _encoder, MAX_DEPTH + 2) if args or kwargs else NO_ARGUMENTS
 
 
 def decode_call(payload: bytes) -> tuple[list[Any], dict[str, Any]]:
     """The arguments back. Raises msgspec.MsgspecError where they are no such array."""
-    return ([], {}) if payload == NO_ARGUMENTS else _calls.decode(payload)
+    try:
+        return ([], {}) if payload == NO_ARGUMENTS else _calls.decode(payload)
+    except RecursionError:
+        raise msgspec.DecodeError(f"arguments that are nested deeper than {MAX_DEPTH} levels") from None
+
+
+def complaint(error: Exception) -> str:
+    """An error on one line; pydantic's without its address."""
+    from pydantic_core import ValidationError
+
+    if isinstance(error, ValidationError):
+        return "; ".join(map(_problem, error.errors(include_url=False, include_context=False)))
+    return str(error) if isinstance(error, ValueError | ConfigurationError) else f"{type(error).__name__}: {error}"
+
+
+def _problem(problem: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    told = f"{problem['msg']} (got {_shown(problem['input'])})"
+    return f"{where}: {told}" if where else told
+
+
+def _shown(value: object) -> str:
+    try:
+        shown = repr(value)
+    except Exception:  # it is somebody else's, or nested too deeply
+        shown = f"<{type(value).__qualname__}>"
+    return shown if len(shown) <= SHOWN_LENGTH else f"{shown[:SHOWN_LENGTH]}…"

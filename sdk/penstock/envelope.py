@@ -132,7 +132,8 @@ def revived(data: bytes, now: float) -> bytes:
         old = decode(data)
     except Undecodable:
         return data
-    links, later = old.links, old.links and old.links.later
+    links = old.links
+    later = links.later if links is not None else None
     if old.deadline is None and old.expires_at is None and later is None:
         return data
     deadline = None if old.deadline is None else now + old.deadline - old.created_at

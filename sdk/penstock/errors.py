@@ -15,6 +15,7 @@ PenstockError
 ├── ResultExpired           the task finished, but its result's retention is over
 ├── BadResult               a task's result can't travel or doesn't fit its return annotation; the attempt is the last
 │   └── ResultTooLarge      it is larger than a result may be
+├── ResultUnreadable        the task succeeded, but its result isn't what its function is annotated to return here
 ├── BatchFailed             the TaskBatch ended in a phase other than Succeeded
 └── TaskEnded               the task reached a phase other than Succeeded
     ├── TaskFailed          Failed or DeadLettered; carries the remote type, message and traceback
@@ -40,6 +41,7 @@ __all__ = [
     "ResultExpired",
     "ResultTimeout",
     "ResultTooLarge",
+    "ResultUnreadable",
     "SubmissionError",
     "TaskCancelled",
     "TaskEnded",
@@ -149,6 +151,11 @@ class BadResult(PenstockError):
 
 class ResultTooLarge(BadResult):
     """What a task returned is larger than a result may be."""
+
+
+class ResultUnreadable(PenstockError):
+    """The task succeeded. What it returned can't be read as its function's return annotation says in this process, for
+    example because the worker runs another version of the code. The result is kept as it is."""
 
 
 class BatchFailed(PenstockError):

@@ -7,8 +7,10 @@ import time
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any, TypeVar, cast
 
-from penstock.errors import ResultTimeout
+from penstock.errors import ResultExpired, ResultTimeout
 from penstock.handle import Handle
+from penstock.patience import Patience, checked_patience
+from penstock.status import Phase
 from penstock.stopping import stopped
 
 __all__ = ["as_completed", "gather"]
@@ -16,26 +18,38 @@ __all__ = ["as_completed", "gather"]
 R = TypeVar("R")
 
 
-async def as_completed(handles: Iterable[Handle[R]], timeout: float | None) -> AsyncGenerator[Handle[R], None]:
-    """Each handle when its task has ended, however that was. Raises ResultTimeout for those that haven't within
-    `timeout` seconds."""
+async def as_completed(handles: Iterable[Handle[R]], timeout: Patience) -> AsyncGenerator[Handle[R], None]:
+    """Each handle when its task has ended, however that was, or nothing is known of it any more. Raises ResultTimeout
+    for those that haven't within `timeout` seconds, SubmissionError when the broker can't be reached."""
+    seconds = checked_patience("as_completed", "timeout", timeout)
     waits = {asyncio.create_task(handle.wait()): handle for handle in handles}
-    pending, ends = set(waits), None if timeout is None else time.monotonic() + timeout
+    pending, ends = set(waits), None if seconds is None else time.monotonic() + seconds
     try:
         while pending:
             left = None if ends is None else max(0.0, ends - time.monotonic())
             done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if not done:
-                raise ResultTimeout(f"{len(pending)} of {len(waits)} tasks have no result after {timeout:g} s")
+                raise ResultTimeout(f"{len(pending)} of {len(waits)} tasks have no result after {seconds:g} s")
+            failures = [failure for failure in map(_failure, done) if failure is not None]
             for wait in done:
-                yield waits[wait]
+                if _failure(wait) is None:
+                    yield waits[wait]
+            if failures:
+                raise failures[0]
     finally:
-        await stopped(*waits)
+        await stopped(*(wait for wait in waits if not wait.done()))
 
 
-async def gather(handles: Iterable[Handle[R]], timeout: float | None) -> list[R]:
+def _failure(wait: asyncio.Task[Phase]) -> BaseException | None:
+    """Why nobody knows whether its task has ended."""
+    error = wait.exception()
+    return None if isinstance(error, ResultExpired) else error
+
+
+async def gather(handles: Iterable[Handle[R]], timeout: Patience) -> list[R]:
     """Their results, in the handles' order. Raises what the first failed one's `result` raises, when all have ended;
     ResultTimeout if that takes longer than `timeout` seconds."""
+    checked_patience("gather", "timeout", timeout)
     asked: list[Handle[Any]] = list(handles)
     async for _ in as_completed(asked, timeout):
         pass

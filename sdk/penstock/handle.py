@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from penstock import codec
 from penstock.envelope import Envelope
-from penstock.errors import ConfigurationError, ResultExpired, ResultTimeout, TaskCancelled, TaskFailed, TaskTimedOut
+from penstock.errors import (
+    ConfigurationError,
+    ResultExpired,
+    ResultTimeout,
+    ResultUnreadable,
+    TaskCancelled,
+    TaskFailed,
+    TaskTimedOut,
+    UnknownTask,
+)
 from penstock.limits import DELAY
 from penstock.options import checked_moment, moment
 from penstock.outcome import Failure, Outcome
+from penstock.patience import Patience, checked_patience
 from penstock.portal import Portal
 from penstock.sealing import PayloadCodec, opened
 from penstock.status import Phase
@@ -23,12 +34,14 @@ __all__ = ["Change", "Handle", "Source", "TaskStatus", "value_of"]
 
 R = TypeVar("R")
 STREAM_SECONDS = 0.25
+LOOK_SECONDS = 1.0  # for one more look when a caller's time is up
 _TIMEOUTS = {"TimedOut", "DeadlineExceeded", "HeartbeatMissed"}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A task at one moment. `percent`, `message` and `data` are its last progress."""
+    """A task at one moment. `percent`, `message` and `data` are its last progress; `data` is what it added,
+    JSON."""
 
     phase: Phase
     attempts: int = 0
@@ -36,7 +49,7 @@ class TaskStatus:
     percent: float | None = None
     message: str = ""
     failure: Failure | None = None
-    data: dict[str, Any] | None = None
+    data: Mapping[str, Any] | None = None
 
 
 class Revised(Protocol):
@@ -123,41 +136,67 @@ class Handle(Generic[R]):
         changes nothing."""
         return await self._source.revise(self.id, Change(call=call))
 
-    async def wait(self, timeout: float | None = None) -> Phase:
+    async def wait(self, timeout: Patience = None) -> Phase:
         """The phase that it ends in, however it ends. Raises ResultTimeout if it hasn't within `timeout` seconds,
-        ResultExpired if its record is gone."""
-        return (await self._outcome(timeout)).phase
+        ResultExpired if its record is gone. `timeout=0` tells at once."""
+        return (await self._outcome("wait", timeout)).phase
 
-    async def result(self, timeout: float | None = None) -> R:
-        """What the function returned, awaited for up to `timeout` seconds.
+    async def result(self, timeout: Patience = None) -> R:
+        """What the function returned, awaited for up to `timeout` seconds. `timeout=0` gives it at once if it is
+        there.
 
         Raises TaskFailed, TaskTimedOut or TaskCancelled as it ended, ResultTimeout if it hasn't, ResultExpired if
-        its record is gone.
+        its record is gone, ResultUnreadable if the result isn't what the function is annotated to return.
         """
-        return cast("R", value_of(await self._outcome(timeout), self._returns, self._source.codec))
+        return cast("R", value_of(await self._outcome("result", timeout), self._returns, self._source.codec))
 
-    async def stream(self, interval: float = STREAM_SECONDS) -> AsyncGenerator[TaskStatus, None]:
-        """How it stands, now and whenever that has changed, until it has ended; looks every `interval` seconds."""
-        ending = asyncio.create_task(self._source.wait(self.id))
+    def stream(self, interval: float = STREAM_SECONDS) -> AsyncGenerator[TaskStatus, None]:
+        """How it stands, now and whenever that has changed, until it has ended; looks every `interval` seconds. Raises
+        SubmissionError when the broker can't be reached."""
+        return self._stream(checked_patience("stream", "interval", interval, above=True))
+
+    async def _stream(self, interval: float | None) -> AsyncGenerator[TaskStatus, None]:
         told: TaskStatus | None = None
+        ending = asyncio.create_task(self._source.wait(self.id))
         try:
-            while told is None or not told.phase.terminal:
+            while True:
+                ended = ending.done()
                 if (status := await self.status()) != told:
                     yield (told := status)
-                if not status.phase.terminal:
-                    await asyncio.wait([ending], timeout=interval)
+                if status.phase.terminal:
+                    return
+                if ended:
+                    ending.result()  # raises what keeps it from being followed; else it was run again meanwhile
+                    ending = asyncio.create_task(self._source.wait(self.id))
+                    await asyncio.sleep(interval or STREAM_SECONDS)
+                await asyncio.wait([ending], timeout=interval)
         finally:
-            await stopped(ending)
+            if not ending.done():
+                await stopped(ending)
 
-    async def _outcome(self, timeout: float | None) -> Outcome:
+    async def _outcome(self, where: str, timeout: Patience) -> Outcome:
+        seconds = checked_patience(where, "timeout", timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 outcome = await self._source.wait(self.id)
         except TimeoutError:
-            raise ResultTimeout(f"{self.id} has no result after {timeout:g} s; it goes on") from None
+            outcome = await self._last_look(seconds or 0.0)
         if outcome is None:
             raise ResultExpired(f"{self.id}: no record of it: not queued yet, or kept no longer (see result_ttl=)")
         return outcome
+
+    async def _last_look(self, seconds: float) -> Outcome | None:
+        """Its outcome, where it is there by now: a wait may be too short for the way to the broker. Raises
+        ResultTimeout."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                try:
+                    ended = (await self.status()).phase.terminal
+                except UnknownTask:
+                    return None
+                if ended:
+                    return await self._source.wait(self.id)
+        raise ResultTimeout(f"{self.id} has no result after {seconds:g} s; it goes on")
 
     # --- for sync code: the same, and a clear error where an event loop would be blocked --------------------------
 
@@ -177,11 +216,11 @@ class Handle(Generic[R]):
         """See `replace`."""
         return self._source.portal.run(self.replace(call), "await handle.replace()")
 
-    def wait_sync(self, timeout: float | None = None) -> Phase:
+    def wait_sync(self, timeout: Patience = None) -> Phase:
         """See `wait`."""
         return self._source.portal.run(self.wait(timeout), "await handle.wait()")
 
-    def result_sync(self, timeout: float | None = None) -> R:
+    def result_sync(self, timeout: Patience = None) -> R:
         """See `result`."""
         return self._source.portal.run(self.result(timeout), "await handle.result()")
 
@@ -189,10 +228,24 @@ class Handle(Generic[R]):
 def value_of(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> Any:
     """What the function returned. Raises what the outcome says instead."""
     if outcome.phase is Phase.SUCCEEDED:
-        return codec.decode_value(opened(outcome.result or b"null", outcome.codec, seal), returns)
+        return _read(outcome, returns, seal)
     failure = outcome.failure or Failure(str(outcome.phase))
     if outcome.phase is Phase.CANCELLED:
         kind: type[TaskFailed | TaskCancelled | TaskTimedOut] = TaskCancelled
     else:
         kind = TaskTimedOut if failure.type in _TIMEOUTS else TaskFailed
     raise kind(outcome.id, failure.type, failure.message, failure.traceback, failure.upstream)
+
+
+def _read(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> Any:
+    """Its result. Raises ResultUnreadable, or ConfigurationError where another codec is needed."""
+    try:
+        return codec.decode_value(opened(outcome.result or b"null", outcome.codec, seal), returns)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ResultUnreadable(
+            f"{outcome.id} succeeded, but its result isn't what the function is annotated to return here: "
+            f"{codec.complaint(error)}; deploy submitters and workers with the same annotation, or read it as it is: "
+            "app.handle(ID).result()"
+        ) from error

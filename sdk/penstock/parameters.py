@@ -11,7 +11,7 @@ from typing import Any, Literal
 from penstock.context import TaskContext
 from penstock.depends import declared, of_a_request
 from penstock.errors import ConfigurationError
-from penstock.hints import hints
+from penstock.hints import hints, unresolved
 
 __all__ = ["Kind", "Need", "Parameters", "Provider", "kind_of", "parameters", "provider"]
 
@@ -39,12 +39,14 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A task's: `submitted` is the signature that submitters see, `types` its annotations."""
+    """A task's: `submitted` is the signature that submitters see, `types` its annotations, `unknown` the text of those
+    that can't be resolved."""
 
     whole: inspect.Signature
     submitted: inspect.Signature
     types: dict[str, Any]
     needs: tuple[Need, ...]
+    unknown: dict[str, str]
 
 
 def parameters(function: Callable[..., Any]) -> Parameters:
@@ -53,7 +55,7 @@ def parameters(function: Callable[..., Any]) -> Parameters:
     needs = tuple(_needs(function, (function,)))
     injected = {need.name for need in needs}
     submitted = whole.replace(parameters=[p for name, p in whole.parameters.items() if name not in injected])
-    return Parameters(whole, submitted, types, needs)
+    return Parameters(whole, submitted, types, needs, unresolved(function))
 
 
 def provider(function: Callable[..., Any], *, cached: bool = True, path: Path = ()) -> Provider:

@@ -137,11 +137,12 @@ def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:
             )
     name = options.resource if isinstance(options.resource, str) else generated_name(definition.name)
     retry = call.retry() or definition.options.retry
+    args, kwargs = codec.decode_call(definition.arguments.encoded(call.args, call.kwargs))
     spec = {
         "task": definition.name,
         "queue": call.queue,
-        "args": msgspec.json.decode(codec.encode_value(call.args)),
-        "kwargs": msgspec.json.decode(codec.encode_value(call.kwargs)),
+        "args": args,
+        "kwargs": kwargs,
         "priority": options.priority or definition.options.priority,
         "delaySeconds": options.delay,
         "notBefore": options.at and datetime.fromtimestamp(moment("options", options.at, time.time()), UTC),

@@ -8,7 +8,6 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from penstock import codec
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Unique
 from penstock.errors import BadArgument, ConfigurationError
@@ -105,7 +104,7 @@ class Signature(Flow[R]):
         if place is not None and links is None:
             raise ConfigurationError(f"{self.definition.name}: `previous` in its arguments, and no call before it")
         given = (self.args, self.kwargs) if place is None else without_previous(self.args, self.kwargs)
-        plain = codec.encode_call(*given)
+        plain = self.definition.arguments.encoded(*given)
         payload, seal = self._sealed(plain), self.app.codec
         not_before = moment("options", options.at, now) if options.at else None
         times = (self.later or Later()) if links is None or links.later is None else Later()

@@ -55,7 +55,7 @@ class Call(Generic[P, R]):
         self._submitter = submitter
         self._options = options
 
-    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+    def s(self, /, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
         """The call as data, for `app.enqueue_many` and flows. Raises TypeError for arguments that don't fit."""
         return Signature(self.definition, args, kwargs, self._options, self._submitter, self._parent())
 
@@ -76,11 +76,11 @@ class Call(Generic[P, R]):
         make: Callable[..., Signature[R]] = self.s
         return Group([make(*item) for item in items], self._submitter, self._queue)
 
-    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Submit the call."""
         return await self._submitter.submit(self.s(*args, **kwargs))
 
-    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+    def enqueue_sync(self, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Submit the call from sync code."""
         return self._submitter.submit_sync(self.s(*args, **kwargs))
 
@@ -111,7 +111,7 @@ class Task(Call[P, R]):
 class AsyncTask(Task[P, R]):
     """A task of a coroutine function."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Call the function itself, here and now."""
         function: Callable[P, Coroutine[Any, Any, R]] = self.definition.function
         return function(*args, **kwargs)
@@ -120,7 +120,7 @@ class AsyncTask(Task[P, R]):
 class SyncTask(Task[P, R]):
     """A task of a plain function."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now."""
         function: Callable[P, R] = self.definition.function
         return function(*args, **kwargs)

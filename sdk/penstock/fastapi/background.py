@@ -28,7 +28,7 @@ class Collected:
         self._app = app
         self.calls: list[Signature[Any]] = []
 
-    def add_task(self, function: Callable[P, Any] | Call[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+    def add_task(self, function: Callable[P, Any] | Call[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Queue a task, `task.options(…)`, or a plain function that was registered with `app.task(function)`. Raises
         BadArgument for arguments that don't fit."""
         call: Call[..., Any] = function if isinstance(function, Call) else self._registered(function)

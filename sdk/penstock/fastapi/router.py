@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, cast
 
 import msgspec
-from fastapi import APIRouter, Depends, HTTPException, Query, Response, status
-from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response, status
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
+from penstock import codec
 from penstock.app import Penstock
 from penstock.errors import (
     BadArgument,
@@ -22,15 +22,16 @@ from penstock.errors import (
     TaskEnded,
     UnknownTask,
 )
-from penstock.handle import TaskStatus
-from penstock.keys import Priority
+from penstock.fastapi.events import Events, shown
+from penstock.handle import Handle
+from penstock.keys import Priority, checked_queue, queue_of
 from penstock.task import OptionFields
 
 __all__ = ["Submission", "router"]
 
 UNPROCESSABLE = 422  # Starlette has changed the name
 MAX_WAIT_SECONDS = 60.0
-_UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # proxies would hold events back
+MAX_BODY_BYTES = 16 * 2**20
 _REFUSALS: dict[type[Exception], int] = {
     BadArgument: UNPROCESSABLE,
     QueueFull: status.HTTP_429_TOO_MANY_REQUESTS,
@@ -50,7 +51,7 @@ class Submission(BaseModel):
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     priority: Priority | None = None
-    delay: float | None = None
+    delay: FiniteFloat | None = None
     key: str | None = None
 
     def options(self) -> OptionFields:
@@ -59,56 +60,90 @@ class Submission(BaseModel):
         return cast("OptionFields", asked)
 
 
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": Submission.model_json_schema()}}}}
+
+
 def router(app: Penstock, *, auth: Callable[..., Any] | None, tasks: Sequence[str] | None = None) -> APIRouter:
     """`auth`: a dependency that raises for callers who may not; None lets everybody. `tasks`: the names that may be
     submitted, by default all of the app's."""
     routes = APIRouter(dependencies=[Depends(auth)] if auth is not None else [], tags=["tasks"])
 
-    @routes.post("", status_code=status.HTTP_202_ACCEPTED)
-    async def submit(asked: Submission) -> dict[str, str]:
+    @routes.post("", status_code=status.HTTP_202_ACCEPTED, openapi_extra=_BODY)
+    async def submit(asked: Annotated[Submission, Depends(_submission)]) -> Response:
         """Queue a task; its id."""
         task = app.tasks.get(asked.task)
         if task is None or (tasks is not None and asked.task not in tasks):
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"no task {asked.task!r} to submit here")
         with _refusing():
             handle = await task.options(**asked.options()).enqueue(*asked.args, **asked.kwargs)
-        return {"id": handle.id}
+        return _answer({"id": handle.id}, status.HTTP_202_ACCEPTED)
 
-    @routes.get("/{id:path}/result")
-    async def result(
-        id: str, response: Response, wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0
-    ) -> dict[str, Any]:
+    @routes.get("/{id}/result")
+    async def result(id: str, wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0) -> Response:
         """How it ended: `result`, or `error`. 202 if it hasn't within `wait` seconds."""
         with _refusing():
+            handle = _handle(app, id)
             try:
-                return {"id": id, "result": await app.handle(id).result(timeout=wait)}
+                return _answer({"id": id, "result": await handle.result(timeout=wait)})
             except TaskEnded as ended:
-                return {"id": id, "error": {"type": ended.type, "message": ended.message}}
+                return _answer({"id": id, "error": {"type": ended.type, "message": ended.message}})
             except ResultTimeout:
-                response.status_code = status.HTTP_202_ACCEPTED
-                return _shown(id, await app.handle(id).status())
+                return _answer(shown(id, await handle.status()), status.HTTP_202_ACCEPTED)
 
-    @routes.get("/{id:path}/events")
-    async def events(id: str) -> StreamingResponse:
+    @routes.get("/{id}/events")
+    async def events(id: str) -> Response:
         """Server-sent events: how it stands, whenever that changes, until it has ended."""
         with _refusing():
-            stream = app.handle(id).stream()
-            first = await anext(stream)
-        return StreamingResponse(_told(id, first, stream), media_type="text/event-stream", headers=_UNBUFFERED)
+            handle = _handle(app, id)
+            await handle.status()
+        return Events(handle)
 
-    @routes.get("/{id:path}")
-    async def stands(id: str) -> dict[str, Any]:
+    @routes.get("/{id}")
+    async def stands(id: str) -> Response:
         """How it stands."""
         with _refusing():
-            return _shown(id, await app.handle(id).status())
+            return _answer(shown(id, await _handle(app, id).status()))
 
-    @routes.delete("/{id:path}")
-    async def cancel(id: str) -> dict[str, Any]:
+    @routes.delete("/{id}")
+    async def cancel(id: str) -> Response:
         """Cancel it, queued or running; `cancelled` is false if it had ended already."""
         with _refusing():
-            return {"id": id, "cancelled": await app.handle(id).cancel()}
+            return _answer({"id": id, "cancelled": await _handle(app, id).cancel()})
 
     return routes
+
+
+async def _submission(request: Request) -> Submission:
+    """The body. Not read by FastAPI: it would answer some bodies with a server error, because it repeats what it can't
+    encode (an infinity, half of a surrogate pair), and it reads them to the end however long they are."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise HTTPException(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, "send the call as Content-Type: application/json")
+    try:
+        return Submission.model_validate_json(await _body(request))
+    except ValidationError as error:
+        raise _refusal(status.HTTP_422_UNPROCESSABLE_CONTENT, codec.complaint(error)) from None
+
+
+async def _body(request: Request) -> bytes:
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > MAX_BODY_BYTES:
+            raise HTTPException(
+                status.HTTP_413_CONTENT_TOO_LARGE,
+                f"more than {MAX_BODY_BYTES:,} bytes: store what is large elsewhere, and send where it is",
+            )
+    return bytes(read)
+
+
+def _handle(app: Penstock, id: str) -> Handle[Any]:
+    """Raises UnknownTask for what can't be an id."""
+    try:
+        checked_queue(queue_of(id))
+    except ConfigurationError as error:
+        raise UnknownTask(str(error)) from None
+    return app.handle(id)
 
 
 @contextmanager
@@ -118,24 +153,13 @@ def _refusing() -> Iterator[None]:
         yield
     except tuple(_REFUSALS) as error:
         code = next(code for kind, code in _REFUSALS.items() if isinstance(error, kind))
-        raise HTTPException(code, str(error)) from error
+        raise _refusal(code, str(error)) from error
 
 
-def _shown(id: str, now: TaskStatus) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": id, "phase": now.phase, "attempts": now.attempts}
-    if now.percent is not None or now.message:
-        shown["progress"] = {"percent": now.percent, "message": now.message}
-    if now.failure is not None:
-        shown["error"] = {"type": now.failure.type, "message": now.failure.message}
-    return shown
+def _refusal(code: int, message: str) -> HTTPException:
+    """Half of a surrogate pair, as an argument may hold, is no text that could be sent."""
+    return HTTPException(code, message.encode("utf-8", "backslashreplace").decode())
 
 
-async def _told(id: str, first: TaskStatus, rest: AsyncGenerator[TaskStatus, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(rest):
-        yield _event(_shown(id, first))
-        async for now in rest:
-            yield _event(_shown(id, now))
-
-
-def _event(data: dict[str, Any]) -> bytes:
-    return b"event: status\ndata: " + msgspec.json.encode(data) + b"\n\n"
+def _answer(content: dict[str, Any], code: int = status.HTTP_200_OK) -> Response:
+    return Response(msgspec.json.encode(content), code, media_type="application/json")

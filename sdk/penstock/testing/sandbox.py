@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,20 +13,21 @@ from penstock.broker.messages import Depth
 from penstock.connections import Connections
 from penstock.context import TaskContext
 from penstock.extensions import Extensions
-from penstock.handle import Handle
-from penstock.middleware import Execute, Middleware, Send
+from penstock.middleware import Execute, Middleware
 from penstock.serving import serving
 from penstock.submission import Signature
 from penstock.task import Task
 from penstock.testing.clock import VirtualClock
+from penstock.testing.eager import Eager
 from penstock.testing.recorder import Recorder
+from penstock.testing.watched import Watched
 from penstock.worker import Settings
 
 __all__ = ["Sandbox", "sandbox"]
 
 NAMESPACE = "test"
 LOOK_SECONDS = 0.001
-STILL_SECONDS = 0.05  # tasks that run for so long while nothing happens wait for others that are delayed
+STILL_SECONDS = 0.05  # what has just ended is news to those who waited for it
 LEASE_SECONDS = 10 * 365 * 86400.0  # time that a test lets pass mustn't cost a running task its lease
 
 
@@ -38,6 +39,9 @@ class Sandbox:
         self.clock = VirtualClock()
         self._recorder = Recorder()
         self._faults = _Faults()
+        self._watched: Watched | None = None
+        self._drains = 0
+        self._seen: list[Depth] = []  # when a drain looked last
 
     # --- what was enqueued ----------------------------------------------------------------------------------------
 
@@ -74,14 +78,37 @@ class Sandbox:
     async def drain(self, *, advance: bool = True, timeout: float = 10.0) -> None:
         """Run what is queued and what that enqueues, until nothing is left. Where only delays and retries are, the
         clock jumps to the next one, unless `advance` is False. Raises TimeoutError after `timeout` real seconds."""
+        self._drains += 1
+        try:
+            async with asyncio.timeout(timeout):
+                await self._drain(advance)
+        except TimeoutError:
+            raise TimeoutError(f"drain(timeout={timeout:g}): {self._left()}") from None
+        finally:
+            self._drains -= 1
+
+    async def _drain(self, advance: bool) -> None:
         settings = Settings(self._queues(), lease_seconds=LEASE_SECONDS, drain_seconds=1)
-        async with asyncio.timeout(timeout), serving(self.app, settings):
+        async with serving(self.app, settings):
             await self._next_due()
             await self._idle()
             while advance and (due := await self._next_due()) is not None:
                 self.clock.advance(max(0.0, due))
                 await self._next_due()
                 await self._idle()
+
+    def _left(self) -> str:
+        """What was in the way of an end, for a message."""
+        running, delayed = sum(depth.in_flight for depth in self._seen), sum(depth.delayed for depth in self._seen)
+        return (
+            f"{running} tasks still run and {delayed} are delayed; the clock jumps to those only while all that run "
+            "wait for a handle. Mend what runs, or give it more time with timeout="
+        )
+
+    async def _unattended(self) -> bool:
+        """Whether nothing runs, and nobody lets anything run."""
+        depths = await self.app.broker().depth(self._queues())
+        return not self._drains and not any(depth.in_flight for depth in depths.values())
 
     def drain_sync(self, *, advance: bool = True, timeout: float = 10.0) -> None:
         """The same from sync code."""
@@ -95,19 +122,25 @@ class Sandbox:
         return list(dict.fromkeys([*self.app.queues, *(call.queue for call in self.enqueued)]))
 
     async def _idle(self) -> None:
-        """Return when no task is ready or runs, or when those that run seem to wait for others that are delayed."""
+        """Return when no task is ready or runs, or when all that run wait for others, and some are delayed."""
         broker, clock = self.app.broker(), asyncio.get_running_loop().time
         before, since = dict[str, Depth](), clock()
         while True:
             depths = await broker.depth(self._queues())
+            self._seen = list(depths.values())
             if depths != before:
                 before, since = depths, clock()
             if not any(depth.ready + depth.ended for depth in depths.values()):
-                running = any(depth.in_flight for depth in depths.values())
+                running = sum(depth.in_flight for depth in depths.values())
                 delayed = any(depth.delayed + depth.due for depth in depths.values())
-                if not running or (delayed and clock() - since > STILL_SECONDS):
+                still = clock() - since > STILL_SECONDS
+                if not running or (delayed and still and running <= self._waiting):
                     return
             await asyncio.sleep(LOOK_SECONDS)
+
+    @property
+    def _waiting(self) -> int:
+        return self._watched.waiting if self._watched else 0
 
     async def _next_due(self) -> float | None:
         """Make ready what is due; seconds until the next is."""
@@ -133,25 +166,6 @@ class _Faults(Middleware):
         return await execute()
 
 
-class _Eager(Middleware):
-    """Runs what is sent before it returns. Tasks that are sent meanwhile, by tasks, are run by the same round."""
-
-    def __init__(self, run: Callable[[], Awaitable[None]]) -> None:
-        self._run = run
-        self._running = False
-
-    async def send(self, calls: Sequence[Signature[Any]], send: Send) -> list[Handle[Any]]:
-        """See Middleware."""
-        handles = await send(calls)
-        if not self._running:
-            self._running = True
-            try:
-                await self._run()
-            finally:
-                self._running = False
-        return handles
-
-
 @contextmanager
 def sandbox(app: Penstock, *, eager: bool = False) -> Iterator[Sandbox]:
     """Put `app` into memory while the block lasts: no Redis, no cluster. `eager`: whatever is enqueued is run before
@@ -159,9 +173,10 @@ def sandbox(app: Penstock, *, eager: bool = False) -> Iterator[Sandbox]:
     box = Sandbox(app)
     before, extensions = app.connections, app.extensions
     app.connections = Connections("memory://", NAMESPACE, box.clock, extensions.codec)
+    app.connections.tasks = box._watched = Watched(app.connections.tasks, box._unattended)
     own: list[Middleware] = [box._recorder, box._faults]
     if eager:
-        own.insert(0, _Eager(box.drain))
+        own.insert(0, Eager(box.drain))
     app.extensions = Extensions(
         [*extensions.middlewares, *own], extensions.hooks, dict(extensions.overrides), box.clock, extensions.codec
     )

@@ -4,8 +4,23 @@ import asyncio
 
 import pytest
 
-from penstock import Handle, Penstock, Phase, ResultTimeout, TaskFailed
+from penstock import (
+    ConfigurationError,
+    Handle,
+    Penstock,
+    Phase,
+    ResultExpired,
+    ResultTimeout,
+    SubmissionError,
+    TaskFailed,
+    TaskStatus,
+)
+from penstock.gathering import as_completed, gather
+from penstock.handle import Change
+from penstock.outcome import Outcome
+from penstock.portal import Portal
 from penstock.testing import worker
+from tests.waiting import wait_for
 
 
 class Doors:
@@ -81,3 +96,66 @@ async def test_patience_ends_with_how_many_go_on(doors: Doors) -> None:
 
 async def test_nothing_is_gathered_from_nothing(doors: Doors) -> None:
     assert await doors.app.gather([]) == []
+
+
+class Away:
+    """A broker that goes away while tasks are waited for."""
+
+    def __init__(self, error: Exception) -> None:
+        self.portal = Portal()
+        self.codec = None
+        self.error = error
+
+    async def status(self, id: str) -> TaskStatus:
+        raise self.error
+
+    async def wait(self, id: str) -> Outcome | None:
+        await asyncio.sleep(0)
+        raise self.error
+
+    async def cancel(self, id: str) -> bool:
+        raise self.error
+
+    async def revise(self, id: str, change: Change) -> bool:
+        raise self.error
+
+
+async def test_what_was_not_awaited_to_its_end_does_not_come_as_ended() -> None:
+    source, before = Away(SubmissionError("the broker is away")), asyncio.all_tasks()
+    handles = [Handle[int](f"shop.{number}", source) for number in range(3)]
+    with pytest.raises(SubmissionError, match="the broker is away"):
+        await anext(as_completed(handles, None))
+    with pytest.raises(SubmissionError, match="the broker is away"):
+        await gather(handles, None)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_what_nobody_knows_any_more_comes_at_once() -> None:
+    handle = Handle[int]("shop.1", Away(ResultExpired("gone")))
+    assert [found async for found in as_completed([handle], None)] == [handle]
+
+
+async def test_a_cancelled_gather_leaves_nothing_behind(doors: Doors) -> None:
+    async with worker(doors.app):
+        handles, before = await doors.handles(2), asyncio.all_tasks()
+        gathering = asyncio.create_task(doors.app.gather(handles))
+
+        async def awaited() -> bool:
+            return len(asyncio.all_tasks() - before) >= 3
+
+        await wait_for(awaited, "both to be awaited")
+        gathering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gathering
+        assert not [task for task in asyncio.all_tasks() - before if "wait" in repr(task.get_coro())]
+        for event in doors.open:
+            event.set()
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan")])
+async def test_odd_timeouts_are_refused(doors: Doors, timeout: float) -> None:
+    with pytest.raises(ConfigurationError, match=r"gather\(timeout=.*use 0 or more seconds"):
+        await doors.app.gather([], timeout)
+    with pytest.raises(ConfigurationError, match=r"as_completed\(timeout=.*use 0 or more seconds"):
+        await anext(doors.app.as_completed([], timeout))

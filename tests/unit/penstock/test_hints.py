@@ -3,7 +3,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from penstock.hints import hints
+from penstock.hints import hints, unresolved
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -34,3 +34,19 @@ def test_those_that_cannot_be_resolved_are_left_out_alone() -> None:
 def test_whatever_can_be_called_has_them() -> None:
     found: list[dict[str, Any]] = [hints(Maker), hints(Caller()), hints(partial(plain, 1)), hints(len)]
     assert [next(iter(one), None) for one in found] == ["size", "x", "a", None]
+
+
+def test_those_that_cannot_be_resolved_are_told_as_they_are_written() -> None:
+    assert unresolved(half_known) == {"a": "Fraction"}
+    assert not unresolved(plain)
+    assert not unresolved(len)
+
+
+def test_what_the_functions_around_define_is_found_where_it_is_used() -> None:
+    class Local: ...
+
+    def local(a: Local, b: Fraction) -> Local:
+        return Local()
+
+    assert hints(local) == {"a": Local, "return": Local}
+    assert unresolved(local) == {"b": "Fraction"}
