@@ -82,8 +82,8 @@ def some() -> Iterator[int]:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ({(1, 2): 3}, r"a dict with the key \(1, 2\), and JSON's keys are strings"),
-        ({"a": [{None: 1}]}, "a dict with the key None"),
+        ({(1, 2): 3}, r"the key \(1, 2\) of a dict: JSON's keys are text"),
+        ({"a": [{None: 1}]}, "the key None of a dict"),
         (float("nan"), "NaN"),
         (object(), "can't travel as JSON"),
         (some(), "return a list"),
