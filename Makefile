@@ -36,6 +36,10 @@ packages: # what unit and contract tests need from Debian; elsewhere bring your 
 	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; } \
 	  || { echo "redis-server is missing: install Redis 7 or later and put it on PATH"; exit 1; }
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { [ "$$(id -u)" = 0 ] \
+	  && command -v apt-get >/dev/null && apt-get update -qq \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+	  || echo "PostgreSQL is missing: the tests that restart one are skipped"
 
 .PHONY: lock
 lock: .venv/ready ## resolve the dependencies anew
@@ -75,7 +79,7 @@ SITE := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build
 
 .PHONY: unit
 unit: .venv/ready packages ## the tests that need no cluster
-	$(PYTHON) -m pytest tests/unit tests/tutorial tests/contract
+	$(PYTHON) -m pytest tests/unit tests/tutorial tests/contract tests/foreign
 
 .PHONY: test
 test: .venv/ready packages ## all tests, on a real cluster of their own; it is removed afterwards
