@@ -39,3 +39,19 @@ def test_an_error_is_the_callers() -> None:
 async def test_inside_a_loop_it_says_what_to_use_instead() -> None:
     with pytest.raises(ConfigurationError, match=r"use await task\.enqueue\(\)"):
         Portal().run(where(), "await task.enqueue()")
+
+
+async def test_inside_a_loop_it_can_block_it() -> None:
+    name, loop = Portal().run_blocking(where())
+    assert name == "penstock-sync"
+    assert loop is not asyncio.get_running_loop()
+
+
+def test_it_never_waits_for_itself() -> None:
+    portal = Portal()
+
+    async def nested() -> object:
+        return portal.run_blocking(where())
+
+    with pytest.raises(ConfigurationError, match="would wait for itself"):
+        portal.run(nested(), "")
