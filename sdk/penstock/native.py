@@ -97,11 +97,14 @@ def _awaited_by_greenlet(loop: Loop, work: Coroutine[Any, Any, R]) -> R:
         bell.close()
         ended.set()
 
+    def cancel() -> None:
+        found[0].cancel()
+
     bell.start(rung)
     loop.call_soon_threadsafe(start)
     try:
         ended.wait()
     except BaseException:  # gevent.Timeout, or somebody killed this greenlet
-        loop.call_soon_threadsafe(lambda: found[0].cancel())
+        loop.call_soon_threadsafe(cancel)
         raise
     return found[0].result()

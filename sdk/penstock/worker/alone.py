@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from penstock.arguments import Values
 from penstock.context import TaskContext
 from penstock.definition import Definition
+from penstock.worker.databases import Threads, as_in_an_async_request
 from penstock.worker.injection import Injection
 
 __all__ = ["called"]
@@ -23,19 +24,21 @@ def called(definition: Definition, payload: bytes, context: TaskContext) -> obje
     if needs:
         injected = {need.name: context for need in needs}
         args, kwargs = definition.arguments.with_injected((args, kwargs), injected)
-    value = definition.function(*args, **kwargs)
-    return asyncio.run(value) if definition.is_async else value
+    if definition.is_async:
+        return asyncio.run(as_in_an_async_request(partial(definition.function, *args, **kwargs)))
+    return definition.function(*args, **kwargs)
 
 
 def _with_dependencies(definition: Definition, values: Values, context: TaskContext) -> object:
     error: BaseException | None = None
-    with ThreadPoolExecutor(1) as threads, asyncio.Runner() as runner:
+    with Threads(1) as threads, asyncio.Runner() as runner:
         injection = Injection(context, threads, {})
         try:
             injected = runner.run(injection.values(definition.parameters.needs))
             args, kwargs = definition.arguments.with_injected(values, injected)
-            value = definition.function(*args, **kwargs)
-            return runner.run(value) if definition.is_async else value
+            if definition.is_async:
+                return runner.run(as_in_an_async_request(partial(definition.function, *args, **kwargs)))
+            return definition.function(*args, **kwargs)
         except BaseException as raised:
             error = raised
             raise

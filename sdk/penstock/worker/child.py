@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial, reduce
 from queue import SimpleQueue
@@ -27,6 +28,7 @@ from penstock.family import running
 from penstock.keys import queue_of
 from penstock.retry import Retry, Snooze
 from penstock.worker.alone import called
+from penstock.worker.databases import as_in_a_request
 from penstock.worker.failure import described, lineage
 
 __all__ = ["HEAD", "Answer", "Call", "Died", "Error", "Progress", "Value", "decode", "frame", "serve"]
@@ -120,12 +122,14 @@ class _Terminated(SystemExit):
     """SIGTERM came. A SystemExit, because asyncio lets no other exception of a callback end its loop."""
 
 
-def serve(line: socket.socket, level: int) -> NoReturn:
-    """The child's main function. `level` is that of the parent's root logger."""
+def serve(line: socket.socket, level: int, prepare: Callable[[], None] | None = None) -> NoReturn:
+    """The child's main function. `level` is that of the parent's root logger; `prepare` comes before the tasks."""
     os.setpgrp()  # so that what a task has started ends with it; and Ctrl-C in a terminal reaches the parent alone
     multiprocessing.current_process().daemon = False  # a daemon's tasks couldn't use multiprocessing themselves
     tasklog.configure(logging.getLevelName(level))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if prepare is not None:
+        prepare()
     stop = StopFlag()
     with suppress(_Terminated):
         signal.signal(signal.SIGTERM, partial(_terminate, stop))
@@ -222,7 +226,9 @@ def _answer(call: Call, context: TaskContext) -> Value | Error:
 
 def _run(call: Call, context: TaskContext) -> object:
     try:
-        return called(_wanted(call), call.payload, context)
+        definition = _wanted(call)
+        with as_in_a_request():
+            return called(definition, call.payload, context)
     except _Terminated:
         raise
     except SystemExit as error:  # it would end the child, and count as a crash
