@@ -113,6 +113,7 @@ class _Inside(Middleware):
         self._errors: dict[str, Exception] = {}
         self._workers: dict[str, asyncio.Task[Worker]] = {}
         self._open = AsyncExitStack()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- sending --------------------------------------------------------------------------------------------------
 
@@ -199,6 +200,8 @@ class _Inside(Middleware):
 
     async def _serve(self, queue: str) -> None:
         """Have a worker for it. Several callers may want the first at once."""
+        if self._loop is not (loop := asyncio.get_running_loop()):  # the first call, or the first in a forked process
+            self._loop, self._workers, self._open = loop, {}, AsyncExitStack()
         if queue not in self._workers:
             self._workers[queue] = asyncio.create_task(self._working(queue))
         await asyncio.shield(self._workers[queue])
