@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ class Hooks:
         """Whether there is nobody to be told anything."""
         return not (self.before or self.after or self.error or self.retry)
 
-    async def told(self, hooks: list[Callable[..., Awaitable[None] | None]], *news: Any) -> None:
+    async def told(self, hooks: Sequence[Callable[..., Awaitable[None] | None]], *news: Any) -> None:
         """Tell all of one kind, one after another."""
         for hook in hooks:
             try:

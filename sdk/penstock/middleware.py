@@ -7,6 +7,7 @@ from typing import Any
 
 from penstock.context import TaskContext
 from penstock.handle import Handle
+from penstock.outcome import Failure
 from penstock.submission import Signature
 
 __all__ = ["Middleware"]
@@ -16,7 +17,7 @@ Execute = Callable[[], Awaitable[object]]
 
 
 class Middleware:
-    """A base that changes nothing: override one method or both. `app.add_middleware(...)` adds it; the first that was
+    """A base that changes nothing: override what you need. `app.add_middleware(...)` adds it; the first that was
     added is the outermost."""
 
     async def send(self, calls: Sequence[Signature[Any]], send: Send) -> list[Handle[Any]]:
@@ -28,3 +29,8 @@ class Middleware:
         """Around running the function, within the attempt's time. `execute` returns its result or raises what it
         raises (EndedApart for a process of its own); what this returns is the task's result."""
         return await execute()
+
+    async def failed(self, context: TaskContext, failure: Failure, final: bool) -> None:
+        """After an attempt that failed for whatever reason, a timeout or a crash as well as an exception, once it is
+        decided what becomes of the task: `final` if it isn't tried again. In the task of `execute`, if that was called;
+        what this raises is logged."""

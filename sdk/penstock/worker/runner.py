@@ -178,7 +178,7 @@ class Runner:
 
     async def _run(self, attempt: Attempt) -> None:
         envelope = attempt.envelope
-        if envelope.links is None and not envelope.codec and self.extensions.hooks.nobody:  # most: a call less
+        if envelope.links is None and not envelope.codec and self.extensions.nobody:  # most: a call less
             ending = foregone(envelope, attempt.begun, attempt.definition)
             ruling = self._rule(attempt, ending or await attempt.run(self))
         else:
@@ -200,7 +200,7 @@ class Runner:
         hooks, ending = self.extensions.hooks, foregone(attempt.envelope, attempt.begun, attempt.definition)
         if ending is None and (attempt.envelope.links is not None or attempt.envelope.codec):
             ending = await supplied(self.broker, attempt, self.extensions.codec)
-        if hooks.nobody:
+        if self.extensions.nobody:
             return self._rule(attempt, ending or await attempt.run(self))
         if hooks.before and ending is None:
             await hooks.told(hooks.before, attempt.context)
@@ -211,6 +211,9 @@ class Runner:
             await hooks.told(hooks.error, attempt.context, ruling.failure)
         if hooks.retry and ruling.verb is Verb.RETRY:
             await hooks.told(hooks.retry, attempt.context, ruling.failure, ruling.delay)
+        if ruling.failure is not None and ruling.phase is not Phase.CANCELLED:
+            middlewares = [middleware.failed for middleware in self.extensions.middlewares]
+            await hooks.told(middlewares, attempt.context, ruling.failure, ruling.verb is Verb.END)
         return ruling
 
     def _rule(self, attempt: Attempt, ending: Ending) -> Ruling:
