@@ -51,7 +51,7 @@ def app_of(redis: Server) -> Penstock:
 def test_its_own_test_runner(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     ran = manage("test", *arguments, **database(tmp_path), SHOP_INLINE="1")
     assert ran.returncode == 0, ran.stderr
-    assert "Ran 11 tests" in ran.stderr
+    assert "Ran 12 tests" in ran.stderr
 
 
 def test_its_own_test_runner_on_postgresql(postgres: Postgres) -> None:

@@ -47,4 +47,4 @@ class PenstockConfig(AppConfig):
         if app is not None and found is not None and found.inline:
             from penstock.testing import inline
 
-            self._inline.enter_context(inline(app))
+            self._inline.enter_context(inline(app, raise_errors=found.raise_errors))

@@ -14,7 +14,7 @@ from penstock.loading import load_app
 
 __all__ = ["Configuration", "configuration", "discovered_app", "project_app"]
 
-KEYS = {"APP": str, "URL": str, "NAMESPACE": str, "INLINE": bool}
+KEYS = {"APP": str, "URL": str, "NAMESPACE": str, "INLINE": bool, "RAISE_ERRORS": bool}
 EXAMPLE = 'PENSTOCK = {"APP": "proj.penstock:app", "URL": "redis://localhost:6379/0"}'
 
 
@@ -22,12 +22,13 @@ EXAMPLE = 'PENSTOCK = {"APP": "proj.penstock:app", "URL": "redis://localhost:637
 class Configuration:
     """`app`: MODULE:ATTRIBUTE of the project's Penstock object. `url` and `namespace` hold where that object names
     none; where they don't say either, PENSTOCK_URL and PENSTOCK_NAMESPACE do. `inline`: tasks run where they are
-    enqueued, for tests."""
+    enqueued, for tests; `raise_errors`: what makes them fail is raised there."""
 
     app: str = ""
     url: str | None = None
     namespace: str | None = None
     inline: bool = False
+    raise_errors: bool = False
 
 
 def configuration() -> Configuration | None:
@@ -43,7 +44,11 @@ def configuration() -> Configuration | None:
         if value is not None and not isinstance(value, KEYS[key]):
             raise ConfigurationError(f"settings.PENSTOCK[{key!r}] is {value!r}: make it a {KEYS[key].__name__}")
     return Configuration(
-        given.get("APP") or "", given.get("URL") or None, given.get("NAMESPACE") or None, bool(given.get("INLINE"))
+        app=given.get("APP") or "",
+        url=given.get("URL") or None,
+        namespace=given.get("NAMESPACE") or None,
+        inline=bool(given.get("INLINE")),
+        raise_errors=bool(given.get("RAISE_ERRORS")),
     )
 
 

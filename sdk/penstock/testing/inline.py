@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from penstock.app import Penstock
+from penstock.broker import Broker
 from penstock.broker.messages import Snapshot
 from penstock.client import BrokerClient
 from penstock.connections import Connections
@@ -61,12 +63,20 @@ class _Connections(Connections):
     def __init__(self, inside: _Inside) -> None:
         super().__init__("memory://", NAMESPACE, inside.clock, inside.app.extensions.codec)
         self._inside = inside
+        self._process = os.getpid()
         self._use(inside.portal)
 
     def _use(self, portal: InlinePortal) -> None:
         self.portal = portal
         for source in (self.tasks, self.task_resources):
             source.portal = portal  # type: ignore[misc]  # a Source of ours, whose portal is an attribute
+
+    def broker(self, **options: Any) -> Broker:
+        """See Connections. A forked process, as Django's parallel test runner makes them, has a memory of its own."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self.__dict__.pop("_memory", None)
+        return super().broker(**options)
 
     def client(self) -> BrokerClient:
         """See Connections."""

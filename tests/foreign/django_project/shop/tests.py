@@ -75,6 +75,11 @@ class InlineTests(TestCase):
         answer = await self.async_client.post("/orders")
         self.assertEqual((await Order.objects.aget(id=answer.json()["order"])).packed_by, "thread")
 
+    @override_settings(PENSTOCK={"APP": "proj.penstock:app", "INLINE": True, "RAISE_ERRORS": True})
+    def test_or_is_raised_by_the_settings(self) -> None:
+        with self.assertRaises(Order.DoesNotExist):
+            lose.delay(self.order.pk)
+
     @override_settings(PENSTOCK={"APP": "proj.penstock:app"})
     def test_without_the_setting_tasks_go_to_redis(self) -> None:
         with self.assertRaisesRegex(NotConnected, "127.0.0.1:1"):
