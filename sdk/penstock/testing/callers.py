@@ -40,11 +40,16 @@ class _Piece(Generic[R]):
             if isinstance(error, KeyboardInterrupt):
                 raise
 
+    def give_up(self, error: BaseException) -> None:
+        """Nobody could run it."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
 
 class Caller(Protocol):
     """Takes work while it waits."""
 
-    def take(self, piece: Callable[[], None]) -> None:
+    def take(self, piece: _Piece[Any]) -> None:
         """Run it. From any thread."""
 
 
@@ -54,7 +59,7 @@ class _Thread:
     def __init__(self) -> None:
         self._pieces: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
-    def take(self, piece: Callable[[], None]) -> None:
+    def take(self, piece: _Piece[Any]) -> None:
         """See Caller."""
         self._pieces.put(piece)
 
@@ -75,16 +80,24 @@ class _Async:
         self._context = contextvars.copy_context()
         self._works: set[asyncio.Task[None]] = set()
 
-    def take(self, piece: Callable[[], None]) -> None:
+    def take(self, piece: _Piece[Any]) -> None:
         """See Caller."""
         self._loop.call_soon_threadsafe(self._start, piece, context=self._context)
 
-    def _start(self, piece: Callable[[], None]) -> None:
-        from asgiref.sync import sync_to_async
-
-        work = self._loop.create_task(sync_to_async(piece)())
+    def _start(self, piece: _Piece[Any]) -> None:
+        work = self._loop.create_task(self._run(piece))
         self._works.add(work)
         work.add_done_callback(self._works.discard)
+
+    async def _run(self, piece: _Piece[Any]) -> None:
+        from asgiref.sync import sync_to_async
+
+        try:
+            await sync_to_async(piece)()
+        except BaseException as error:  # asgiref's own: what the piece raises is in its future
+            piece.give_up(error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
 
 def caller_here() -> Caller | None:
