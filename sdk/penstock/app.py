@@ -42,6 +42,7 @@ __all__ = ["Penstock"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_WAITS = "which blocks it for one round trip"
 
 
 class _Decorator:
@@ -218,8 +219,12 @@ class Penstock:
         return await self.connections.client().submit(call)
 
     def submit_sync(self, call: Signature[R]) -> Handle[R]:
-        """The same for sync code. It runs on an event loop in another thread."""
-        return self.connections.portal.run(self.submit(call), "await ….enqueue(…)")
+        """Submit from sync code, through a loop in a thread of its own."""
+        return self.connections.portal.run(self.submit(call), f"await ….enqueue(…), or ….enqueue_blocking(…), {_WAITS}")
+
+    def submit_blocking(self, call: Signature[R]) -> Handle[R]:
+        """Submit from sync code, also where an event loop runs, which stands still meanwhile."""
+        return self.connections.portal.run_blocking(self.submit(call))
 
     async def enqueue_many(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """Submit many calls in few round trips. Returns their handles in the same order."""
@@ -253,8 +258,13 @@ class Penstock:
                 )
 
     def enqueue_many_sync(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
-        """The same for sync code."""
-        return self.connections.portal.run(self.enqueue_many(calls), "await app.enqueue_many(…)")
+        """The same from sync code."""
+        instead = f"await app.enqueue_many(…), or app.enqueue_many_blocking(…), {_WAITS}"
+        return self.connections.portal.run(self.enqueue_many(calls), instead)
+
+    def enqueue_many_blocking(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
+        """The same from sync code, also where an event loop runs, which stands still meanwhile."""
+        return self.connections.portal.run_blocking(self.enqueue_many(calls))
 
     async def send_prepared(self, messages: Sequence[Envelope]) -> None:
         """Queue calls whose messages were made before, for outboxes. What the broker knows by its id stays as it is."""

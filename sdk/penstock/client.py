@@ -33,7 +33,7 @@ from penstock.stopping import stopped
 from penstock.submission import Signature
 from penstock.telemetry import Step
 
-__all__ = ["CANCELLED_SECONDS", "BrokerClient"]
+__all__ = ["CANCELLED_SECONDS", "BrokerClient", "Came"]
 
 log = logging.getLogger("penstock")
 R = TypeVar("R")

@@ -78,6 +78,12 @@ class Connections:
         self._resources: WeakKeyDictionary[Loop, ResourceClient] = WeakKeyDictionary()
         self._batches: WeakKeyDictionary[Loop, BatchClient] = WeakKeyDictionary()
 
+    def default_to(self, url: str | None, namespace: str | None) -> None:
+        """Fill in what the app itself doesn't say. Before anything has connected."""
+        self._url, self._namespace = self._url or url, self._namespace or namespace
+        for name in ("url", "namespace"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def url(self) -> str:
         """The broker's. Raises ConfigurationError if there is none."""

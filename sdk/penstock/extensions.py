@@ -24,3 +24,8 @@ class Extensions:
     overrides: dict[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
     codec: PayloadCodec | None = None
+
+    @property
+    def nobody(self) -> bool:
+        """Whether there is nobody to be told how attempts end."""
+        return not self.middlewares and self.hooks.nobody

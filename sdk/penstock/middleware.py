@@ -7,6 +7,7 @@ from typing import Any
 
 from penstock.context import TaskContext
 from penstock.handle import Handle
+from penstock.outcome import Failure
 from penstock.submission import Signature
 
 __all__ = ["Middleware"]
@@ -37,3 +38,8 @@ class Middleware:
         `run_in="process"`). What this method returns becomes the task's result.
         """
         return await execute()
+
+    async def failed(self, context: TaskContext, failure: Failure, final: bool) -> None:
+        """After an attempt that failed for whatever reason, a timeout or a crash as well as an exception, once it is
+        decided what becomes of the task: `final` if it isn't tried again. In the task of `execute`, if that was called;
+        what this raises is logged."""

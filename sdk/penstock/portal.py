@@ -6,9 +6,10 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
+from penstock import native
 from penstock.errors import ConfigurationError
 
 __all__ = ["Portal"]
@@ -25,20 +26,28 @@ class Portal:
         self._lock = threading.Lock()
         _portals.add(self)
 
-    def run(self, work: Coroutine[object, object, R], instead: str) -> R:
+    def run(self, work: Coroutine[Any, Any, R], instead: str) -> R:
         """Run `work` and wait for it. Inside a running loop that would block it: use `instead`."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+        if _loop_here() is None:
+            return native.result(self._running(), work)
         work.close()
         raise ConfigurationError(f"an event loop is running here, and a sync call would block it: use {instead}")
+
+    def run_blocking(self, work: Coroutine[Any, Any, R]) -> R:
+        """The same where a loop is running, too: it stands still meanwhile, and this one does the work."""
+        running = self._running()
+        if _loop_here() is not running:
+            return native.result(running, work)
+        work.close()
+        raise ConfigurationError(
+            "this code runs on the loop that sends for sync callers (in a middleware's send, say), which would wait "
+            "for itself: use await ….enqueue(…)"
+        )
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="penstock-sync", daemon=True).start()
+                self._loop = native.started_loop("penstock-sync")
             return self._loop
 
     def _forked(self) -> None:
@@ -59,3 +68,10 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _loop_here() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

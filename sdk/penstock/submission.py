@@ -42,6 +42,9 @@ class Submitter(FlowSubmitter, Protocol):
     def submit_sync(self, call: Signature[S]) -> Handle[S]:
         """Submit from sync code."""
 
+    def submit_blocking(self, call: Signature[S]) -> Handle[S]:
+        """Submit from sync code, also where an event loop runs."""
+
 
 @dataclass(frozen=True)
 class Signature(Flow[R]):
@@ -171,3 +174,7 @@ class Signature(Flow[R]):
     def enqueue_sync(self) -> Handle[R]:
         """Submit the call from sync code."""
         return self.app.submit_sync(self)
+
+    def enqueue_blocking(self) -> Handle[R]:
+        """Submit the call from sync code, also where an event loop runs, which stands still meanwhile."""
+        return self.app.submit_blocking(self)

@@ -86,6 +86,11 @@ class Call(Generic[P, R]):
 
     delay = enqueue_sync
 
+    def enqueue_blocking(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Submit the call from sync code that an event loop has called: a helper of an async view, say. The loop, and
+        whatever else runs on it, stands still for one round trip to the broker; `await ….enqueue(…)` is better."""
+        return self._submitter.submit_blocking(self.s(*args, **kwargs))
+
     def options(self, **changes: Unpack[OptionFields]) -> Call[P, R]:
         """The same task with options for the calls made from here."""
         checked_options(changes, OptionFields, f"{self.definition.name}.options")

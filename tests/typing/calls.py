@@ -94,6 +94,8 @@ async def right() -> None:
     assert_type(handle, Handle[list[str]])
     assert_type(await handle.result(timeout=1), list[str])
     assert_type(count.enqueue_sync("a").result_sync(), int)
+    assert_type(count.enqueue_blocking("a"), Handle[int])
+    assert_type(app.enqueue_many_blocking([count.s("a")]), list[Handle[int]])
     assert_type(await count.options(priority="high", delay=5).enqueue("a"), Handle[int])
     assert_type(await count.options(delay=timedelta(hours=1), id="a").enqueue("a"), Handle[int])
     assert_type(count.s("a"), Signature[int])

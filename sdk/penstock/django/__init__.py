@@ -9,6 +9,7 @@ once.
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -56,7 +57,8 @@ def send_committed(app: Penstock, using: str = DEFAULT_DB_ALIAS) -> int:
     from penstock.django.models import Waiting
 
     features = connections[using].features
-    with transaction.atomic(using=using):
+    # Without locks on rows (SQLite), a transaction would hold up the whole database while the broker answers.
+    with transaction.atomic(using=using) if features.has_select_for_update else nullcontext():
         rows = Waiting.objects.using(using).filter(app=app.name).order_by("id")
         if features.has_select_for_update:
             rows = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)

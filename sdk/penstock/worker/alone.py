@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from penstock.arguments import Values
 from penstock.context import TaskContext
 from penstock.definition import Definition
+from penstock.worker.databases import Threads, as_in_an_async_request
 from penstock.worker.injection import Injection
 from penstock.worker.thread import Thread
 
@@ -29,18 +29,20 @@ def called(definition: Definition, payload: bytes, context: TaskContext, variabl
     if not definition.is_async:
         return _value(definition, values, variables)
     with asyncio.Runner() as runner:
-        return runner.run(_value(definition, values, variables), context=variables)
+        return runner.run(as_in_an_async_request(partial(_value, definition, values, variables)), context=variables)
 
 
 def _with_dependencies(definition: Definition, values: Values, context: TaskContext, variables: Context) -> object:
     error: BaseException | None = None
-    with ThreadPoolExecutor(1) as threads, asyncio.Runner() as runner:
+    with Threads(1) as threads, asyncio.Runner() as runner:
         injection = Injection(context, Thread(threads), {})
         try:
             injected = runner.run(injection.values(definition.parameters.needs), context=variables)
             given = definition.arguments.with_injected(values, injected)
-            value = _value(definition, given, variables)
-            return runner.run(value, context=variables) if definition.is_async else value
+            if not definition.is_async:
+                return _value(definition, given, variables)
+            work = as_in_an_async_request(partial(_value, definition, given, variables))
+            return runner.run(work, context=variables)
         except BaseException as raised:
             error = raised
             raise
@@ -50,4 +52,6 @@ def _with_dependencies(definition: Definition, values: Values, context: TaskCont
 
 def _value(definition: Definition, values: Values, variables: Context) -> Any:
     args, kwargs = values
+    if definition.is_async:  # in a task of these variables already
+        return definition.function(*args, **kwargs)
     return variables.run(partial(definition.function, *args, **kwargs))

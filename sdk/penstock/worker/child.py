@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import cache, partial, reduce
@@ -28,6 +29,7 @@ from penstock.family import Parent, running
 from penstock.keys import queue_of
 from penstock.retry import Retry, Snooze, wished
 from penstock.worker.alone import called
+from penstock.worker.databases import as_in_a_request
 from penstock.worker.ending import meant
 from penstock.worker.failure import described, lineage
 from penstock.worker.result import encoded
@@ -124,12 +126,14 @@ class _Terminated(SystemExit):
     """SIGTERM came. A SystemExit, because asyncio lets no other exception of a callback end its loop."""
 
 
-def serve(line: socket.socket, level: int) -> NoReturn:
-    """The child's main function. `level` is that of the parent's root logger."""
+def serve(line: socket.socket, level: int, prepare: Callable[[], None] | None = None) -> NoReturn:
+    """The child's main function. `level` is that of the parent's root logger; `prepare` comes before the tasks."""
     os.setpgrp()  # so that what a task has started ends with it; and Ctrl-C in a terminal reaches the parent alone
     multiprocessing.current_process().daemon = False  # a daemon's tasks couldn't use multiprocessing themselves
     tasklog.configure(logging.getLevelName(level))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if prepare is not None:
+        prepare()
     stop = StopFlag()
     with suppress(_Terminated):
         signal.signal(signal.SIGTERM, partial(_terminate, stop))
@@ -218,7 +222,8 @@ class _Voice:
 def _answer(call: Call, context: TaskContext, variables: Context) -> Value | Error:
     try:
         definition = _wanted(call)
-        value = called(definition, call.payload, context, variables)
+        with as_in_a_request():
+            value = called(definition, call.payload, context, variables)
         return Value(variables.run(encoded, definition, value))
     except _Terminated:
         raise

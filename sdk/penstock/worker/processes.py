@@ -26,6 +26,7 @@ from multiprocessing.context import SpawnProcess
 
 from penstock import progress
 from penstock.worker.child import HEAD, Answer, Call, Died, Error, Progress, Value, decode, frame, serve
+from penstock.worker.databases import preparation
 
 __all__ = ["GRACE_SECONDS", "Processes", "Tell"]
 
@@ -115,7 +116,7 @@ class _Child:
             reader, writer = await asyncio.open_connection(sock=ours)
             try:
                 # A daemon, so that this interpreter's exit ends it, even where nobody closed us.
-                args = (theirs, logging.getLogger().level)
+                args = (theirs, logging.getLogger().level, preparation())
                 process = get_context("spawn").Process(target=serve, args=args, name="penstock-child", daemon=True)
                 process.start()  # a few milliseconds, for the interpreter starts beside us
             except BaseException:

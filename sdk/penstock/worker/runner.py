@@ -199,7 +199,7 @@ class Runner:
 
     async def _concluded(self, attempt: Attempt, ending: Ending) -> None:
         ruling = self._rule(attempt, ending)
-        await tell_hooks(self.extensions.hooks, attempt, ruling)
+        await tell_hooks(self.extensions.hooks, self.extensions.middlewares, attempt, ruling)
         await attempt.claimed()
         self._settle(attempt, ruling, attempt.envelope.traceparent)
 
@@ -213,7 +213,7 @@ class Runner:
 
     async def _run(self, attempt: Attempt) -> None:
         envelope = attempt.envelope
-        if envelope.links is None and not envelope.codec and self.extensions.hooks.nobody:  # most: a call less
+        if envelope.links is None and not envelope.codec and self.extensions.nobody:  # most: a call less
             ending = foregone(envelope, attempt.begun, attempt.definition)
             ruling = self._rule(attempt, ending or await attempt.run(self))
         else:
@@ -241,7 +241,7 @@ class Runner:
             await hooks.told(hooks.before, attempt.context)
         ruling = self._rule(attempt, ending or await attempt.run(self))
         if not attempt.given_up:
-            await tell_hooks(hooks, attempt, ruling)
+            await tell_hooks(hooks, self.extensions.middlewares, attempt, ruling)
         return ruling
 
     def _rule(self, attempt: Attempt, ending: Ending) -> Ruling:

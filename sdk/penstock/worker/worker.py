@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from penstock.broker import Broker
@@ -20,6 +20,7 @@ from penstock.definition import Definition
 from penstock.errors import PenstockError, SubmissionError
 from penstock.extensions import Extensions
 from penstock.stopping import let_go, within
+from penstock.worker import databases
 from penstock.worker.attempt import Attempt
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
@@ -84,9 +85,13 @@ class Worker:
         settings: Settings,
         reporter: Reporter | None = None,
         extensions: Extensions | None = None,
+        threads: ThreadPoolExecutor | None = None,
     ) -> None:
-        """Raises ConfigurationError for a task whose dependencies can't be met."""
+        """`threads`: where plain functions run. Default: its own, where Django's connections are handled as around a
+        request. Raises ConfigurationError for a task whose dependencies can't be met."""
         extensions = extensions or Extensions()
+        if threads is None and databases.used():
+            extensions = replace(extensions, middlewares=[*extensions.middlewares, databases.Requests()])
         for definition in tasks.values():
             _ = definition.arguments
         self.settings = settings
@@ -100,7 +105,7 @@ class Worker:
         self.tally = Tally()
         outage = self._outage = Outage(self.tally)
         self.slots = Slots(settings.concurrency)
-        self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=TASK_THREADS)
+        self._threads = threads or databases.Threads(settings.concurrency, thread_name_prefix=TASK_THREADS)
         self._processes = Processes(settings.concurrency)
         self._policies = Policies(broker, outage)
         self._runner = Runner(

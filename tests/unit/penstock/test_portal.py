@@ -96,3 +96,19 @@ def test_a_broker_in_memory_is_not_the_childs() -> None:
 
     assert in_child(refused) == 0
     send.delay()
+
+
+async def test_inside_a_loop_it_can_block_it() -> None:
+    name, loop = Portal().run_blocking(where())
+    assert name == "penstock-sync"
+    assert loop is not asyncio.get_running_loop()
+
+
+def test_it_never_waits_for_itself() -> None:
+    portal = Portal()
+
+    async def nested() -> object:
+        return portal.run_blocking(where())
+
+    with pytest.raises(ConfigurationError, match="would wait for itself"):
+        portal.run(nested(), "")

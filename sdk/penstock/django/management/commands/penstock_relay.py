@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, close_old_connections
 
 from penstock.django import BATCH, send_committed
+from penstock.django.configuration import project_app
 from penstock.errors import PenstockError
-from penstock.loading import load_app
 
 log = logging.getLogger("penstock")
 LOOK_SECONDS = 1.0
@@ -26,13 +26,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """See BaseCommand."""
-        parser.add_argument("app", help="MODULE:ATTRIBUTE, such as shop.tasks:app")
+        parser.add_argument("app", nargs="?", default="", help="MODULE:ATTRIBUTE; default: settings.PENSTOCK['APP']")
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
         parser.add_argument("--once", action="store_true", help="send what is there, and end")
 
     def handle(self, *args: Any, app: str, database: str, once: bool, **options: Any) -> None:
         """See BaseCommand."""
-        loaded, stop = load_app(app), threading.Event()
+        loaded, stop = project_app(app), threading.Event()
         if not once:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())

@@ -1,0 +1,157 @@
+"""Who waits for what it has enqueued, and runs the functions of that meanwhile: a thread, or an async caller."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+from penstock.family import running
+from penstock.portal import Portal
+from penstock.worker import databases
+
+__all__ = ["Caller", "CallersThreads", "InlinePortal", "caller_here"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_caller: ContextVar[Caller | None] = ContextVar("penstock_inline_caller", default=None)
+
+
+class _Piece(Generic[R]):
+    """Work for a caller, and what came out of it."""
+
+    def __init__(self, work: Callable[[], R]) -> None:
+        self.future: Future[R] = Future()
+        self._work = work
+
+    def __call__(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self._work())
+        except BaseException as error:
+            self.future.set_exception(error)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+
+    def give_up(self, error: BaseException) -> None:
+        """Nobody could run it."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Caller(Protocol):
+    """Takes work while it waits."""
+
+    def take(self, piece: _Piece[Any]) -> None:
+        """Run it. From any thread."""
+
+
+class _Thread:
+    """A sync caller. One a thread: where its task enqueues another, the inner wait does the outer's work, too."""
+
+    def __init__(self) -> None:
+        self._pieces: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def take(self, piece: _Piece[Any]) -> None:
+        """See Caller."""
+        self._pieces.put(piece)
+
+    def work_until(self, done: Future[R]) -> R:
+        """What the future has in the end."""
+        done.add_done_callback(lambda _: self._pieces.put(lambda: None))
+        while not done.done():
+            self._pieces.get()()
+        return done.result()
+
+
+class _Async:
+    """An async caller in a project of Django's: its sync code, with its transaction, is in the thread that
+    `sync_to_async` finds from here."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        self._works: set[asyncio.Task[None]] = set()
+
+    def take(self, piece: _Piece[Any]) -> None:
+        """See Caller."""
+        self._loop.call_soon_threadsafe(self._start, piece, context=self._context)
+
+    def _start(self, piece: _Piece[Any]) -> None:
+        work = self._loop.create_task(self._run(piece))
+        self._works.add(work)
+        work.add_done_callback(self._works.discard)
+
+    async def _run(self, piece: _Piece[Any]) -> None:
+        from asgiref.sync import sync_to_async
+
+        try:
+            await sync_to_async(piece)()
+        except BaseException as error:  # asgiref's own: what the piece raises is in its future
+            piece.give_up(error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+
+def caller_here() -> Caller | None:
+    """Whose call this is. None: async code that has no thread of its own for sync code."""
+    return _caller.get() or (_Async() if databases.used() else None)
+
+
+class InlinePortal(Portal):
+    """An app's own portal, whose callers do their tasks' work while they wait."""
+
+    def __init__(self, own: Portal) -> None:
+        super().__init__()
+        self._own = own
+        self._threads = threading.local()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The one that it runs everything on."""
+        return self._own._running()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        return self.loop
+
+    def run(self, work: Coroutine[Any, Any, R], instead: str) -> R:
+        """See Portal."""
+        if asyncio._get_running_loop() is not None:
+            return super().run(work, instead)
+        here: _Thread = self._threads.__dict__.setdefault("caller", _Thread())
+        token = _caller.set(here)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        finally:
+            _caller.reset(token)
+        return here.work_until(future)
+
+
+class CallersThreads(ThreadPoolExecutor):
+    """A worker's threads: a function runs in the thread of who has enqueued its task, if that waits for it."""
+
+    def __init__(self, owners: dict[str, Caller]) -> None:
+        super().__init__(64, thread_name_prefix="penstock-inline")
+        self._owners = owners
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """See Executor."""
+        owner = self._owner()
+        if owner is None:
+            return super().submit(fn, *args, **kwargs)
+        piece = _Piece(partial(fn, *args, **kwargs))
+        owner.take(piece)
+        return piece.future
+
+    def _owner(self) -> Caller | None:
+        """Of the task whose attempt this is; of one that no caller knows, a later call of a flow, the last caller."""
+        lease = running.get()
+        own = self._owners.get(lease.id) if lease is not None else None
+        return own or next(reversed(self._owners.values()), None)
