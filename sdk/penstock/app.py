@@ -180,6 +180,7 @@ class Penstock:
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Submit one call, to the broker or as a resource."""
+        self._check_own([call])
         if self.extensions.middlewares:
             [handle] = await self._through([call], self._send)
             return handle
@@ -194,7 +195,17 @@ class Penstock:
     async def enqueue_many(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """Submit many calls in few round trips. Handles come in the calls' order."""
         asked = list(calls)
+        self._check_own(asked)
         return await self._through(asked, self._send) if self.extensions.middlewares else await self._send(asked)
+
+    def _check_own(self, calls: Sequence[Signature[Any]]) -> None:
+        """Raise ConfigurationError for the first call of another app, whose broker may be another, too."""
+        for call in calls:
+            if call.app is not self:
+                raise ConfigurationError(
+                    f"{call.definition.name} is a task of app {call.app.name!r}, not of app {self.name!r}: submit it "
+                    "through its own app"
+                )
 
     async def _through(self, calls: Sequence[Signature[R]], send: Send) -> list[Handle[R]]:
         """Send them through the middlewares."""
@@ -222,6 +233,9 @@ class Penstock:
     async def submit_flow(self, flow: Flow[R]) -> Handle[R]:
         """Submit all calls of a flow. The handle is the last one's."""
         plan = Plan(flow, os.urandom(12).hex(), self.name, self.codec)
+        for call in plan.members:
+            if not (isinstance(call.app, Penstock) and call.app.connections.share_broker(self.connections)):
+                self._check_own([call])
         await self._through(plan.calls, partial(self._send_planned, plan))
         return Handle(plan.last.id, self.connections.tasks, plan.returns)
 
@@ -241,7 +255,8 @@ class Penstock:
         They are streamed to the broker a few hundred at a time. Returns when the broker has them all."""
         checked_options(options, BatchFields, "batch")
         client = await self.connections.batches()
-        return await client.submit(calls, options, self._through if self.extensions.middlewares else None)
+        through = self._through if self.extensions.middlewares else None
+        return await client.submit(calls, options, self._check_own, through)
 
     def batch_handle(self, name: str) -> BatchHandle[Any]:
         """The handle of a TaskBatch in this namespace."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -27,6 +28,18 @@ __all__ = ["Connections"]
 
 Loop = asyncio.AbstractEventLoop
 _WITHOUT_CLUSTER = "without a cluster, use app.enqueue_many and app.as_completed"
+
+
+@contextmanager
+def _kubernetes() -> Iterator[None]:
+    """Say which extra is missing, where one is."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"resources are sent by a client that isn't installed ({error.name}): run pip install "
+            "'penstock-tasks[kubernetes]', or submit without resource="
+        ) from error
 
 
 class _Reached:
@@ -99,6 +112,11 @@ class Connections:
         """A new connection to the broker; for memory://, the only one."""
         return self._memory if self.url.startswith("memory://") else connect(self.url, self.namespace, self._clock)
 
+    def share_broker(self, other: Connections) -> bool:
+        """Whether what one of them sends is seen by the other."""
+        memory = self.url.startswith("memory://")
+        return self is other or (not memory and (self.url, self.namespace) == (other.url, other.namespace))
+
     def now(self) -> float:
         """What time it is by the own clock."""
         return self._clock()
@@ -115,8 +133,9 @@ class Connections:
 
     async def resources(self) -> ResourceClient:
         """This loop's client of the API server."""
-        from penstock.kube import Kube
-        from penstock.resource_client import ResourceClient
+        with _kubernetes():
+            from penstock.kube import Kube
+            from penstock.resource_client import ResourceClient
 
         loop = asyncio.get_running_loop()
         if loop not in self._resources:
@@ -126,8 +145,9 @@ class Connections:
     async def batches(self) -> BatchClient:
         """This loop's client for batches, which are resources whose items are the broker's. Raises
         ConfigurationError where there is no cluster, or no broker that its workers share."""
-        from penstock.batch_client import BatchClient
-        from penstock.kube import Kube
+        with _kubernetes():
+            from penstock.batch_client import BatchClient
+            from penstock.kube import Kube
 
         loop = asyncio.get_running_loop()
         if loop not in self._batches:

@@ -138,7 +138,13 @@ def group(*members: Any) -> Many[Any]:
     return Group(as_flow(member) for member in members)
 
 
-def chord(members: Flow[T], body: Callable[Concatenate[T, ...], Coroutine[Any, Any, S]] | Flow[S]) -> Flow[S]:
+@overload
+def chord(members: Flow[T], body: Flow[S]) -> Flow[S]: ...
+@overload
+def chord(members: Flow[T], body: Callable[Concatenate[T, ...], Coroutine[Any, Any, S]]) -> Flow[S]: ...
+@overload
+def chord(members: Flow[T], body: Callable[Concatenate[T, ...], S]) -> Flow[S]: ...
+def chord(members: Flow[Any], body: Any) -> Flow[Any]:
     """A group and what becomes of its results: `members | body`, by the name that other libraries give it."""
     return Chain(members, as_flow(body))
 

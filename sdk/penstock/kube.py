@@ -131,7 +131,8 @@ class Kube:
                     raise _refused(response.status, answer, response.headers.get("Retry-After"))
                 return answer
         except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as error:
-            raise NotConnected(f"can't reach the API server at {self.host}: {error!r}") from error
+            sent = not isinstance(error, aiohttp.ClientConnectorError)
+            raise NotConnected(f"can't reach the API server at {self.host}: {error!r}", open=sent) from error
 
     def _hear(self, date: str | None, sent: float) -> None:
         """What time it is at the server; asked so seldom that it costs nothing."""

@@ -118,7 +118,12 @@ class Plan:
     @property
     def timed(self) -> bool:
         """Whether one of its calls says when."""
-        return any(call is not None and call.timed for step in self.steps for call in (step.call, step.model))
+        return any(call.timed for call in self.members)
+
+    @property
+    def members(self) -> list[Signature[Any]]:
+        """All calls, also those that EACH will make."""
+        return [call for step in self.steps for call in (step.call, step.model) if call is not None]
 
     @property
     def calls(self) -> list[Signature[Any]]:

@@ -159,8 +159,8 @@ def test_what_cannot_be_submitted_says_why(client: TestClient, body: dict[str, A
 
 
 def test_an_unknown_id_is_not_found(client: TestClient) -> None:
-    assert client.get("/tasks/shop/0").status_code == 404
-    assert client.get("/tasks/shop/0/events").status_code == 404
+    assert client.get("/tasks/shop.0").status_code == 404
+    assert client.get("/tasks/shop.0/events").status_code == 404
 
 
 def test_callers_must_be_let_in() -> None:

@@ -4,6 +4,7 @@ pyrightconfig.json), never run."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Annotated, assert_type
 
 from penstock import (
@@ -70,6 +71,11 @@ async def biggest(numbers: list[int]) -> int:
     return max(numbers)
 
 
+@app.task(retry_on=ValueError, give_up_on=[KeyError], timeout=timedelta(minutes=1))
+def smallest(numbers: list[int]) -> int:
+    return min(numbers)
+
+
 @app.task
 async def print_nothing() -> None: ...
 
@@ -84,6 +90,7 @@ async def right() -> None:
     assert_type(await handle.result(timeout=1), list[str])
     assert_type(count.enqueue_sync("a").result_sync(), int)
     assert_type(await count.options(priority="high", delay=5).enqueue("a"), Handle[int])
+    assert_type(await count.options(delay=timedelta(hours=1), id="a").enqueue("a"), Handle[int])
     assert_type(count.s("a"), Signature[int])
     assert_type(await app.enqueue_many(count.s(word) for word in "ab"), list[Handle[int]])
     assert_type(await app.gather([handle]), list[list[str]])
@@ -106,6 +113,9 @@ async def flows() -> None:
     assert_type(count.map("ab").or_none(), Flow[list[int | None]])
     assert_type(send.s("me") | each(count), Flow[list[int]])
     assert_type(chord(count.map("ab"), biggest), Flow[int])
+    assert_type(chord(count.map("ab"), smallest), Flow[int])
+    assert_type(chord(group(count.s("a"), count.s("b")), smallest), Flow[int])
+    assert_type(chord(count.map("ab"), biggest.s([1])), Flow[int])
 
 
 async def batches() -> None:
@@ -125,6 +135,7 @@ def wrong_flows() -> None:
     count.s("a") | joined  # type: ignore[operator]
     count.map("ab").or_none() | biggest  # type: ignore[operator]
     count.s("a") | print_nothing  # type: ignore[operator]
+    chord(count.map("ab"), count)  # type: ignore[arg-type]
 
 
 async def wrong() -> None:
