@@ -26,6 +26,7 @@ from penstock.errors import (
     TaskEnded,
     TaskFailed,
     TaskTimedOut,
+    TooLarge,
     UnknownTask,
 )
 from penstock.flow import Flow, chord, each, group
@@ -73,6 +74,7 @@ __all__ = [
     "TaskFailed",
     "TaskStatus",
     "TaskTimedOut",
+    "TooLarge",
     "UnknownTask",
     "chord",
     "each",

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from penstock import limits
 from penstock.broker import Broker, connect
 from penstock.client import BrokerClient
 from penstock.errors import ConfigurationError
@@ -95,14 +96,19 @@ class Connections:
     def url(self) -> str:
         """The broker's. Raises ConfigurationError if there is none."""
         url = self._url or os.environ.get("PENSTOCK_URL")
-        if not url:
+        if not url or not isinstance(url, str):
             raise ConfigurationError("no broker: set PENSTOCK_URL or pass url= (redis://… or memory://)")
         return url
 
     @cached_property
     def namespace(self) -> str:
-        """The one whose queues these are."""
-        return self._namespace or current_namespace()
+        """The one whose queues these are. Raises ConfigurationError for what can't be one."""
+        namespace = current_namespace() if self._namespace is None else self._namespace
+        if not limits.NAMESPACE.fits(namespace):
+            raise ConfigurationError(
+                f"namespace {namespace!r}: use {limits.NAMESPACE.told}, in PENSTOCK_NAMESPACE or as namespace="
+            )
+        return namespace
 
     @cached_property
     def _memory(self) -> Broker:

@@ -225,8 +225,8 @@ def _check(call: Signature[Any], seal: PayloadCodec | None) -> None:
     name, options = call.definition.name, call.options
     if call.definition.options.broadcast:
         raise ConfigurationError(f"{name}: a broadcast task can't be a step of a flow: it has no result")
-    for option, given in (("resource", options.resource), ("key", options.key), ("child", options.child)):
-        if given:
+    for option in ("id", "resource", "key", "child"):
+        if getattr(options, option):
             raise ConfigurationError(f"{name}: options({option}=…) is for calls of their own, not for steps of a flow")
 
 

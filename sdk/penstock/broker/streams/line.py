@@ -20,6 +20,7 @@ Line = AbstractConnection
 # What tells of a connection that can't be made or is lost. uvloop says RuntimeError of one that was closed meanwhile.
 FAILURES = (RedisError, OSError, RuntimeError)
 CONNECT_SECONDS = 5.0
+UNASKED_SECONDS = 0.5
 # A connection whose other end has vanished (a NAT that forgot it) is noticed within 45 s, even if nobody uses it.
 _KEEPALIVE = {
     getattr(socket, name): value
@@ -64,10 +65,32 @@ async def opened(address: Address, place: Place) -> Line:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             await made.connect()
-    except BaseException:
+    except BaseException as error:
         await made.disconnect(nowait=True)
+        hung_up = isinstance(error, FAILURES) and not isinstance(error, TimeoutError)
+        if hung_up and (said := await _unasked(address, place)):
+            raise ConnectionError(said) from error
         raise
     return made
+
+
+async def _unasked(address: Address, place: Place) -> str:
+    """What a server says to whoever comes, before it hangs up: that it has no connection left. What was written to it
+    meanwhile fails first."""
+    if address.tls:
+        return ""
+    try:
+        async with asyncio.timeout(UNASKED_SECONDS):
+            if place.port:
+                reader, writer = await asyncio.open_connection(place.host, place.port)
+            else:
+                reader, writer = await asyncio.open_unix_connection(place.host)
+            try:
+                return (await reader.readline()).decode(errors="replace").strip().removeprefix("-ERR ")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return ""
 
 
 def write(line: Line, data: bytes) -> None:

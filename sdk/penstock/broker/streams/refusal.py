@@ -52,6 +52,7 @@ _FINAL = {
 }
 # What a function may not do is told without a code: Redis 7.0 in the first way, later ones in the second.
 _FORBIDDEN_INSIDE = ("The user executing the script can't run", "ACL failure in script")
+_STRANGER = "unauthenticated"  # to whoever hasn't logged in, of a command that is longer than a login
 _NO_ROOM = "max number of clients reached"
 
 
@@ -73,7 +74,7 @@ def refusal(where: object, error: Exception, *, open: bool = False) -> PenstockE
     """Our error for what the server at `where` answered, or for the connection's end. `open`: it ended after the
     command was sent, and nobody knows whether it was executed."""
     said = code(error)
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, AuthenticationError) or _STRANGER in str(error):
         return ConfigurationError(
             f"Redis at {where} refuses the login: {error}; check PENSTOCK_URL's user and password"
         )

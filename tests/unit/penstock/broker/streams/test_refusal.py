@@ -14,13 +14,15 @@ from redis.exceptions import (
 )
 
 from penstock.broker.streams.refusal import code, demoted, refusal
-from penstock.errors import ConfigurationError, NotConnected, PenstockError, SubmissionError
+from penstock.errors import ConfigurationError, NotConnected, PenstockError, SubmissionError, TooLarge
 
 
 @pytest.mark.parametrize(
     ("error", "ours", "remedy"),
     [
         (AuthenticationError("invalid username-password pair"), ConfigurationError, "check PENSTOCK_URL's user"),
+        (ResponseError("Protocol error: unauthenticated multibulk length"), ConfigurationError, "user and password"),
+        (ResponseError("Protocol error: invalid bulk length"), TooLarge, "raise its proto-max-bulk-len"),
         (BusyLoadingError("Redis is loading the dataset in memory"), NotConnected, r"is still loading.*\(LOADING\)"),
         (ReadOnlyError("You can't write against a read only replica."), NotConnected, "is a replica"),
         (ResponseError("READONLY You can't write"), NotConnected, "is a replica"),  # of an older redis-py
