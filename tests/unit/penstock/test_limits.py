@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock import BadArgument, ConfigurationError, Limits, Penstock, QueueConfig, RetryPolicy, limits
+from penstock import BadArgument, ConfigurationError, Limits, Penstock, QueueConfig, RetryPolicy, limits, previous
 from penstock.batch_calls import batch_manifest
 from penstock.bounds import HORIZON_SECONDS, Choice, Flag, Limit, Name, Number, Seconds, Text
 from penstock.definition import Place
@@ -368,4 +368,4 @@ def test_the_page_has_every_limit_as_it_is() -> None:
 async def test_steps_of_a_flow_have_ids_of_their_own(options: dict[str, Any]) -> None:
     (name,) = options
     with pytest.raises(ConfigurationError, match=rf"shop\.send: options\({name}=…\) is for calls of their own"):
-        await (send.s("a") | send.options(**options)).enqueue()
+        await (send.s("a") | send.options(**options).s(previous)).enqueue()
