@@ -211,6 +211,7 @@ class Penstock:
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Submit one call to the broker, or as a resource."""
+        self._check_own([call])
         if self.extensions.middlewares:
             [handle] = await self._through([call], self._send)
             return handle
@@ -229,7 +230,17 @@ class Penstock:
     async def enqueue_many(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """Submit many calls in few round trips. Returns their handles in the same order."""
         asked = list(calls)
+        self._check_own(asked)
         return await self._through(asked, self._send) if self.extensions.middlewares else await self._send(asked)
+
+    def _check_own(self, calls: Sequence[Signature[Any]]) -> None:
+        """Raise ConfigurationError for the first call of another app, whose broker may be another, too."""
+        for call in calls:
+            if call.app is not self:
+                raise ConfigurationError(
+                    f"{call.definition.name} is a task of app {call.app.name!r}, not of app {self.name!r}: submit it "
+                    "through its own app"
+                )
 
     async def _through(self, calls: Sequence[Signature[R]], send: Send) -> list[Handle[R]]:
         """Send them through the middlewares."""
@@ -240,7 +251,6 @@ class Penstock:
     async def _send(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
         if not calls:
             return []
-        self._check_apps(calls)
         if all(call.options.resource for call in calls):
             return await (await self.connections.resources()).submit_many(calls)
         if any(call.options.resource for call in calls):
@@ -295,7 +305,8 @@ class Penstock:
         """
         checked_options(options, BatchFields, "batch")
         client = await self.connections.batches()
-        return await client.submit(calls, options, self._through if self.extensions.middlewares else None)
+        through = self._through if self.extensions.middlewares else None
+        return await client.submit(calls, options, self._check_own, through)
 
     def batch_handle(self, name: str) -> BatchHandle[Any]:
         """The handle of a TaskBatch in this namespace."""

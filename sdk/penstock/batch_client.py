@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from opentelemetry import trace
 
@@ -30,6 +30,7 @@ from penstock.telemetry import Step
 __all__ = ["BatchClient"]
 
 R = TypeVar("R")
+Check = Callable[[Sequence[Signature[Any]]], None]
 CONFLICT = 409
 
 
@@ -55,13 +56,19 @@ class BatchClient:
     # --- submitting -------------------------------------------------------------------------------------------------
 
     async def submit(
-        self, calls: Iterable[Signature[R]] | AsyncIterable[Signature[R]], asked: BatchFields, through: Through | None
+        self,
+        calls: Iterable[Signature[R]] | AsyncIterable[Signature[R]],
+        asked: BatchFields,
+        check: Check,
+        through: Through | None,
     ) -> BatchHandle[R]:
-        """Create the TaskBatch, stream its items, and store their number. `through`: the app's middlewares."""
+        """Create the TaskBatch, stream its items, and say how many there were. `check` raises for calls that aren't the
+        app's; `through`: the app's middlewares."""
         chunks = chunked(calls)
         first = await anext(chunks, None)
         if first is None:
             raise ConfigurationError("batch(): give it at least one call, such as task.s(…)")
+        check(first[:1])  # the others are of the same task
         definition = first[0].definition
         span = telemetry.start(Step.SUBMIT, telemetry.attributes(Step.SUBMIT, id="", task=definition.name, queue=""))
         with trace.use_span(span, end_on_exit=True):

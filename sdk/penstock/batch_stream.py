@@ -18,6 +18,7 @@ from penstock.errors import SubmissionError
 from penstock.handle import Handle, Source
 from penstock.keys import item_id
 from penstock.kube import Manifest
+from penstock.limits import ROUND_TRIP_MESSAGES, portions
 from penstock.middleware import Send
 from penstock.resources.batch import TaskBatchSpec
 from penstock.stopping import stopped
@@ -26,7 +27,7 @@ from penstock.submission import Signature
 __all__ = ["CHUNK", "Stream", "Through", "chunked"]
 
 T = TypeVar("T")
-CHUNK = 500  # items a round trip
+CHUNK = ROUND_TRIP_MESSAGES
 PATIENCE_SECONDS = 0.2  # a chunk is sent when its first item is this old, even if it isn't full
 ROOM_SECONDS = 0.2  # between two attempts to send to a full queue
 Through = Callable[[Sequence[Signature[Any]], Send], Awaitable[list[Handle[Any]]]]
@@ -125,7 +126,11 @@ class Stream:
         return msgspec.structs.replace(envelope, result_ttl=envelope.result_ttl or self._life)
 
     async def _place(self, messages: Sequence[Envelope]) -> None:
-        """Send all messages. While the queue is full, wait."""
+        """Return when all are seen to; a full queue holds them up."""
+        for part in portions(messages):
+            await self._place_together(messages[part])
+
+    async def _place_together(self, messages: Sequence[Envelope]) -> None:
         while messages:
             taken = await self._broker.send_items(messages)
             if taken is None:

@@ -65,7 +65,12 @@ class BrokerClient:
     async def _ask_for_time(self) -> None:
         """Moments count by the broker's clock. Who may not ask for it, for want of a right, goes by his own."""
         try:
-            await self.broker.time()
+            try:
+                await self.broker.time()
+            except NotConnected as error:
+                if not error.open:
+                    raise
+                await self.broker.time()  # the connection was lost: on another one
         except NotConnected as error:
             error.open = False  # nothing was sent
             raise

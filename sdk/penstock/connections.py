@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from penstock import limits
 from penstock.broker import Broker, connect
 from penstock.client import BrokerClient
+from penstock.distribution import install
 from penstock.errors import ConfigurationError
 from penstock.handle import Change, Source, TaskStatus
 from penstock.namespace import current_namespace
@@ -27,6 +30,18 @@ __all__ = ["Connections"]
 
 Loop = asyncio.AbstractEventLoop
 _WITHOUT_CLUSTER = "without a cluster, use app.enqueue_many and app.as_completed"
+
+
+@contextmanager
+def _kubernetes() -> Iterator[None]:
+    """Say which extra is missing, where one is."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"resources are sent by a client that isn't installed ({error.name}): run {install('kubernetes')}, or "
+            "submit without resource="
+        ) from error
 
 
 class _Reached:
@@ -88,14 +103,19 @@ class Connections:
     def url(self) -> str:
         """The broker's. Raises ConfigurationError if there is none."""
         url = self._url or os.environ.get("PENSTOCK_URL")
-        if not url:
+        if not url or not isinstance(url, str):
             raise ConfigurationError("no broker: set PENSTOCK_URL or pass url= (redis://… or memory://)")
         return url
 
     @cached_property
     def namespace(self) -> str:
-        """The one whose queues these are."""
-        return self._namespace or current_namespace()
+        """The one whose queues these are. Raises ConfigurationError for what can't be one."""
+        namespace = current_namespace() if self._namespace is None else self._namespace
+        if not limits.NAMESPACE.fits(namespace):
+            raise ConfigurationError(
+                f"namespace {namespace!r}: use {limits.NAMESPACE.told}, in PENSTOCK_NAMESPACE or as namespace="
+            )
+        return namespace
 
     def same(self, other: Connections) -> bool:
         """Whether both lead to one broker and namespace. memory:// is an app's own."""
@@ -138,8 +158,9 @@ class Connections:
 
     async def resources(self) -> ResourceClient:
         """This loop's client of the API server."""
-        from penstock.kube import Kube
-        from penstock.resource_client import ResourceClient
+        with _kubernetes():
+            from penstock.kube import Kube
+            from penstock.resource_client import ResourceClient
 
         loop = asyncio.get_running_loop()
         if loop not in self._resources:
@@ -149,8 +170,9 @@ class Connections:
     async def batches(self) -> BatchClient:
         """This loop's client for batches, which are resources whose items are the broker's. Raises
         ConfigurationError where there is no cluster, or no broker that its workers share."""
-        from penstock.batch_client import BatchClient
-        from penstock.kube import Kube
+        with _kubernetes():
+            from penstock.batch_client import BatchClient
+            from penstock.kube import Kube
 
         loop = asyncio.get_running_loop()
         if loop not in self._batches:

@@ -128,7 +128,7 @@ class Kube:
     ) -> bytes:
         await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         session = await self._session()
-        from aiohttp import ClientError, ClientTimeout
+        from aiohttp import ClientConnectorError, ClientError, ClientTimeout
 
         limit, sent = ClientTimeout(total=REQUEST_SECONDS), self.clock.own()
         try:
@@ -141,7 +141,8 @@ class Kube:
                     raise _refused(response.status, answer, response.headers.get("Retry-After"))
                 return answer
         except (TimeoutError, ClientError, ssl.SSLError, OSError) as error:
-            raise NotConnected(f"can't reach the API server at {self.host}: {error!r}") from error
+            sent = not isinstance(error, ClientConnectorError)
+            raise NotConnected(f"can't reach the API server at {self.host}: {error!r}", open=sent) from error
 
     def _hear(self, date: str | None, sent: float) -> None:
         """What time it is at the server; asked so seldom that it costs nothing."""

@@ -19,6 +19,7 @@ __all__ = [
     "DELAY",
     "ID",
     "LARGE_BYTES",
+    "NAMESPACE",
     "OPTIONS",
     "PAYLOAD_BYTES",
     "QUEUE",
@@ -65,6 +66,11 @@ TASK_NAME = Name(
 RESOURCE_NAME = Name(
     r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
     f"up to {NAME_LENGTH} lower-case letters, digits, '-' and '.', a letter or digit at both ends",
+    NAME_LENGTH,
+)
+NAMESPACE = Name(
+    r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?",
+    f"up to {NAME_LENGTH} letters, digits, '-', '_' and '.', a letter or digit at both ends",
     NAME_LENGTH,
 )
 ID = Name(r"[A-Za-z0-9_-]+", f"1 to {ID_LENGTH} letters, digits, '-' and '_'", ID_LENGTH)

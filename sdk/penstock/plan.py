@@ -117,7 +117,7 @@ class Plan:
     @property
     def timed(self) -> bool:
         """Whether one of its calls says when."""
-        return any(call is not None and call.timed for step in self.steps for call in (step.call, step.model))
+        return any(call.timed for call in self.made)
 
     @property
     def calls(self) -> list[Signature[Any]]:

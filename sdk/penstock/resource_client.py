@@ -15,7 +15,7 @@ from opentelemetry import trace
 from pydantic import ValidationError
 
 from penstock import codec, telemetry
-from penstock.errors import ConfigurationError, ResultExpired, UnknownTask
+from penstock.errors import ApiRefused, ConfigurationError, NotConnected, ResultExpired, UnknownTask
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.kube import Kube, Manifest
 from penstock.options import moment
@@ -34,6 +34,7 @@ __all__ = ["ResourceClient", "checked_manifest", "generated_name", "task_manifes
 R = TypeVar("R")
 LOOK_SECONDS = 0.25
 CONCURRENT_CREATES = 32
+CONFLICT = 409
 _NOT_CARRIED = ("key", "expires", "debounce", "child", "id", "broadcast")  # all other options have a place in its spec
 
 
@@ -54,9 +55,26 @@ class ResourceClient:
         span = telemetry.start(Step.SUBMIT, names)
         with trace.use_span(span, end_on_exit=True):
             manifest = task_manifest(call, telemetry.traceparent(span))
-            name = await self.create(manifest)
+            name = await self._created(manifest, named=isinstance(call.options.resource, str))
             span.set_attribute("messaging.message.id", name)
         return Handle(name, self._source, call.definition.returns)
+
+    async def _created(self, manifest: Manifest, *, named: bool) -> str:
+        """Create a Task; once more where the answer was lost. A name that was made here is nobody else's."""
+        name = str(manifest["metadata"]["name"])
+        try:
+            return await self.create(manifest)
+        except NotConnected as error:
+            if not error.open:
+                raise
+            try:
+                return await self.create(manifest)
+            except ApiRefused as refused:
+                if refused.status != CONFLICT or named:
+                    raise _left_open(error, name) from refused
+                return name
+            except NotConnected as again:
+                raise _left_open(again, name) from error
 
     async def create(self, manifest: Manifest) -> str:
         """Create a Task from its manifest; its name."""
@@ -123,6 +141,16 @@ class ResourceClient:
     async def close(self) -> None:
         """Close the connections."""
         await self._kube.close()
+
+
+def _left_open(error: NotConnected, name: str) -> NotConnected:
+    """The error for who can't know whether his Task is there."""
+    told = (
+        f"{error}; Task {name!r} may or may not be there: with options(resource={name!r}) a repeat makes no second one"
+    )
+    found = NotConnected(told, open=True)
+    found.ids = [name]
+    return found
 
 
 def task_manifest(call: Signature[R], traceparent: str | None) -> Manifest:

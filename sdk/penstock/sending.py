@@ -62,23 +62,21 @@ class Sender:
             async with asyncio.timeout(REPEAT_SECONDS):
                 return [*await self._broker.send(messages)]
         except Exception as error:
-            if len(messages[0].payload) > LARGE_BYTES and await self._answers():
-                size = mib(len(messages[0].payload))
-                return [
-                    TooLarge(
-                        f"Redis closes the connection on a message of {size}, and takes others: raise its "
-                        "proto-max-bulk-len, or keep the data elsewhere and pass where it is"
-                    )
-                ]
+            reason = error if isinstance(error, ConfigurationError) else await self._pinged()
+            if isinstance(reason, ConfigurationError):  # so it was before, and the reply was lost that said so
+                return [reason for _ in messages]
+            if reason is None and len(messages[0].payload) > LARGE_BYTES:
+                return [_too_large(messages[0])]
             return _open(messages, error if isinstance(error, SubmissionError) else lost)
 
-    async def _answers(self) -> bool:
+    async def _pinged(self) -> Exception | None:
+        """Why the broker doesn't answer; None: it does."""
         try:
             async with asyncio.timeout(REPEAT_SECONDS):
                 await self._broker.ping()
-        except Exception:
-            return False
-        return True
+        except Exception as error:
+            return error
+        return None
 
     async def _sent_apart(self, messages: Sequence[Envelope], refusal: Exception) -> list[Answer]:
         """Refused together. If the first and the last are refused likewise, all are; else each is sent alone."""
@@ -90,6 +88,13 @@ class Sender:
 
 def _alike(answer: Answer, refusal: Exception) -> bool:
     return type(answer) is type(refusal) and str(answer) == str(refusal)
+
+
+def _too_large(message: Envelope) -> TooLarge:
+    return TooLarge(
+        f"Redis closes the connection on a message of {mib(len(message.payload))}, and takes others: raise its "
+        "proto-max-bulk-len, or keep the data elsewhere and pass where it is"
+    )
 
 
 def _open(messages: Sequence[Envelope], error: SubmissionError) -> list[Answer]:

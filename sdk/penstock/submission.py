@@ -33,6 +33,10 @@ class Submitter(FlowSubmitter, Protocol):
     """What a task needs of its app."""
 
     @property
+    def name(self) -> str:
+        """The app's."""
+
+    @property
     def codec(self) -> PayloadCodec | None:
         """What seals arguments."""
 

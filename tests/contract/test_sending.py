@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
-from penstock import Penstock, SubmissionError
+from penstock import ConfigurationError, Penstock, SubmissionError
 from penstock.errors import NotConnected, TooLarge
 from penstock.testing import worker
 from tests.contract.proxy import Proxy, proxied
@@ -63,7 +64,9 @@ async def test_one_lost_reply_is_not_seen_and_runs_nothing_twice(shop: Shop) -> 
     await shop.lose_replies(1)
     with_others = await asyncio.gather(*(shop.charge.enqueue(order) for order in "efg"))
     assert len({handle.id for handle in [*handles, *with_others]}) == 6
-    assert await shop.drained() == list("abcdefg")
+    await shop.lose_replies(1)
+    await shop.charge.options(deadline=60).enqueue("h")
+    assert await shop.drained() == list("abcdefgh")
 
 
 async def test_when_it_stays_open_the_error_has_the_id_that_makes_a_repeat_safe(shop: Shop) -> None:
@@ -114,3 +117,27 @@ async def test_a_large_message_that_redis_takes_travels(shop: Shop) -> None:
     text = "ä" * 500_000 + "x" * 500_000
     async with worker(shop.app):
         assert await (await shop.charge.enqueue(text)).result(timeout=10) == 1_000_000
+
+
+async def test_a_redis_that_wants_a_password_says_so(tmp_path: Path) -> None:
+    with running(server := Server(tmp_path / "redis", "--requirepass", "s3cret", password="s3cret")):
+        app = Penstock("shop", url=server.url, namespace="test")
+        task = app.task(name="shop.charge")(len)
+        many = app.enqueue_many(task.s("a") for _ in range(500))
+        for work in (task.enqueue("a"), many, task.options(delay=1).enqueue("a")):
+            with pytest.raises(
+                ConfigurationError, match=r"refuses the login: it wants a password"
+            ):
+                await work
+        await app.close()
+
+
+async def test_a_redis_without_a_connection_left_says_so(tmp_path: Path) -> None:
+    with running(server := Server(tmp_path / "redis")):
+        server.admin.config_set("maxclients", 1)
+        for _ in range(5):
+            app = Penstock("shop", url=server.url, namespace="test")
+            with pytest.raises(NotConnected, match="has no connection left: raise its maxclients"):
+                await app.task(name="shop.charge")(len).enqueue("a")
+            await app.close()
+        server.admin.config_set("maxclients", 100)

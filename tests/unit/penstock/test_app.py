@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
-from penstock import ConfigurationError, Limits, Penstock, QueueConfig, QueueFull, RetryPolicy, UnknownTask
+from penstock import ConfigurationError, Limits, Penstock, QueueConfig, QueueFull, RetryPolicy, UnknownTask, each
 from penstock.testing import worker
 
 
@@ -155,3 +156,48 @@ def test_what_an_app_says_of_its_tasks_is_checked_at_once() -> None:
         Penstock("shop", task_defaults={"name": "a"})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"Penstock\(task_defaults=3\): use a dict"):
         Penstock("shop", task_defaults=3)  # type: ignore[arg-type]
+
+
+class TestOtherApps:
+    """A call is sent by the app that it belongs to: another may have another broker."""
+
+    async def test_their_calls_are_refused_by_name(self) -> None:
+        mine, other = (Penstock(name, url="memory://") for name in ("mine", "other"))
+        task = other.task(one)
+        complaint = r"other\.one is a task of app 'other', not of app 'mine': submit it through its own app"
+        with pytest.raises(ConfigurationError, match=complaint):
+            await mine.submit(task.s())
+        with pytest.raises(ConfigurationError, match=complaint):
+            await mine.enqueue_many([mine.task(one).s(), task.s()])
+        assert (await mine.queue().depth()).ready == 0
+
+    async def test_a_flow_is_of_one_broker(self) -> None:
+        mine, other = (Penstock(name, url="memory://") for name in ("mine", "other"))
+        first, then = mine.task(name="mine.ones")(lambda: [1]), other.task(name="other.doubled")(lambda n: 2 * n)
+        for flow in (first.s() | then, first.s() | each(then)):
+            with pytest.raises(ConfigurationError, match=r"other\.doubled: a task of the app 'other', whose broker"):
+                await flow.enqueue()
+        assert (await mine.queue().depth()).ready == 0
+
+    def test_apps_of_one_redis_share_it(self) -> None:
+        places = [("redis://a", "n"), ("redis://a", "n"), ("redis://a", "m"), ("redis://b", "n"), ("memory://", "n")]
+        first, *others = (Penstock("shop", url=url, namespace=namespace).connections for url, namespace in places)
+        assert [first.same(other) for other in others] == [True, False, False, False]
+        memory = others[-1]
+        assert memory.same(memory)
+
+
+class TestWithoutTheClient:
+    """Of Kubernetes, as `pip install penstock-tasks` leaves it."""
+
+    @pytest.fixture(autouse=True)
+    def bare(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in ("kube", "kube_session", "resource_client", "batch_client", "batch_stream", "batch_calls"):
+            monkeypatch.delitem(sys.modules, f"penstock.{module}", raising=False)
+        monkeypatch.setitem(sys.modules, "aiohttp", None)
+
+    async def test_resources_ask_for_their_extra(self, app: Penstock) -> None:
+        task = app.task(one)
+        for work in (task.options(resource=True).enqueue(), app.batch([task.s()])):
+            with pytest.raises(ConfigurationError, match=r"aiohttp.* pip install 'penstock-tasks\[kubernetes\]'"):
+                await work

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock import BadArgument, ConfigurationError, Limits, Penstock, QueueConfig, RetryPolicy, limits
+from penstock import BadArgument, ConfigurationError, Limits, Penstock, QueueConfig, RetryPolicy, limits, previous
 from penstock.batch_calls import batch_manifest
 from penstock.bounds import HORIZON_SECONDS, Choice, Flag, Limit, Name, Number, Seconds, Text
 from penstock.definition import Place
@@ -281,6 +281,12 @@ def test_an_app_has_a_name_that_a_queue_may_have(name: Any) -> None:
         Penstock(name)
 
 
+@pytest.mark.parametrize("namespace", ["", "a/b", "{a}", "a b", "a\n", "x" * 254, 7])
+def test_a_namespace_has_a_name_that_keys_may_have(namespace: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"namespace .*: use up to 253 letters"):
+        _ = Penstock("shop", url="memory://", namespace=namespace).namespace
+
+
 def test_a_function_whose_name_no_task_may_have_asks_for_another() -> None:
     def pay() -> None: ...
 
@@ -352,5 +358,14 @@ def test_the_page_has_every_limit_as_it_is() -> None:
     for table in {id(table): table for table, _ in TABLES.values()}.values():
         for name, limit in table.items():
             assert f"| `{name}` | {limit.told} |" in page, f"{PAGE.name}: | `{name}` | {limit.told} |"
+    for kind in (limits.QUEUE, limits.TASK_NAME, limits.RESOURCE_NAME, limits.NAMESPACE, limits.ID):
+        assert f" | {kind.told} |" in page
     for size in (limits.PAYLOAD_BYTES, limits.RESULT_BYTES, limits.ROUND_TRIP_BYTES):
         assert f"{size // 2**20} MiB" in page
+
+
+@pytest.mark.parametrize("options", [{"id": "a"}, {"key": "a"}, {"resource": True}])
+async def test_steps_of_a_flow_have_ids_of_their_own(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(ConfigurationError, match=rf"shop\.send: options\({name}=…\) is for calls of their own"):
+        await (send.s("a") | send.options(**options).s(previous)).enqueue()

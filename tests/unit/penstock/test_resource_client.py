@@ -17,6 +17,8 @@ from penstock import (
     resource_client,
 )
 from penstock.envelope import ResourceRef
+from penstock.errors import NotConnected
+from penstock.kube import Manifest, Resource
 from penstock.outcome import Failure, Outcome
 from penstock.report import TASKS
 from penstock.resource_client import ResourceClient, task_manifest
@@ -182,3 +184,44 @@ async def test_a_large_result_is_no_none(client: ResourceClient) -> None:
     await end(client, "a", Phase.SUCCEEDED, result=b'"' + b"x" * 20_000 + b'"')
     with pytest.raises(ResultExpired, match=r"lies at broker:emails.1"):
         await handle.result(timeout=5)
+
+
+class LosesAnswers(FakeKube):
+    """Creates what it is told to, and forgets to say so as often as `times` says."""
+
+    times, stores, sent = 1, True, True
+
+    async def create(self, resource: Resource, namespace: str, body: Manifest, *, dry_run: bool = False) -> Manifest:
+        created = await super().create(resource, namespace, body, dry_run=dry_run) if self.stores else {}
+        if self.times:
+            self.times -= 1
+            raise NotConnected("can't reach the API server", open=self.sent)
+        return created
+
+
+async def test_a_lost_answer_makes_no_second_task() -> None:
+    kube = LosesAnswers()
+    handle = await ResourceClient(kube, "shop").submit(send_welcome.options(resource=True).s(1))
+    assert [body["metadata"]["name"] for body in kube.stored(TASKS)] == [handle.id]
+
+
+async def test_a_lost_request_is_made_again() -> None:
+    class LosesRequests(LosesAnswers):
+        async def create(self, *args: Any, **fields: Any) -> Manifest:
+            self.stores = not self.times
+            return await super().create(*args, **fields)
+
+    kube = LosesRequests()
+    handle = await ResourceClient(kube, "shop").submit(send_welcome.options(resource="a").s(1))
+    assert [body["metadata"]["name"] for body in kube.stored(TASKS)] == [handle.id] == ["a"]
+
+
+async def test_a_task_that_may_be_there_is_told_by_its_name() -> None:
+    kube = LosesAnswers()
+    with pytest.raises(NotConnected, match=r"Task 'a' may or may not be there: with options\(resource='a'\)") as lost:
+        await ResourceClient(kube, "shop").submit(send_welcome.options(resource="a").s(1))
+    assert (lost.value.open, lost.value.ids) == (True, ["a"])
+    kube.times, kube.sent = 1, False
+    with pytest.raises(NotConnected) as refused:
+        await ResourceClient(kube, "shop").submit(send_welcome.options(resource="b").s(1))
+    assert not refused.value.open
