@@ -92,7 +92,7 @@ def test_kubernetes_own_quota_bounds_a_namespaces_tasks(pool: Kubectl) -> None:
 def test_a_large_result_is_referred_to(pool: Kubectl) -> None:
     pool.task("large", "upto", 10_000)
     status = pool.finished("large")
-    assert status["resultRef"].startswith("broker:e2e/")
+    assert status["resultRef"].startswith("broker:e2e.")
     assert "result" not in status
 
 

@@ -44,7 +44,7 @@ def test_a_function_has_its_signature_and_docstring(generator: ModuleType) -> No
 def test_a_class_has_its_methods(generator: ModuleType) -> None:
     page = made(generator, "penstock.Handle")
     assert "```python\nclass Handle(Generic[R]): ...\n```" in page
-    assert "#### Handle.result\n\n```python\nasync def result(timeout: float | None = None) -> R: ...\n```" in page
+    assert "#### Handle.result\n\n```python\nasync def result(timeout: Patience = None) -> R: ...\n```" in page
     assert "__init__" not in page
 
 

@@ -196,7 +196,8 @@ class TestWithoutTheClient:
             monkeypatch.delitem(sys.modules, f"penstock.{module}", raising=False)
         monkeypatch.setitem(sys.modules, "aiohttp", None)
 
-    async def test_resources_ask_for_their_extra(self, app: Penstock) -> None:
+    async def test_resources_ask_for_their_extra(self) -> None:
+        app = Penstock("shop", url="redis://localhost", namespace="test")
         task = app.task(one)
         for work in (task.options(resource=True).enqueue(), app.batch([task.s()])):
             with pytest.raises(ConfigurationError, match=r"aiohttp.* pip install 'penstock-tasks\[kubernetes\]'"):

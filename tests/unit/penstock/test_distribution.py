@@ -40,6 +40,7 @@ def test_the_command_tells_the_installed_version() -> None:
 
 
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sentry_sdk", None)
+    for module in ("sentry_sdk", "sentry_sdk.integrations.logging"):  # the latter may have been imported before
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigurationError, match=re.escape(install("sentry"))):
         Sentry()
