@@ -105,8 +105,8 @@ class Connections:
         broker = self._memory
         if self._process not in (None, os.getpid()):
             raise ConfigurationError(
-                f"{self.url} is in the memory of process {self._process}, and this is a fork of it: a task that is queued "
-                "here would never run; set PENSTOCK_URL to a Redis that both reach"
+                f"{self.url} is in the memory of process {self._process}, and this is a fork of it: a task "
+                "that is queued here would never run; set PENSTOCK_URL to a Redis that both reach"
             )
         return broker
 
