@@ -85,6 +85,7 @@ class Connections:
         self._clock = clock
         self._url = url
         self._namespace = namespace
+        self._process: int | None = None  # whose memory it is
         self.portal = Portal()
         # For handles, in whichever loop they are used.
         self.tasks: Source = _Reached(self._client_here, self.portal, codec)
@@ -125,20 +126,20 @@ class Connections:
         return places[0] == places[1] and not self.url.startswith("memory://")
 
     @cached_property
-    def _memory(self) -> tuple[Broker, int]:
-        """With the process that it is in."""
-        return connect(self.url, self.namespace, self._clock), os.getpid()
+    def _memory(self) -> Broker:
+        self._process = os.getpid()
+        return connect(self.url, self.namespace, self._clock)
 
     def broker(self, *, submitter: bool = False) -> Broker:
         """A new connection to the broker; for memory://, the only one. Raises ConfigurationError where that is in the
         memory of another process, of which this one is a fork."""
         if not self.url.startswith("memory://"):
             return connect(self.url, self.namespace, self._clock, submitter=submitter)
-        broker, process = self._memory
-        if process != os.getpid():
+        broker = self._memory
+        if self._process not in (None, os.getpid()):
             raise ConfigurationError(
-                f"{self.url} is in the memory of process {process}, and this is a fork of it: a task that is queued "
-                "here would never run; set PENSTOCK_URL to a Redis that both reach"
+                f"{self.url} is in the memory of process {self._process}, and this is a fork of it: a task "
+                "that is queued here would never run; set PENSTOCK_URL to a Redis that both reach"
             )
         return broker
 

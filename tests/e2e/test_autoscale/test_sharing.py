@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from penstock.keys import task_id
 from tests.e2e.api import Tasks
 from tests.e2e.executions import judgement
 from tests.e2e.test_autoscale.conftest import Fleets
@@ -59,7 +60,7 @@ def test_by_hand_busy_ones_finish_first(fleet: Fleets, driver: Driver) -> None:
 def test_by_hand_to_zero_the_last_one_finishes_first(fleet: Fleets, driver: Driver, tasks: Tasks) -> None:
     pool = _by_hand(fleet, "to-zero", 1)
     made = tasks.create("to-zero", {"task": "e2e.clocked", "queue": "to-zero", "args": [12.0]})
-    ids = [f"to-zero/{made['metadata']['uid']}-1"]
+    ids = [task_id("to-zero", f"{made['metadata']['uid']}-1")]
     wait_sync(lambda: _workers(driver, ids), "the task to run")
     pool.namespace("scale", "ppool/to-zero", "--replicas=0")
     assert pool.namespace.finished("to-zero")["attempts"] == 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from penstock.keys import task_id
 from tests.e2e.api import Tasks
 from tests.e2e.executions import judgement
 from tests.e2e.recording import Recording
@@ -61,7 +62,7 @@ def test_bursts_are_worked_off_once_and_the_pool_sleeps_in_between(
         sent = driver.send("bursts", *[1.0] * HALF)
         driver.wait(sent)
         wait_sync(partial(_succeeded, tasks, names), "the Tasks of a burst to end", patience=60)
-        ids += [*sent.ids, *(f"bursts/{task['metadata']['uid']}-1" for task in made)]
+        ids += [*sent.ids, *(task_id("bursts", f"{task['metadata']['uid']}-1") for task in made)]
         assert max(count for _, count in pool.counts(began)) == 4
     pool.reaches(0)
     found = judgement(ids, driver.executions(), pool.deleted())
@@ -95,7 +96,9 @@ def test_a_task_resource_wakes_a_pool(
             wait_sync(partial(_complete, recording, name), "the Task to end", patience=60)
     began = {one.id: one.began for one in driver.executions()}
     uids = {name: recording.last(name)["metadata"]["uid"] for _, name in made}
-    wakes = [_wake(pool, at, began[f"resource/{uids[name]}-1"], _complete(recording, name)) for at, name in made]
+    wakes = [
+        _wake(pool, at, began[task_id("resource", f"{uids[name]}-1")], _complete(recording, name)) for at, name in made
+    ]
     _judge("resource", wakes, scale, figures)
 
 
