@@ -53,10 +53,16 @@ def _differences(sent: Any, arrived: Any, loose: Loose, where: str) -> Iterator[
 
 def _equal(sent: object, arrived: object) -> bool:
     """What compares by identity can't be told apart, and counts as equal."""
+    if hasattr(sent, "__pydantic_fields_set__"):  # a model's own comparison takes longer than all else here
+        sent, arrived = _said(sent), _said(arrived)
     try:
         return type(sent).__eq__ is object.__eq__ or bool(sent == arrived)
     except Exception:  # somebody else's comparison
         return False
+
+
+def _said(model: object) -> object:
+    return model.__dict__, getattr(model, "__pydantic_extra__", None)
 
 
 def _inside(sent: Any, arrived: Any, loose: Loose, where: str) -> Iterator[str]:
