@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -231,7 +230,7 @@ async def test_a_running_tasks_status_shows_its_progress(broker: MemoryBroker) -
 
 async def test_a_broadcast_is_queued_nowhere(broker: MemoryBroker) -> None:
     app = Penstock("mail", url="memory://")
-    app.connections.__dict__["_memory"] = (broker, os.getpid())
+    app.connections.__dict__["_memory"] = broker
     task = app.task(name="mail.refresh", broadcast=True)(len)
     place, _ = await broker.broadcasts("mail", None)
     await task.enqueue([])
