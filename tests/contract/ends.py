@@ -101,10 +101,16 @@ KINDS: dict[str, TaskFields] = {
 }
 
 
+def asked(context: TaskContext) -> tuple[str, str]:
+    """The place and the way that a task's name says; a name has no spaces."""
+    _, _, rest = context.task.replace("-", " ").partition(".")
+    place, _, way = rest.partition(".")
+    return place, way
+
+
 def act(context: TaskContext, place: str) -> object:
     """End as the task's name says, if that is said of this place."""
-    _, _, rest = context.task.partition(".")
-    wanted, _, way = rest.partition(".")
+    wanted, way = asked(context)
     if wanted != place or way == SELF_CANCEL:
         return None
     if way == CRASH:
@@ -196,7 +202,7 @@ def function(kind: str, place: str) -> Callable[..., Any]:
 def _awaiting(found: Callable[..., object]) -> Callable[..., Coroutine[Any, Any, object]]:
     async def awaiting(context: TaskContext, *made: object) -> object:
         await asyncio.sleep(0)
-        if context.task.endswith(SELF_CANCEL):
+        if asked(context)[1] == SELF_CANCEL:
             task = asyncio.current_task()
             assert task is not None
             task.cancel()
@@ -216,7 +222,7 @@ def tasks(app: Penstock, kind: str, places: list[str]) -> dict[str, End]:
         if place == "function":
             ways += {"async": [SELF_CANCEL], "process": [CRASH]}.get(kind, [])
         for way in ways:
-            name = f"{kind}.{place}.{way}"
+            name = f"{kind}.{place}.{way}".replace(" ", "-")
             app.task(**(KINDS[kind] | {"name": name, "max_attempts": 1}))(function(kind, place))
             found[name] = expected(place, way)
     return found
