@@ -50,7 +50,7 @@ class Sender:
             return [*await self._broker.send(messages)]
         except Exception as error:  # it is the callers' to handle
             if isinstance(error, SubmissionError) and error.open:
-                in_time = self._clock() - began < REPEAT_SECONDS
+                in_time = self._clock() - began < REPEAT_SECONDS and not _silent(error)
                 return await self._sent_again(messages, error) if in_time else _open(messages, error)
             if len(messages) == 1 or isinstance(error, _OF_ALL):
                 return [error for _ in messages]
@@ -84,6 +84,11 @@ class Sender:
         if _alike(first, refusal) and _alike(last, refusal):
             return [refusal for _ in messages]
         return [first, *[(await self._sent([message]))[0] for message in messages[1:-1]], last]
+
+
+def _silent(error: SubmissionError) -> bool:
+    """Whether the submitter's patience ended, as `?timeout=` sets it: a second round would exceed it."""
+    return isinstance(error.__cause__, TimeoutError)
 
 
 def _alike(answer: Answer, refusal: Exception) -> bool:
