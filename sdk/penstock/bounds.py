@@ -11,14 +11,18 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from numbers import Integral, Rational, Real
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from msgspec import Meta
 
 from penstock.errors import ConfigurationError
 
-__all__ = ["HORIZON_SECONDS", "Choice", "Flag", "Limit", "Name", "Number", "Seconds", "Text", "refused"]
+__all__ = ["HORIZON_SECONDS", "Choice", "Flag", "Limit", "Name", "Number", "Seconds", "Text", "WireSeconds", "refused"]
 
 HORIZON_SECONDS = 3650 * 86_400.0  # ten years: nothing is asked for that is later or lasts longer
 SHOWN_LENGTH = 300
+# What a decoder takes: no NaN, no infinity, nothing negative. Times end in the year 5138, spans after 3,000 years.
+WireSeconds = Annotated[float, Meta(ge=0, le=1e11)]
 
 
 class Limit(Protocol):

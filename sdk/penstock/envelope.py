@@ -6,17 +6,19 @@ same version, since decoders ignore what they don't know. Times are seconds sinc
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from penstock.bounds import WireSeconds
 from penstock.errors import PenstockError
 from penstock.keys import Priority
 from penstock.links import Links
 from penstock.retry import RetryPolicy
 
 __all__ = [
+    "KEY_SECONDS",
     "VERSION",
     "Envelope",
     "ResourceRef",
@@ -32,8 +34,7 @@ __all__ = [
 ]
 
 VERSION = 1
-# What a decoder takes: no NaN, no infinity, nothing negative. Times end in the year 5138, spans after 3,000 years.
-Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+KEY_SECONDS = 604_800.0  # a week: what bounds the life of an idempotency key
 
 
 class Undecodable(PenstockError):
@@ -56,7 +57,7 @@ class Unique(Struct, frozen=True, omit_defaults=True):
 
     key: str
     until: Literal["started", "finished", "expired"] = "finished"
-    ttl: Seconds = 604_800.0
+    ttl: WireSeconds = KEY_SECONDS
     keep_on_failure: bool = False
 
 
@@ -76,15 +77,15 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
     queue: str
     payload: bytes = b"[[],{}]"
     priority: Priority = "normal"
-    created_at: Seconds
-    not_before: Seconds | None = None
-    timeout: Seconds | None = None
-    deadline: Seconds | None = None
+    created_at: WireSeconds
+    not_before: WireSeconds | None = None
+    timeout: WireSeconds | None = None
+    deadline: WireSeconds | None = None
     retry: RetryPolicy | None = None
-    result_ttl: Seconds | None = None
+    result_ttl: WireSeconds | None = None
     traceparent: str | None = None
     resource: ResourceRef | None = None
-    expires_at: Seconds | None = None
+    expires_at: WireSeconds | None = None
     key: str | None = None
     unique: Unique | None = None
     shape: str = ""

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct, structs
 
 from penstock.bounds import Choice, Flag, Limit, Name, Number, Seconds, Text
+from penstock.resources.limits import MAX_ITEMS
 
 __all__ = [
     "BATCH",
@@ -48,7 +49,6 @@ KEY_LENGTH = 256
 ID_LENGTH = 128
 NAME_LENGTH = 253
 MOST = 1_000_000_000  # of what is counted
-ITEMS = 10_000_000  # of a batch
 
 _DURATION = Seconds()
 _LONGEST = Seconds(endless=True)
@@ -134,8 +134,8 @@ QUEUE_CONFIG: Mapping[str, Limit] = {
 """Of `QueueConfig(…)`."""
 BATCH: Mapping[str, Limit] = {
     "name": RESOURCE_NAME,
-    "parallelism": Number(1, ITEMS),
-    "max_failures": Number(0, ITEMS),
+    "parallelism": Number(1, MAX_ITEMS),
+    "max_failures": Number(0, MAX_ITEMS),
     "max_failure_ratio": Number(0, 1, whole=False),
     "deadline": _LONGEST,
     "ttl": Seconds(above=False, endless=True),

@@ -10,10 +10,11 @@ call. A source that fails ends it too, unless it tolerates that; and what ends w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
+
+from penstock.bounds import WireSeconds
 
 __all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Later", "Links", "Source", "spliced"]
 
@@ -21,7 +22,6 @@ __all__ = ["COLLECT", "EACH", "FAILURES_ONLY", "UNKNOWN", "Feed", "Later", "Link
 COLLECT, EACH = "penstock.collect", "penstock.each"
 UNKNOWN = -1  # how many inputs will come is told later
 FAILURES_ONLY = -1  # the place of a feed that only tells of failure, which no tolerance covers
-Span = Annotated[float, Meta(ge=0, le=1e11)]  # what a decoder takes: no NaN, no infinity, nothing negative
 
 
 class Feed(Struct, frozen=True, array_like=True):
@@ -51,9 +51,9 @@ class Later(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The times of a task that nobody can start yet when it is submitted: seconds from when all its inputs are there.
     `expires` counts from the end of the `delay`."""
 
-    delay: Span | None = None
-    expires: Span | None = None
-    deadline: Span | None = None
+    delay: WireSeconds | None = None
+    expires: WireSeconds | None = None
+    deadline: WireSeconds | None = None
 
 
 class Links(Struct, frozen=True, omit_defaults=True, kw_only=True):

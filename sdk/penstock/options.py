@@ -9,7 +9,7 @@ from typing import Literal
 
 from penstock import limits
 from penstock.bounds import HORIZON_SECONDS, refused
-from penstock.envelope import Unique
+from penstock.envelope import KEY_SECONDS, Unique
 from penstock.errors import ConfigurationError
 from penstock.keys import Priority, resource_uid, task_id
 from penstock.retry import RetryPolicy, checked_policy
@@ -17,7 +17,6 @@ from penstock.retry import RetryPolicy, checked_policy
 __all__ = ["CallOptions", "Scope", "checked_moment", "moment"]
 
 Scope = Literal["started", "finished", "expired"]
-KEY_SECONDS = 604_800.0  # a week: what bounds the life of an idempotency key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta, Struct, structs
 
 from penstock import limits
-from penstock.bounds import HORIZON_SECONDS, refused
+from penstock.bounds import HORIZON_SECONDS, WireSeconds, refused
 from penstock.real import real
 
 __all__ = ["Retry", "RetryPolicy", "Snooze", "checked_policy", "wished"]
@@ -84,9 +84,9 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
     """How often and how soon. Seconds; `max_attempts` counts starts of the function, the first one included."""
 
     max_attempts: Annotated[int, Meta(ge=1)] = 3
-    initial: Annotated[float, Meta(ge=0, le=1e11)] = 1.0
+    initial: WireSeconds = 1.0
     factor: Annotated[float, Meta(ge=1, le=1e11)] = 2.0
-    maximum: Annotated[float, Meta(ge=0, le=1e11)] = 300.0
+    maximum: WireSeconds = 300.0
     jitter: bool = True
 
     def with_attempts(self, most: int) -> RetryPolicy:

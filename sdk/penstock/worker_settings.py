@@ -12,13 +12,14 @@ from typing import Any, Protocol, TypedDict, TypeVar
 from penstock.environment import names
 from penstock.errors import ConfigurationError
 from penstock.keys import checked_queue
+from penstock.limits import NAME_LENGTH
+from penstock.resources.limits import MAX_CONCURRENCY, MAX_DRAIN_SECONDS
 
 __all__ = ["LEVELS", "TABLE", "RunFields", "Setting", "WorkFields", "WorkerSettings", "chosen", "from_environment"]
 
 T = TypeVar("T")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LAST_PORT = 65_535
-NAME_LENGTH = 253  # of a host or a pod
 
 
 class Check(Protocol):
@@ -136,9 +137,9 @@ class WorkerSettings:
     queues: Sequence[str] = _setting(
         (), Queues(), "the queues to serve, in the order of their precedence", said="the app's own"
     )
-    concurrency: int = _setting(16, Number(1, 10_000), "tasks at a time, in each process")
+    concurrency: int = _setting(16, Number(1, MAX_CONCURRENCY), "tasks at a time, in each process")
     drain_seconds: float = _setting(
-        30.0, Number(0, 86_400, whole=False), "how long running tasks may go on after SIGTERM"
+        30.0, Number(0, MAX_DRAIN_SECONDS, whole=False), "how long running tasks may go on after SIGTERM"
     )
     lease_seconds: float = _setting(
         15.0, Number(1, 3_600, whole=False), "after this time without a sign, others run a worker's tasks"

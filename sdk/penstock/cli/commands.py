@@ -16,6 +16,7 @@ from penstock.cli.queue_commands import dlq_program, queues_program
 from penstock.cli.words import json_values, keywords
 from penstock.distribution import installed_version
 from penstock.loading import load_app
+from penstock.resources.limits import MAX_CONCURRENCY
 
 __all__ = ["program"]
 
@@ -61,7 +62,9 @@ def worker(app: Annotated[str, typer.Argument(help="MODULE:ATTRIBUTE, such as sh
 def dev(
     app: Annotated[str, typer.Argument(help="MODULE:ATTRIBUTE, such as shop.tasks:app")],
     url: Annotated[str, typer.Option(help="of a Redis; default: a broker in this process's memory")] = "",
-    concurrency: Annotated[int | None, typer.Option(min=1, max=10_000, help="tasks at a time (default: 16)")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=MAX_CONCURRENCY, help="tasks at a time (default: 16)")
+    ] = None,
     reload: Annotated[bool, typer.Option(help="start again when a Python file here has changed")] = True,
 ) -> None:
     """Run an app's tasks on this machine without Redis or cluster: type calls, see what becomes of them. `exit`, Ctrl-D

@@ -6,11 +6,11 @@ import json
 import math
 from collections.abc import Iterable
 
+from penstock.culprit import MAX_DEPTH
 from penstock.errors import BadArgument
 
 __all__ = ["json_or_text", "json_values", "keywords"]
 
-DEEPEST = 100
 WIDEST = 2**63  # what the API server keeps of whole numbers
 NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
@@ -23,13 +23,13 @@ def json_or_text(word: str, where: str) -> object:
     try:
         value = json.loads(word, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_number)
     except RecursionError:
-        raise BadArgument(f"{where} is nested deeper than {DEEPEST} levels: make it flatter") from None
+        raise BadArgument(f"{where} is nested deeper than {MAX_DEPTH} levels: make it flatter") from None
     except json.JSONDecodeError:
         return word
     except ValueError as error:
         raise BadArgument(f"{where}: {error}") from None
-    if _deeper(value, DEEPEST):
-        raise BadArgument(f"{where} is nested deeper than {DEEPEST} levels: make it flatter")
+    if _deeper(value, MAX_DEPTH):
+        raise BadArgument(f"{where} is nested deeper than {MAX_DEPTH} levels: make it flatter")
     return value
 
 

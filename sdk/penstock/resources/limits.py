@@ -11,4 +11,7 @@ DEFAULT_TTL_SECONDS = 86400
 MAX_ITEMS = 10_000_000
 """Of a batch; the broker keeps a byte for each."""
 MAX_INLINE_ITEMS = 10_000
+MAX_CONCURRENCY = 10_000
+"""Of one worker process."""
+MAX_DRAIN_SECONDS = 86_400
 FAILED_INDEXES_LENGTH = 1024

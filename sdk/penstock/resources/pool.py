@@ -7,6 +7,7 @@ from pydantic import Field
 from penstock.resources.autoscaling import Autoscaling, Replicas
 from penstock.resources.disruption import Disruption
 from penstock.resources.kinds import API_VERSION, WORKER_POOL, Kind
+from penstock.resources.limits import MAX_CONCURRENCY, MAX_DRAIN_SECONDS
 from penstock.resources.meta import Conditions, Resource
 from penstock.resources.model import JsonObject, Model, Moment, ObjectName, QueueName, Rule, Spelling
 
@@ -54,11 +55,11 @@ class WorkerPoolSpec(Model):
         | None
     ) = None
     """Queues that the workers serve. The first has precedence. Default: the app's own queue."""
-    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
+    concurrency: Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)] = 16
     """How many tasks run at once in each process."""
     processes: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes in each pod."""
-    drain_seconds: Annotated[int, Field(ge=0, le=86400)] = 30
+    drain_seconds: Annotated[int, Field(ge=0, le=MAX_DRAIN_SECONDS)] = 30
     """How long a stopping worker continues its running tasks. After that, it returns them to their queue."""
     replicas: Replicas = 1
     """Number of workers when autoscaling.mode isn't Auto. /scale writes it."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from penstock.app import Penstock
+from penstock.bounds import HORIZON_SECONDS
 from penstock.broker import Broker
 from penstock.broker.messages import Snapshot
 from penstock.client import BrokerClient, Came
@@ -31,7 +32,7 @@ R = TypeVar("R")
 NAMESPACE = "inline"
 LOOK_SECONDS = 0.001
 PLACES = 1000  # a task that enqueues another keeps its place meanwhile
-LEASE_SECONDS = 10 * 365 * 86400.0  # time that passes here mustn't cost a running task its lease
+LEASE_SECONDS = HORIZON_SECONDS  # time that passes here mustn't cost a running task its lease
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from penstock.app import Penstock
+from penstock.bounds import HORIZON_SECONDS
 from penstock.broker.messages import Depth
 from penstock.connections import Connections
 from penstock.context import TaskContext
@@ -28,7 +29,7 @@ __all__ = ["Sandbox", "sandbox"]
 NAMESPACE = "test"
 LOOK_SECONDS = 0.001
 STILL_SECONDS = 0.05  # what has just ended is news to those who waited for it
-LEASE_SECONDS = 10 * 365 * 86400.0  # time that a test lets pass mustn't cost a running task its lease
+LEASE_SECONDS = HORIZON_SECONDS  # time that a test lets pass mustn't cost a running task its lease
 
 
 class Sandbox:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.cli.words import DEEPEST, json_or_text, json_values, keywords
+from penstock.cli.words import json_or_text, json_values, keywords
+from penstock.culprit import MAX_DEPTH
 from penstock.errors import BadArgument
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -34,9 +35,9 @@ def test_anything_else_is_text(word: str) -> None:
         ("1e999", "1e999 is too large for a number; send it as text"),
         ("9" * 5000, "9… has more than 64 bits; send it as text"),
         (str(2**63), "has more than 64 bits"),
-        ("[" * (DEEPEST + 2) + "]" * (DEEPEST + 2), f"nested deeper than {DEEPEST} levels"),
-        ("[" * 100_000 + "]" * 100_000, f"nested deeper than {DEEPEST} levels"),
-        ('{"a":' * 3000 + "1" + "}" * 3000, f"nested deeper than {DEEPEST} levels"),
+        ("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2), f"nested deeper than {MAX_DEPTH} levels"),
+        ("[" * 100_000 + "]" * 100_000, f"nested deeper than {MAX_DEPTH} levels"),
+        ('{"a":' * 3000 + "1" + "}" * 3000, f"nested deeper than {MAX_DEPTH} levels"),
         ("caf\udce9", "isn't UTF-8; send bytes as base64"),
         ("a\0b", "has a NUL character"),
     ],
