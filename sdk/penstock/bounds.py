@@ -16,6 +16,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta
 
 from penstock.errors import ConfigurationError
+from penstock.shown import shown
 
 __all__ = ["HORIZON_SECONDS", "Choice", "Flag", "Limit", "Name", "Number", "Seconds", "Text", "WireSeconds", "refused"]
 
@@ -38,15 +39,7 @@ class Limit(Protocol):
 
 def refused(where: str, name: str, value: object, remedy: str) -> ConfigurationError:
     """The error for an option that can't be: `options(timeout=0): use more than 0 seconds`."""
-    return ConfigurationError(f"{where}({name}={_shown(value)}): {remedy}")
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # it is somebody else's; the message mustn't fail for it
-        text = f"<{type(value).__qualname__}>"
-    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"
+    return ConfigurationError(f"{where}({name}={shown(value, SHOWN_LENGTH)}): {remedy}")
 
 
 @dataclass(frozen=True)
@@ -121,7 +114,9 @@ class Text:
     def checked(self, where: str, name: str, value: object) -> str:
         """See Limit."""
         if not isinstance(value, str):
-            raise refused(where, name, value, f"use a str, such as str({_shown(value)}), not {_kind(value)}")
+            raise refused(
+                where, name, value, f"use a str, such as str({shown(value, SHOWN_LENGTH)}), not {_kind(value)}"
+            )
         if not (0 < len(value) <= self.most and value.isprintable()):
             raise refused(where, name, value, f"use {self.told}")
         return value

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ import msgspec
 from penstock.culprit import MAX_DEPTH, culprit
 from penstock.errors import ConfigurationError
 from penstock.portable import SECRET, difference
+from penstock.remembered import by_annotation
+from penstock.shown import shown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -119,15 +120,9 @@ def decode_value(data: bytes, annotation: object = None) -> Any:
     return msgspec.json.decode(data) if converter is None else converter.validate_json(data)
 
 
-def adapter(annotation: object) -> Any:
+@by_annotation
+def adapter(annotation: Any) -> Any:
     """pydantic's TypeAdapter of an annotation; None where pydantic doesn't know what that is."""
-    try:
-        return _known_adapter(annotation)
-    except TypeError:  # it can't be hashed
-        return _adapter(annotation)
-
-
-def _adapter(annotation: Any) -> Any:
     from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
     from typing_extensions import TypeAliasType
 
@@ -141,9 +136,6 @@ def _adapter(annotation: Any) -> Any:
             disguised: Any = TypeAliasType("Value", annotation)
             return TypeAdapter(disguised, config=as_encoded)
         return None
-
-
-_known_adapter = lru_cache(maxsize=1024)(_adapter)
 
 
 def encode_call(args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
@@ -170,13 +162,5 @@ def complaint(error: Exception) -> str:
 
 def _problem(problem: ErrorDetails) -> str:
     where = ".".join(str(part) for part in problem["loc"])
-    told = f"{problem['msg']} (got {_shown(problem['input'])})"
+    told = f"{problem['msg']} (got {shown(problem['input'], SHOWN_LENGTH)})"
     return f"{where}: {told}" if where else told
-
-
-def _shown(value: object) -> str:
-    try:
-        shown = repr(value)
-    except Exception:  # it is somebody else's, or nested too deeply
-        shown = f"<{type(value).__qualname__}>"
-    return shown if len(shown) <= SHOWN_LENGTH else f"{shown[:SHOWN_LENGTH]}…"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from penstock import codec
 from penstock.portable import PLAIN, difference, is_json
+from penstock.remembered import by_annotation
 
 __all__ = ["Fit", "fit"]
 
@@ -70,15 +70,9 @@ class Fit:
 ANYTHING = Fit(loose=True)
 
 
+@by_annotation
 def fit(annotation: object) -> Fit:
     """Of an annotation, which may be none at all."""
-    try:
-        return _known(annotation)
-    except TypeError:  # it can't be hashed
-        return _fit(annotation)
-
-
-def _fit(annotation: object) -> Fit:
     if annotation is None or annotation is Any or annotation is object or annotation is inspect.Parameter.empty:
         return ANYTHING
     adapter = codec.adapter(annotation)
@@ -87,9 +81,6 @@ def _fit(annotation: object) -> Fit:
     found = set(_kinds(adapter.core_schema)) if getattr(adapter, "pydantic_complete", True) else {"incomplete"}
     plain = annotation if isinstance(annotation, type) and annotation in PLAIN else None
     return Fit(plain, adapter, exact=not found <= _AS_SENT, loose="any" in found)
-
-
-_known = lru_cache(maxsize=1024)(_fit)
 
 
 def _kinds(schema: Any) -> list[str]:
