@@ -25,13 +25,14 @@ from penstock.errors import (
 from penstock.fastapi.events import Events, shown
 from penstock.handle import Handle
 from penstock.keys import Priority, checked_queue, queue_of
+from penstock.limits import PAYLOAD_BYTES
 from penstock.task import OptionFields
 
 __all__ = ["Submission", "router"]
 
-UNPROCESSABLE = 422  # Starlette has changed the name
+TOO_LARGE, UNPROCESSABLE = 413, 422  # Starlette has changed their names
 MAX_WAIT_SECONDS = 60.0
-MAX_BODY_BYTES = 16 * 2**20
+MAX_BODY_BYTES = PAYLOAD_BYTES
 _REFUSALS: dict[type[Exception], int] = {
     BadArgument: UNPROCESSABLE,
     QueueFull: status.HTTP_429_TOO_MANY_REQUESTS,
@@ -122,7 +123,7 @@ async def _submission(request: Request) -> Submission:
     try:
         return Submission.model_validate_json(await _body(request))
     except ValidationError as error:
-        raise _refusal(status.HTTP_422_UNPROCESSABLE_CONTENT, codec.complaint(error)) from None
+        raise _refusal(UNPROCESSABLE, codec.complaint(error)) from None
 
 
 async def _body(request: Request) -> bytes:
@@ -131,7 +132,7 @@ async def _body(request: Request) -> bytes:
         read += chunk
         if len(read) > MAX_BODY_BYTES:
             raise HTTPException(
-                status.HTTP_413_CONTENT_TOO_LARGE,
+                TOO_LARGE,
                 f"more than {MAX_BODY_BYTES:,} bytes: store what is large elsewhere, and send where it is",
             )
     return bytes(read)
@@ -158,7 +159,7 @@ def _refusing() -> Iterator[None]:
 
 def _refusal(code: int, message: str) -> HTTPException:
     """Half of a surrogate pair, as an argument may hold, is no text that could be sent."""
-    return HTTPException(code, message.encode("utf-8", "backslashreplace").decode())
+    return HTTPException(code, codec.sendable(message))
 
 
 def _answer(content: dict[str, Any], code: int = status.HTTP_200_OK) -> Response:
