@@ -15,11 +15,11 @@ from opentelemetry import trace
 from penstock import telemetry
 from penstock.batcher import Batcher
 from penstock.broker import Broker
-from penstock.broker.messages import Cancellation, Lease, Receipt, Revision, Sent, Snapshot
+from penstock.broker.messages import Cancellation, Receipt, Revision, Sent, Snapshot
+from penstock.children import Children
 from penstock.clock import Timekeeper
 from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, NotConnected, PenstockError, QueueFull, SubmissionError, UnknownTask
-from penstock.family import made_again
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
 from penstock.limits import ROUND_TRIP_MESSAGES
@@ -58,6 +58,7 @@ class BrokerClient:
         self._time = Timekeeper(self._ask_for_time)
         self._source: Source = source or self
         self._send = Sender(broker)
+        self._children = Children(broker, self._send)
         self._sending: defaultdict[str, Batcher[Envelope, Receipt]] = defaultdict(
             partial(Batcher, self._send, limit=BATCH)
         )
@@ -155,14 +156,14 @@ class BrokerClient:
         """One round trip's worth, of one queue; None where it is full."""
         try:
             envelopes = [call.envelope(now, parent) for call in calls]
-            await self._adopted(calls, envelopes)
+            await self._children.adopt(calls, envelopes)
             if any(call.definition.options.broadcast or call.options.debounce for call in calls):
                 return [await self._submit(call, envelope) for call, envelope in zip(calls, envelopes, strict=True)]
         except Exception as error:  # told when those under way have ended
             return [error for _ in calls]
         found: list[Came[R]] = []
         refused = False
-        for call, envelope, sent in zip(calls, envelopes, await self._sent(calls, envelopes), strict=True):
+        for call, envelope, sent in zip(calls, envelopes, await self._children.send(calls, envelopes), strict=True):
             receipt: Answer | None = sent
             if isinstance(receipt, Receipt) and receipt.sent is Sent.FULL:
                 receipt = None if refused else await self._once_there_is_room(envelope)
@@ -172,48 +173,6 @@ class BrokerClient:
             else:
                 found.append(receipt)
         return found
-
-    async def _sent(self, calls: Sequence[Signature[Any]], envelopes: list[Envelope]) -> list[Answer]:
-        """Send them. A child that an earlier attempt of its parent has sent is the same task, unless that has come to
-        nothing: then it is made again, and its envelope is another."""
-        answers = await self._send(envelopes)
-        while lost := await self._lost(calls, answers):
-            for place in lost:
-                envelopes[place] = msgspec.structs.replace(envelopes[place], id=made_again(envelopes[place].id))
-            again = [envelopes[place] for place in lost]
-            await self._adopted([calls[place] for place in lost], again)
-            for place, answer in zip(lost, await self._send(again), strict=True):
-                answers[place] = answer
-        return answers
-
-    async def _lost(self, calls: Sequence[Signature[Any]], answers: Sequence[Answer]) -> list[int]:
-        """The places of children that were sent before and have ended without a result."""
-        known = {
-            place: answer.id
-            for place, (call, answer) in enumerate(zip(calls, answers, strict=True))
-            if call.parent is not None and isinstance(answer, Receipt) and answer.sent is Sent.KNOWN
-        }
-        seen = await self.broker.snapshots(list(known.values()))
-        return [
-            place
-            for place, one in zip(known, seen, strict=True)
-            if one is not None and one.phase.terminal and one.phase is not Phase.SUCCEEDED
-        ]
-
-    async def _adopted(self, calls: Sequence[Signature[Any]], envelopes: Sequence[Envelope]) -> None:
-        """Make those of them children that are to be. Before they are sent: a parent that ends meanwhile must know."""
-        born: defaultdict[Lease, list[str]] = defaultdict(list)
-        for call, envelope in zip(calls, envelopes, strict=True):
-            if call.parent is not None:
-                born[call.parent.lease].append(envelope.id)
-        for parent, ids in born.items():
-            try:
-                adopted = await self.broker.adopt(parent, ids)
-            except SubmissionError as error:
-                error.open = False  # whatever became of that: nothing was sent
-                raise
-            if not adopted:
-                raise SubmissionError(f"{parent.id} doesn't run any more: its lease was lost, and it gets no children")
 
     async def submit_plan(self, plan: Plan) -> None:
         """Queue a flow, those of its tasks first that wait for others. Raises QueueFull or SubmissionError; nothing of

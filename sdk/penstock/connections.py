@@ -130,13 +130,18 @@ class Connections:
         self._process = os.getpid()
         return connect(self.url, self.namespace, self._clock)
 
+    @property
+    def _forked(self) -> bool:
+        """Whether the memory is that of another process, of which this one is a fork."""
+        return self._process not in (None, os.getpid())
+
     def broker(self, *, submitter: bool = False) -> Broker:
         """A new connection to the broker; for memory://, the only one. Raises ConfigurationError where that is in the
         memory of another process, of which this one is a fork."""
         if not self.url.startswith("memory://"):
             return connect(self.url, self.namespace, self._clock, submitter=submitter)
         broker = self._memory
-        if self._process not in (None, os.getpid()):
+        if self._forked:
             raise ConfigurationError(
                 f"{self.url} is in the memory of process {self._process}, and this is a fork of it: a task "
                 "that is queued here would never run; set PENSTOCK_URL to a Redis that both reach"

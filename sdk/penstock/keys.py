@@ -101,7 +101,7 @@ def checked_id(task_id: object) -> str:
     """The id, if it is QUEUE.UNIQUE. Raises ConfigurationError."""
     queue, dot, unique = task_id.partition(".") if isinstance(task_id, str) else ("", "", "")
     if not (dot and unique and unique.isprintable() and len(unique) <= UNIQUE_LENGTH and limits.QUEUE.fits(queue)):
-        raise ConfigurationError(f"task id {task_id!r} isn't QUEUE.UNIQUE; pass the id of a handle as it is")
+        raise _no_id(task_id)
     return f"{queue}.{unique}"
 
 
@@ -109,8 +109,12 @@ def queue_of(task_id: str) -> str:
     """The queue that an id belongs to."""
     queue, dot, unique = task_id.partition(".")
     if not (queue and dot and unique):
-        raise ConfigurationError(f"task id {task_id!r} isn't QUEUE.UNIQUE; pass the id of a handle as it is")
+        raise _no_id(task_id)
     return queue
+
+
+def _no_id(given: object) -> ConfigurationError:
+    return ConfigurationError(f"task id {given!r} isn't QUEUE.UNIQUE; pass the id of a handle as it is")
 
 
 def resource_uid(task_id: str) -> str | None:

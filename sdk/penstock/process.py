@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import NoReturn, TypeVar
 
 from penstock.errors import ConfigurationError, PenstockError
-from penstock.signals import NUMBERS, Watch
+from penstock.signals import NUMBERS, Watch, flush_output
 from penstock.stop import Stop
 from penstock.stopping import let_go
 
@@ -128,8 +128,5 @@ def _leave(code: int) -> NoReturn:
         sys.exit(code)
     log.info("leaving without waiting for the threads %s", ", ".join(left))
     atexit._run_exitfuncs()
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # a task may have closed or replaced it
-            stream.flush()
+    flush_output()
     os._exit(code)

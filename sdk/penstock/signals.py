@@ -31,7 +31,7 @@ from typing import NoReturn
 from penstock.own_signals import OwnSignals
 from penstock.stop import Stop, Wish, until, wish
 
-__all__ = ["Watch", "exit_now"]
+__all__ = ["Watch", "exit_now", "flush_output"]
 
 log = logging.getLogger("penstock.worker")
 LOOK_SECONDS = 1.0  # between two looks whether the signals still come here
@@ -199,6 +199,11 @@ def exit_now(code: int, why: str) -> NoReturn:
 
 def _last_words(why: str) -> None:
     log.error("%s", why)
+    flush_output()
+
+
+def flush_output() -> None:
+    """Write out the last log lines, before an `os._exit`."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # a task may have closed or replaced it

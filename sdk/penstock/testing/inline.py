@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -64,7 +63,6 @@ class _Connections(Connections):
     def __init__(self, inside: _Inside) -> None:
         super().__init__("memory://", NAMESPACE, inside.clock, inside.app.extensions.codec)
         self._inside = inside
-        self._process = os.getpid()
         self._use(inside.portal)
 
     def _use(self, portal: InlinePortal) -> None:
@@ -74,8 +72,7 @@ class _Connections(Connections):
 
     def broker(self, **options: Any) -> Broker:
         """See Connections. A forked process, as Django's parallel test runner makes them, has a memory of its own."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
+        if self._forked:
             self.__dict__.pop("_memory", None)
         return super().broker(**options)
 
