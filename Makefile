@@ -139,6 +139,7 @@ demo: .venv/ready ## set everything up and run the main job
 .PHONY: bench
 bench: .venv/ready packages ## Penstock beside seven other task queues on one Redis; ARGS=--help
 	PYTHONPATH=. $(PYTHON) -m benchmarks.overhead
+	PYTHONPATH=. $(PYTHON) -m benchmarks.startup
 	PYTHONPATH=. $(PYTHON) -m benchmarks.peers $(ARGS)
 
 .PHONY: overhead
