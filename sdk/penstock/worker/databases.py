@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from penstock.context import TaskContext
 from penstock.middleware import Execute, Middleware
+from penstock.worker.pool import Pool
 
 __all__ = ["Requests", "Threads", "as_in_a_request", "as_in_an_async_request", "preparation", "used"]
 
@@ -67,7 +68,7 @@ async def as_in_an_async_request(work: Callable[[], Awaitable[R]]) -> R:
                 await sync_to_async(connections.close_all)()
 
 
-class Threads(ThreadPoolExecutor):
+class Threads(Pool):
     """Where plain functions run."""
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
+
+from penstock.worker.arrivals import Arrivals
 
 __all__ = ["Thread"]
 
@@ -43,9 +44,9 @@ class Thread:
 
     async def run(self, variables: Context, function: Callable[[], R]) -> R:
         """What the function returns, called in that context. Raises what it raises."""
-        call = self._pool.submit(variables.run, partial(_kept, function))
+        call = self._pool.submit(variables.run, _kept, function)
         self._call = call  # type: ignore[assignment]  # futures are invariant; of this one only its end counts
-        kept = await asyncio.wrap_future(call)
+        kept = await Arrivals.here().of(call)
         if isinstance(kept, _Returned):
             return kept.value
         try:

@@ -105,7 +105,7 @@ class Worker:
         self.tally = Tally()
         outage = self._outage = Outage(self.tally)
         self.slots = Slots(settings.concurrency)
-        self._threads = threads or databases.Threads(settings.concurrency, thread_name_prefix=TASK_THREADS)
+        self._threads = threads or databases.Threads(settings.concurrency, TASK_THREADS)
         self._processes = Processes(settings.concurrency)
         self._policies = Policies(broker, outage)
         self._runner = Runner(
