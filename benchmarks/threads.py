@@ -2,8 +2,8 @@
 
 make threads        →  no-ops/s and µs a task: a bare hop, Penstock's tasks on the event loop, and those in threads
 
-The bare hop is `wrap_future(ThreadPoolExecutor.submit(…))` in as many coroutines as the worker has places. Penstock's hop
-is what its plain tasks take beyond its async ones: one worker in this process, its default concurrency, a Redis that
+The bare hop is `wrap_future(ThreadPoolExecutor.submit(…))` in as many coroutines as the worker has places. Penstock's
+hop is what its plain tasks take beyond its async ones: one worker in this process, its default concurrency, a Redis that
 syncs its log every second.
 """
 
@@ -66,7 +66,7 @@ async def bare(tasks: int) -> float:
         return time.perf_counter() - began
 
 
-async def drained(url: str, task: Task[[int, str, bool], int], tasks: int) -> float:
+async def drained(url: str, task: Task[..., int], tasks: int) -> float:
     """Seconds of one worker's drain."""
     app.connections, broker = Connections(url, NAMESPACE), connect(url, NAMESPACE)
     await app.enqueue_many(task.s(42, name="Ada Lovelace", urgent=True) for _ in range(tasks))

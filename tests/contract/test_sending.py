@@ -125,9 +125,7 @@ async def test_a_redis_that_wants_a_password_says_so(tmp_path: Path) -> None:
         task = app.task(name="shop.charge")(len)
         many = app.enqueue_many(task.s("a") for _ in range(500))
         for work in (task.enqueue("a"), many, task.options(delay=1).enqueue("a")):
-            with pytest.raises(
-                ConfigurationError, match=r"refuses the login: it wants a password"
-            ):
+            with pytest.raises(ConfigurationError, match=r"refuses the login: it wants a password"):
                 await work
         await app.close()
 

@@ -3,81 +3,114 @@
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, Protocol, TypeVar
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "Work"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Work(Protocol):
+    """What a thread does. It raises nothing: who waits hears of it."""
+
+    def __call__(self) -> None:
+        """Do it, unless it was withdrawn."""
+
+    def give_up(self, error: BaseException) -> None:
+        """Nobody could do it. From any thread."""
+
+
 class Pool(ThreadPoolExecutor):
     """An executor whose threads each serve the queue until it is empty. One thread at a time is on its way to it. That
-    calls the next before it begins a call, as its own may block: so calls run side by side as far as they block, and
-    those that don't run in one thread, without a switch between them."""
+    calls the next before it begins, as what it does may block: so work is done side by side as far as it blocks, and
+    what doesn't is done by one thread, without a switch in between."""
 
     def __init__(self, places: int, name: str = "") -> None:
-        """`places`: how many calls may run at a time."""
+        """`places`: how much may be done at a time."""
         super().__init__(places, thread_name_prefix=name)
-        self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._works: deque[Work] = deque()
         self._queue = threading.Lock()
         self._coming = False
 
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """See Executor."""
-        future: Future[R] = Future()
-        call = (future, partial(fn, *args, **kwargs))
+    def take(self, work: Work) -> None:
+        """Have it done. Raises RuntimeError if this is shut down, or there can't be another thread."""
         with self._queue:
-            self._calls.append(call)
+            self._works.append(work)
             try:
                 self._call_one()
-            except RuntimeError:  # it is shut down, or there can't be another thread
-                self._calls.remove(call)
+            except RuntimeError:
+                self._works.remove(work)
                 raise
-        return future
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """See Executor."""
+        submitted = _Submitted(self.around(partial(fn, *args, **kwargs)))
+        self.take(submitted)
+        return submitted.future
+
+    def around(self, function: Callable[[], R]) -> Callable[[], R]:
+        """What is to be called instead of a function: here that itself."""
+        return function
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See Executor."""
         super().shutdown(wait=False, cancel_futures=cancel_futures)
-        while cancel_futures and (call := self._next()) is not None:
-            call[0].cancel()
+        while cancel_futures and (work := self._next()) is not None:
+            work.give_up(CancelledError("the threads are shut down"))
         super().shutdown(wait)
 
     def _call_one(self) -> None:
         """Have a thread come, if there is something to do. Raises RuntimeError."""
-        if self._calls and not self._coming:
+        if not self._works or self._coming:
+            return
+        self._coming = True
+        try:
             super().submit(self._serve)
-            self._coming = True
+        except RuntimeError:
+            self._coming = False
+            raise
 
     def _serve(self) -> None:
         """What a thread does that has come."""
         self._coming = False
-        while (call := self._next()) is not None:
-            _run(*call)
-            del call  # a thread that waits must not hold on to arguments and results
+        while (work := self._next()) is not None:
+            work()
+            del work  # a thread that waits mustn't hold on to arguments and results
 
-    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+    def _next(self) -> Work | None:
         with self._queue:
-            if not self._calls:
+            if not self._works:
                 return None
-            call = self._calls.popleft()
-            with suppress(RuntimeError):  # then this thread serves the others, too
+            work = self._works.popleft()
+            with suppress(RuntimeError):  # then this thread does the rest, too
                 self._call_one()
-            return call
+            return work
 
 
-def _run(future: Future[R], work: Callable[[], R]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        result = work()
-    except BaseException as error:
-        future.set_exception(error)
-        del future  # the error's traceback has this frame: a circle that the collector would have to find
-    else:
-        future.set_result(result)
+class _Submitted(Generic[R]):
+    """Work for who waits for a Future."""
+
+    def __init__(self, function: Callable[[], R]) -> None:
+        self.future: Future[R] = Future()
+        self._function = function
+
+    def __call__(self) -> None:
+        """See Work."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self._function())
+        except BaseException as error:
+            self.future.set_exception(error)
+
+    def give_up(self, error: BaseException) -> None:
+        """See Work."""
+        if not self.future.cancel() and not self.future.done():
+            self.future.set_exception(error)
