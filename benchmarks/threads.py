@@ -3,8 +3,8 @@
 make threads        →  no-ops/s and µs a task: a bare hop, Penstock's tasks on the event loop, and those in threads
 
 The bare hop is `wrap_future(ThreadPoolExecutor.submit(…))` in as many coroutines as the worker has places. Penstock's
-hop is what its plain tasks take beyond its async ones: one worker in this process, its default concurrency, a Redis that
-syncs its log every second.
+hop is what its plain tasks take beyond its async ones: one worker in this process, its default concurrency, a Redis
+that syncs its log every second.
 """
 
 from __future__ import annotations

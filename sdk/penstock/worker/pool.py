@@ -38,10 +38,13 @@ class Pool(ThreadPoolExecutor):
         self._works: deque[Work] = deque()
         self._queue = threading.Lock()
         self._coming = False
+        self._closed = False
 
     def take(self, work: Work) -> None:
         """Have it done. Raises RuntimeError if this is shut down, or there can't be another thread."""
         with self._queue:
+            if self._closed:
+                raise RuntimeError("the threads are shut down: they take no more work")
             self._works.append(work)
             try:
                 self._call_one()
@@ -61,6 +64,8 @@ class Pool(ThreadPoolExecutor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See Executor."""
+        with self._queue:
+            self._closed = True
         super().shutdown(wait=False, cancel_futures=cancel_futures)
         while cancel_futures and (work := self._next()) is not None:
             work.give_up(CancelledError("the threads are shut down"))

@@ -78,7 +78,8 @@ async def test_what_a_thread_has_begun_is_over_when_it_ends(pool: Pool) -> None:
     assert await asyncio.to_thread(began.wait, 5)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert not (hop.over or ending.done())
+    assert not hop.over
+    assert not ending.done()
     go_on.set()
     await asyncio.wait_for(ending, 5)
     assert hop.over
