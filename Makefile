@@ -139,6 +139,7 @@ demo: .venv/ready ## set everything up and run the main job
 .PHONY: bench
 bench: .venv/ready packages ## Penstock beside seven other task queues on one Redis; ARGS=--help
 	PYTHONPATH=. $(PYTHON) -m benchmarks.overhead
+	PYTHONPATH=. $(PYTHON) -m benchmarks.startup
 	PYTHONPATH=. $(PYTHON) -m benchmarks.peers $(ARGS)
 
 .PHONY: overhead
@@ -168,6 +169,10 @@ conservation: .venv/ready packages ## 10,000 random sequences of commands to eac
 .PHONY: costs
 costs: .venv/ready packages ## where the microseconds of a task go, in Redis and in the worker
 	PYTHONPATH=. $(PYTHON) -m benchmarks.costs $(ARGS)
+
+.PHONY: threads
+threads: .venv/ready packages ## what a plain function's way to a thread and back costs, beside asyncio's bare one
+	PYTHONPATH=. $(PYTHON) -m benchmarks.threads $(ARGS)
 
 .PHONY: looks
 looks: .venv/ready packages ## how long a look at 1,000 queues takes, and how much of it is Redis' own time

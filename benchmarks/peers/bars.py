@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from benchmarks.peers.ceiling import Cost, ceiling
 from benchmarks.peers.figures import Figures, median
+from benchmarks.peers.plan import BACKLOG
 from benchmarks.peers.systems import OWN, PEERS
 
 __all__ = ["Bar", "Verdict", "judge"]
@@ -37,6 +38,7 @@ def judge(figures: Figures, *, cores: int) -> list[Bar]:
     """All of them."""
     return [
         _times_fastest(figures, "drain 1", 10, "drain"),
+        _times_fastest(figures, "arguments", 15, "drain of tasks with arguments"),
         _traced(figures),
         _times_fastest(figures, "enqueue", 5, "bulk enqueue"),
         _no_worse_than_best(figures, "start 200 p50", "p50 of enqueue → start at 200/s"),
@@ -46,6 +48,7 @@ def judge(figures: Figures, *, cores: int) -> list[Bar]:
         _ratio(figures, ("burn 2", "burn 1"), 1.7, "two processes over one, tasks of 1 ms CPU"),
         _ceiling(figures, cores),
         _ratio(figures, ("drain 16", "drain 8"), 1, "16 processes over 8"),
+        _ratio(figures, ("backlog", "default"), 0.9, f"a backlog of {BACKLOG} times the tasks over a small one"),
         _at_most(figures, "sleep", 1.03, "times the ideal for tasks that sleep"),
         _at_most(figures, "bytes", 300, "bytes of Redis memory for a queued no-op"),
         _at_most(figures, "rss", 80, "MB of a worker after the drain"),

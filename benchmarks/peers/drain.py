@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.peers import procfs
 from benchmarks.peers.collector import collect
 from benchmarks.peers.environment import Environment
 from benchmarks.peers.plan import Case
@@ -18,10 +19,14 @@ from benchmarks.peers.systems import SYSTEMS
 __all__ = ["Drain", "Work", "measure"]
 
 DRAIN_SECONDS = 180.0
+LEAST_RATE = 2_000  # tasks/s: a long backlog may take longer
 STORE_SECONDS = 20.0
 RESULTS_SECONDS = 5.0
 RESULTS_LOOK = 0.1  # counting costs Redis something
 AT_ONCE = 200  # single enqueues, for a trace each
+PIECE = 100_000  # tasks: who submits them keeps a handle of each
+REDIS_BYTES = 2_000  # of a task in Redis at most, with its result
+REWRITE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,23 @@ def _measure(case: Case, environment: Environment, extra: dict[str, str]) -> Dra
 
 def _enqueue(on: Stage, case: Case, producer: Producer) -> Drain:
     before = on.server.memory()
+    if (needed := case.tasks * REDIS_BYTES) > (available := procfs.available_bytes()):
+        raise Failed(f"Redis may need {needed / 1e6:,.0f} MB of memory, {available / 1e6:,.0f} MB are available")
     if case.traces is None:
-        answer = producer.ask("enqueue", function=case.function, count=case.tasks)
+        seconds = sum(_enqueued(producer, case, first) for first in range(0, case.tasks, PIECE))
     else:
         answer = producer.ask("one_by_one", function=case.function, count=case.tasks, at_once=AT_ONCE)
-    return Drain(case.tasks, answer["seconds"], (on.server.memory() - before) / case.tasks)
+        seconds = answer["seconds"]
+    taken = on.server.memory() - before
+    # A fork that writes a new log would take a core from the drain of a long backlog.
+    wait_until(lambda: not on.server.rewrites(), REWRITE_SECONDS, "Redis' log is rewritten")
+    return Drain(case.tasks, seconds, taken / case.tasks)
+
+
+def _enqueued(producer: Producer, case: Case, first: int) -> float:
+    """Seconds for one piece."""
+    answer = producer.ask("enqueue", function=case.function, count=min(PIECE, case.tasks - first))
+    return float(answer["seconds"])
 
 
 def _work(on: Stage, case: Case, workers: Workers) -> Work:
@@ -96,7 +113,7 @@ def _wait_for_acknowledgements(on: Stage, case: Case, workers: Workers) -> None:
         return on.watch.starts().count >= case.tasks
 
     try:
-        wait_until(started, DRAIN_SECONDS, "the last start")
+        wait_until(started, max(DRAIN_SECONDS, case.tasks / LEAST_RATE), "the last start")
         wait_until(lambda: not on.server.backlog(on.system), STORE_SECONDS, "the last acknowledgement")
     except Failed as error:
         done = f"{on.watch.starts().count:,} started, {on.server.backlog(on.system):,} not acknowledged"

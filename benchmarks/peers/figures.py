@@ -1,6 +1,7 @@
 """From measurements to figures: named numbers, a median over the rounds of each.
 
-Names: `enqueue`, `drain N`, `burn N` (tasks/s; N processes), `traced 100%`, `traced 1%` (tasks/s), `missing 100%`,
+Names: `enqueue`, `drain N`, `burn N` (tasks/s; N processes), `default`, `arguments`, `model`, `thread`, `backlog`
+(tasks/s, of the case with that `figure`) and `enqueue FIGURE`, `traced 100%`, `traced 1%` (tasks/s), `missing 100%`,
 `missing 1%` (spans), `lost` (results), `failed` (1 for each drain that couldn't be measured), `start RATE pP`,
 `result pP` (ms), `sleep` (elapsed against the ideal), `rss` (MB), `bytes` (in Redis, of a queued task), `worker cost`,
 `redis cost` (CPU seconds of a task).
@@ -77,7 +78,9 @@ def median(figures: Figures, system: str, name: str) -> float | None:
 
 
 def _drain(case: Case, drain: Drain) -> Iterator[tuple[str, float]]:
-    if case.function == "noop" and case.traces is None and case.processes < 2:
+    if case.figure:
+        yield f"enqueue {case.figure}", drain.tasks / drain.enqueue_seconds
+    elif case.function == "noop" and case.traces is None and case.processes < 2:
         yield "enqueue", drain.tasks / drain.enqueue_seconds
         yield "bytes", drain.redis_bytes
     if drain.work is None:
@@ -96,6 +99,8 @@ def _drain(case: Case, drain: Drain) -> Iterator[tuple[str, float]]:
 
 
 def _drain_name(case: Case) -> str:
+    if case.figure:
+        return case.figure
     if case.traces is not None:
         return f"traced {case.traces:.0%}"
     return f"{'drain' if case.function == 'noop' else case.function} {case.processes}"

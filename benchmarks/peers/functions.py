@@ -1,13 +1,30 @@
-"""The functions that every system runs. They return 1, so that there is a result to store and to check."""
+"""The functions that every system runs, and what each is called with. They return something, so that there is a result
+to store and to check."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from benchmarks.peers import probe
 
-__all__ = ["ASYNC", "BURN_SECONDS", "NAP_SECONDS", "burn", "nap", "noop", "stamp", "sync_noop", "sync_stamp"]
+__all__ = [
+    "ARGUMENTS",
+    "ASYNC",
+    "BURN_SECONDS",
+    "NAP_SECONDS",
+    "SYNC",
+    "arguments",
+    "burn",
+    "nap",
+    "noop",
+    "stamp",
+    "sync_arguments",
+    "sync_noop",
+    "sync_stamp",
+    "thread",
+]
 
 NAP_SECONDS = 1.0
 BURN_SECONDS = 0.001
@@ -41,6 +58,18 @@ async def burn() -> int:
     return 1
 
 
+async def arguments(number: int, name: str, urgent: bool) -> dict[str, object]:
+    """What people write: a few arguments, and a small result."""
+    probe.started()
+    return {"number": number, "name": name, "urgent": urgent}
+
+
+def thread() -> int:
+    """As `noop`, for systems that run plain functions in threads beside their event loop."""
+    probe.started()
+    return 1
+
+
 def sync_noop() -> int:
     """As `noop`, for systems without async functions."""
     probe.started()
@@ -53,4 +82,12 @@ def sync_stamp(sent: int) -> int:
     return 1
 
 
-ASYNC = (noop, stamp, nap, burn)
+def sync_arguments(number: int, name: str, urgent: bool) -> dict[str, object]:
+    """As `arguments`, for systems without async functions."""
+    probe.started()
+    return {"number": number, "name": name, "urgent": urgent}
+
+
+ASYNC = (noop, stamp, nap, burn, arguments)
+SYNC = {"noop": sync_noop, "stamp": sync_stamp, "arguments": sync_arguments, "thread": thread}
+ARGUMENTS: Mapping[str, Mapping[str, object]] = {"arguments": {"number": 42, "name": "Ada Lovelace", "urgent": True}}

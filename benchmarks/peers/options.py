@@ -22,6 +22,11 @@ MEASUREMENTS = {
     "memory": "the worker's after the drain, and Redis' for each queued task",
     "tracing": "Penstock's drain with every trace and with 1 % sampled, and whether all spans arrived",
     "ceiling": "Penstock's two processes against what the costs of worker and Redis allow",
+    "default": "no-ops at each system's default concurrency",
+    "arguments": "tasks with three keyword arguments and a small dict as result, at the default concurrency",
+    "model": "tasks that take and return a pydantic model, at the default concurrency; systems that know them",
+    "thread": "plain functions that do nothing, at the default concurrency; systems that run them in threads",
+    "backlog": "a backlog of 50 times the tasks by one Penstock process, against the rate of a small one",
 }
 
 
@@ -53,7 +58,7 @@ class Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    what = "\n".join(f"  {name:8} {text}" for name, text in MEASUREMENTS.items())
+    what = "\n".join(f"  {name:9} {text}" for name, text in MEASUREMENTS.items())
     parser = argparse.ArgumentParser(
         "python -m benchmarks.peers",
         description="Penstock beside other Python task queues, on this machine.",

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["cpu_seconds", "rss_mb", "tree"]
+__all__ = ["available_bytes", "cpu_seconds", "rss_mb", "tree"]
 
 PROC = Path("/proc")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -35,6 +35,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 def rss_mb(pids: Iterable[int]) -> float:
     """Resident memory of those that live, MB; what they share counts in each."""
     return sum(_rss_kb(pid) for pid in pids) / 1000
+
+
+def available_bytes() -> int:
+    """Memory that new processes may take without swapping."""
+    lines = (PROC / "meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
 
 
 def _stat(pid: int) -> list[str]:

@@ -42,6 +42,11 @@ class Server:
         """What it uses, bytes."""
         return int(self.client.info("memory")["used_memory"])
 
+    def rewrites(self) -> bool:
+        """Whether it writes its log anew, as it does each time that it has doubled."""
+        found = self.client.info("persistence")
+        return bool(found["aof_rewrite_in_progress"] or found["aof_rewrite_scheduled"])
+
     def cpu_seconds(self) -> float:
         """What it has spent so far."""
         return procfs.cpu_seconds([self.pid])

@@ -18,6 +18,10 @@ class System:
     `worker` may hold {concurrency} and {processes}; `forks` says that one such command starts all processes. `backlog`
     is a Redis command that says how many tasks aren't acknowledged. `results` matches the keys of results, which hold
     `ended` where a key is older than its result. `variables` may hold {url}.
+
+    `default` is how many tasks a worker process runs at a time if it isn't told: in threads where the system isn't
+    async; Celery's prefork pool runs one a process. `threads` says that plain functions run beside the event loop, or
+    that there is none; `models`, that arguments and results may be pydantic models.
     """
 
     name: str
@@ -25,9 +29,12 @@ class System:
     backlog: str
     results: str
     settings: str
+    default: int
     ended: bytes = b""
     forks: bool = False
     is_async: bool = True
+    threads: bool = False
+    models: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, concurrency: int, processes: int) -> list[str]:
@@ -48,6 +55,9 @@ _ALL = [
         ended=b"Succeeded",
         variables={"PENSTOCK_URL": "{url}", "PENSTOCK_NAMESPACE": "bench"},
         settings="enqueue_many; single enqueues gathered share round trips",
+        default=16,
+        threads=True,
+        models=True,
     ),
     System(
         "streaq",
@@ -55,6 +65,9 @@ _ALL = [
         backlog="XLEN streaq:default:queues:normal",
         results="streaq:default:task:results:*",
         settings="enqueue_many (one pipeline); use_uvloop; tasks silent, so that none is logged",
+        default=16,
+        threads=True,
+        models=True,
     ),
     System(
         "taskiq",
@@ -64,6 +77,9 @@ _ALL = [
         results="result:*",
         forks=True,
         settings="RedisStreamBroker, RedisAsyncResultBackend; kiq gathered, 10 at a time; ack when saved; uvloop",
+        default=100,
+        threads=True,
+        models=True,
     ),
     System(
         "saq",
@@ -72,6 +88,8 @@ _ALL = [
         results="saq:job:default:*",
         ended=b'"status": "complete"',
         settings="enqueue gathered, 20 at a time by itself; no time limit; uvloop",
+        default=10,
+        threads=True,
     ),
     System(
         "arq",
@@ -79,6 +97,7 @@ _ALL = [
         backlog="ZCARD arq:queue",
         results="arq:result:*",
         settings="enqueue_job gathered, 50 at a time; poll_delay 5 ms, for results too; uvloop; no log line a task",
+        default=10,
     ),
     System(
         "dramatiq",
@@ -89,6 +108,8 @@ _ALL = [
         is_async=False,
         variables={"dramatiq_queue_prefetch": "128"},
         settings="send in a loop; 8 threads; dramatiq_queue_prefetch 128",
+        default=8,
+        threads=True,
     ),
     System(
         "celery",
@@ -99,6 +120,8 @@ _ALL = [
         forks=True,
         is_async=False,
         settings="apply_async with a pooled producer; prefork, one child a process; acks_late; prefetch 128",
+        default=1,
+        threads=True,
     ),
     System(
         "docket",
@@ -106,6 +129,7 @@ _ALL = [
         backlog="XLEN docket:stream",
         results="docket:results:*",
         settings="add_many in one pipeline; minimum_check_interval 5 ms; max_connections 1,000; uvloop",
+        default=10,
     ),
 ]
 SYSTEMS: Mapping[str, System] = {system.name: system for system in _ALL}

@@ -21,6 +21,7 @@ class Section:
 
 
 _PERCENTILES = ("p50", "p95", "p99")
+_AS_WRITTEN = ("default", "arguments", "model", "thread", "backlog")
 SECTIONS = (
     Section("no-ops in bulk, tasks/s", {"enqueue": "enqueue", "drain": "drain 1"}),
     Section("drain by processes, tasks/s", {f"{n}": f"drain {n}" for n in (1, 2, 4, 8, 16)}),
@@ -32,6 +33,8 @@ SECTIONS = (
     Section("memory after the drain (all of a worker's processes), MB", {"worker": "rss"}, digits=1),
     Section("memory of a queued no-op in Redis, bytes", {"bytes": "bytes"}),
     Section("CPU of a no-op's drain, µs", {"worker": "worker cost", "Redis": "redis cost"}, digits=1, factor=1_000_000),
+    Section("tasks as written, queued in bulk, tasks/s", {name: f"enqueue {name}" for name in _AS_WRITTEN}),
+    Section("tasks as written, drained at the default concurrency, tasks/s", {name: name for name in _AS_WRITTEN}),
     Section("drain with tracing, tasks/s", {"100 %": "traced 100%", "1 %": "traced 1%"}),
     Section("results lost in a drain", {"results": "lost"}),
     Section("spans missing", {"100 %": "missing 100%", "1 %": "missing 1%"}),

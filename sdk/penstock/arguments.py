@@ -76,6 +76,10 @@ class Arguments:
         """Each parameter and how its values are checked."""
         return [(name, self._fit(name)) for name in self.parameters.submitted.parameters]
 
+    @cached_property
+    def _rules(self) -> Mapping[str, Fit]:
+        return dict(self._places)
+
     def _fit(self, name: str) -> Fit:
         if (unknown := self.parameters.unknown.get(name)) is None:
             return fit(self.parameters.types.get(name))
@@ -94,13 +98,31 @@ class Arguments:
             return range(0)
         return range(sum(parameter.default is parameter.empty for parameter in declared), len(declared) + 1)
 
+    @cached_property
+    def _named(self) -> Sequence[tuple[frozenset[str], frozenset[str]]]:
+        """By how many values are given by position: the names that must be given besides, and those that may. Nothing
+        where the signature has other kinds of parameters."""
+        names = [name for name, _ in self._places]
+        needed = names[: self._simple.start]
+        return [(frozenset(needed[count:]), frozenset(names[count:])) for count in range(self._simple.stop)]
+
+    def _is_usual(self, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
+        """Whether it certainly fits the signature. Others are bound to it, which costs more than all the rest."""
+        if not kwargs:
+            return len(args) in self._simple
+        if len(args) >= len(self._named):
+            return False
+        needed, known = self._named[len(args)]
+        return needed <= kwargs.keys() <= known
+
     def _fitted(self, args: Sequence[Any], kwargs: dict[str, Any], apply: Apply) -> Values:
-        if not kwargs and len(args) in self._simple:  # the usual call, without the cost of binding it
-            pairs = zip(self._places, args, strict=False)
-            return [self._one(name, rule, value, apply) for (name, rule), value in pairs], kwargs
-        bound, rules = self._bound(args, kwargs), dict(self._places)
+        if self._is_usual(args, kwargs):
+            pairs, rules = zip(self._places, args, strict=False), self._rules
+            given = [self._one(name, rule, value, apply) for (name, rule), value in pairs]
+            return given, {name: self._one(name, rules[name], value, apply) for name, value in kwargs.items()}
+        bound = self._bound(args, kwargs)
         for name, value in bound.arguments.items():
-            bound.arguments[name] = self._all(name, rules[name], value, apply)
+            bound.arguments[name] = self._all(name, self._rules[name], value, apply)
         return bound.args, bound.kwargs
 
     def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> inspect.BoundArguments:

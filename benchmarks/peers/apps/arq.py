@@ -19,8 +19,8 @@ log = {"version": 1, "disable_existing_loggers": False}
 def task(function):
     """ARQ passes its context first."""
 
-    async def run(_context, *args):
-        return await function(*args)
+    async def run(_context, *args, **kwargs):
+        return await function(*args, **kwargs)
 
     return func(run, name=function.__name__)
 
@@ -41,11 +41,12 @@ class connect:
         await self.pool.aclose()
 
     async def enqueue(self, function, count):
+        arguments = functions.ARGUMENTS.get(function, {})
         for first in range(0, count, AT_ONCE):
-            await asyncio.gather(*(self.send(function) for _ in range(first, min(first + AT_ONCE, count))))
+            await asyncio.gather(*(self.send(function, **arguments) for _ in range(first, min(first + AT_ONCE, count))))
 
-    async def send(self, function, *args):
-        return await self.pool.enqueue_job(function, *args)
+    async def send(self, function, *args, **kwargs):
+        return await self.pool.enqueue_job(function, *args, **kwargs)
 
     async def result(self, job):
         return await job.result(poll_delay=POLL_SECONDS)

@@ -14,9 +14,7 @@ app.conf.update(
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
 )
-noop = app.task(functions.sync_noop, name="noop")
-stamp = app.task(functions.sync_stamp, name="stamp")
-tasks = {"noop": noop, "stamp": stamp}
+tasks = {name: app.task(function, name=name) for name, function in functions.SYNC.items()}
 
 
 class connect:
@@ -27,9 +25,10 @@ class connect:
         app.close()
 
     async def enqueue(self, function, count):
+        arguments = functions.ARGUMENTS.get(function)
         with app.producer_pool.acquire(block=True) as producer:
             for _ in range(count):
-                tasks[function].apply_async(producer=producer)
+                tasks[function].apply_async(kwargs=arguments, producer=producer)
 
     async def send(self, function, *args):
         return tasks[function].apply_async(args)

@@ -21,7 +21,9 @@ class connect:
         await self.docket.__aexit__(*error)
 
     async def enqueue(self, function, count):
-        await self.docket.add_many((self.docket.call(tasks[function])() for _ in range(count)), chunk_size=None)
+        arguments = functions.ARGUMENTS.get(function, {})
+        calls = (self.docket.call(tasks[function])(**arguments) for _ in range(count))
+        await self.docket.add_many(calls, chunk_size=None)
 
     async def send(self, function, *args):
         return await self.docket.add(tasks[function])(*args)

@@ -12,9 +12,7 @@ url = os.environ[adapter.REDIS]
 broker = RedisBroker(url=url)
 broker.add_middleware(Results(backend=RedisBackend(url=url, use_namespace_prefix_keys=True), store_results=True))
 dramatiq.set_broker(broker)
-noop = dramatiq.actor(functions.sync_noop, actor_name="noop")
-stamp = dramatiq.actor(functions.sync_stamp, actor_name="stamp")
-tasks = {"noop": noop, "stamp": stamp}
+tasks = {name: dramatiq.actor(function, actor_name=name) for name, function in functions.SYNC.items()}
 
 
 class connect:
@@ -25,8 +23,9 @@ class connect:
         broker.close()
 
     async def enqueue(self, function, count):
+        arguments = functions.ARGUMENTS.get(function, {})
         for _ in range(count):
-            tasks[function].send()
+            tasks[function].send(**arguments)
 
     async def send(self, function, *args):
         return tasks[function].send(*args)

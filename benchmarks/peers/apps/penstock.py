@@ -1,11 +1,11 @@
 """Penstock: `enqueue_many`, and a handle that awaits the result."""
 
-from benchmarks.peers import functions
+from benchmarks.peers import functions, models
 
 from penstock import Penstock, tracing
 
 app = Penstock("bench")
-tasks = {function.__name__: app.task(function) for function in functions.ASYNC}
+tasks = {one.__name__: app.task(one) for one in (*functions.ASYNC, functions.thread, models.model)}
 
 
 class connect:
@@ -18,7 +18,8 @@ class connect:
         self._flush()
 
     async def enqueue(self, function, count):
-        await app.enqueue_many(tasks[function].s() for _ in range(count))
+        arguments = models.ARGUMENTS.get(function, {})
+        await app.enqueue_many(tasks[function].s(**arguments) for _ in range(count))
 
     async def send(self, function, *args):
         return await tasks[function].enqueue(*args)

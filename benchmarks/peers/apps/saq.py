@@ -22,9 +22,14 @@ def task(function):
     return function.__name__, run
 
 
+def thread(_context):
+    """SAQ runs a plain function in a thread."""
+    return functions.thread()
+
+
 settings = {
     "queue": queue,
-    "functions": [task(function) for function in functions.ASYNC],
+    "functions": [*(task(function) for function in functions.ASYNC), ("thread", thread)],
     "concurrency": int(os.environ[adapter.CONCURRENCY]),
 }
 
@@ -38,10 +43,13 @@ class connect:
         await queue.disconnect()
 
     async def enqueue(self, function, count):
-        await asyncio.gather(*(self.send(function) for _ in range(count)))
+        arguments = functions.ARGUMENTS.get(function, {})
+        await asyncio.gather(*(self.queue(function, **arguments) for _ in range(count)))
 
     async def send(self, function, *args):
-        arguments = {"sent": args[0]} if args else {}
+        return await self.queue(function, **({"sent": args[0]} if args else {}))
+
+    async def queue(self, function, **arguments):
         return await queue.enqueue(function, timeout=0, ttl=0, **arguments)
 
     async def result(self, job):

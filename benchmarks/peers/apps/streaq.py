@@ -2,7 +2,7 @@
 
 import os
 
-from benchmarks.peers import adapter, functions
+from benchmarks.peers import adapter, functions, models
 from streaq import Worker
 
 worker = Worker(
@@ -10,7 +10,7 @@ worker = Worker(
     concurrency=int(os.environ[adapter.CONCURRENCY]),
     anyio_kwargs={"use_uvloop": True},
 )
-tasks = {function.__name__: worker.task(silent=True)(function) for function in functions.ASYNC}
+tasks = {one.__name__: worker.task(silent=True)(one) for one in (*functions.ASYNC, functions.thread, models.model)}
 
 
 class connect:
@@ -22,7 +22,8 @@ class connect:
         await worker.__aexit__(*error)
 
     async def enqueue(self, function, count):
-        await worker.enqueue_many([tasks[function].enqueue() for _ in range(count)])
+        arguments = models.ARGUMENTS.get(function, {})
+        await worker.enqueue_many([tasks[function].enqueue(**arguments) for _ in range(count)])
 
     async def send(self, function, *args):
         return await tasks[function].enqueue(*args)

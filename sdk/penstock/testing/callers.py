@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import ContextVar
 from functools import partial
 from queue import SimpleQueue
@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from penstock.family import running
 from penstock.portal import Portal
 from penstock.worker import databases
+from penstock.worker.pool import Pool, Work
 
 __all__ = ["Caller", "CallersThreads", "InlinePortal", "caller_here"]
 
@@ -49,7 +50,7 @@ class _Piece(Generic[R]):
 class Caller(Protocol):
     """Takes work while it waits."""
 
-    def take(self, piece: _Piece[Any]) -> None:
+    def take(self, piece: Work) -> None:
         """Run it. From any thread."""
 
 
@@ -59,7 +60,7 @@ class _Thread:
     def __init__(self) -> None:
         self._pieces: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
-    def take(self, piece: _Piece[Any]) -> None:
+    def take(self, piece: Work) -> None:
         """See Caller."""
         self._pieces.put(piece)
 
@@ -80,16 +81,16 @@ class _Async:
         self._context = contextvars.copy_context()
         self._works: set[asyncio.Task[None]] = set()
 
-    def take(self, piece: _Piece[Any]) -> None:
+    def take(self, piece: Work) -> None:
         """See Caller."""
         self._loop.call_soon_threadsafe(self._start, piece, context=self._context)
 
-    def _start(self, piece: _Piece[Any]) -> None:
+    def _start(self, piece: Work) -> None:
         work = self._loop.create_task(self._run(piece))
         self._works.add(work)
         work.add_done_callback(self._works.discard)
 
-    async def _run(self, piece: _Piece[Any]) -> None:
+    async def _run(self, piece: Work) -> None:
         from asgiref.sync import sync_to_async
 
         try:
@@ -134,12 +135,20 @@ class InlinePortal(Portal):
         return here.work_until(future)
 
 
-class CallersThreads(ThreadPoolExecutor):
+class CallersThreads(Pool):
     """A worker's threads: a function runs in the thread of who has enqueued its task, if that waits for it."""
 
     def __init__(self, owners: dict[str, Caller]) -> None:
-        super().__init__(64, thread_name_prefix="penstock-inline")
+        super().__init__(64, "penstock-inline")
         self._owners = owners
+
+    def take(self, work: Work) -> None:
+        """See Pool."""
+        owner = self._owner()
+        if owner is None:
+            super().take(work)
+        else:
+            owner.take(work)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """See Executor."""

@@ -218,7 +218,7 @@ class Attempt:
     @property
     def vacant(self) -> bool:
         """Whether nothing of it can run any more."""
-        return self._execution is None
+        return self._execution is None or self._execution.vacant
 
     async def vacated(self) -> None:
         """Return when nothing of it runs any more."""
@@ -237,7 +237,7 @@ class Attempt:
         if definition.is_bare and not places.extensions.middlewares:  # most are; the rest of the way would cost as much
             args, kwargs = values
             return Returned(encoded(definition, await definition.function(*args, **kwargs)))
-        self._execution = Execution(definition, self.context(), envelope.payload, values, places, self.tell)
+        self._execution = Execution(definition, self.context, envelope.payload, values, places, self.tell)
         try:
             result = await self._execution.result()
         except EndedApart as apart:
@@ -251,8 +251,7 @@ class Attempt:
         if self.broker is None:
             return context
         kept = Checkpoints(self.broker, self.begun, asyncio.get_running_loop(), self.beat, envelope.codec, self.codec)
-        saving = replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync)
-        return replace(saving, _beat=self.beat)
+        return replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync, _beat=self.beat)
 
 
 class Run(asyncio.Task[None]):

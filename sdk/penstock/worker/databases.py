@@ -6,17 +6,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from penstock.context import TaskContext
 from penstock.middleware import Execute, Middleware
+from penstock.worker.pool import Pool
 
 __all__ = ["Requests", "Threads", "as_in_a_request", "as_in_an_async_request", "preparation", "used"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -67,14 +66,12 @@ async def as_in_an_async_request(work: Callable[[], Awaitable[R]]) -> R:
                 await sync_to_async(connections.close_all)()
 
 
-class Threads(ThreadPoolExecutor):
+class Threads(Pool):
     """Where plain functions run."""
 
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """See Executor."""
-        if not used():
-            return super().submit(fn, *args, **kwargs)
-        return super().submit(_in_a_request, partial(fn, *args, **kwargs))
+    def around(self, function: Callable[[], R]) -> Callable[[], R]:
+        """See Pool."""
+        return partial(_in_a_request, function) if used() else function
 
 
 def _in_a_request(work: Callable[[], R]) -> R:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from msgspec import Raw
@@ -22,6 +21,7 @@ from penstock.retry import Retry, Snooze
 from penstock.worker.child import Answer, Call, Error, Value
 from penstock.worker.ending import Died, EndedApart, RaisedInChild, Returned
 from penstock.worker.injection import Injection
+from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.thread import Thread
 
@@ -31,18 +31,18 @@ __all__ = ["Execution", "Places", "ended_in_child"]
 class Places(Protocol):
     """Where functions run that aren't coroutines, and what the app adds to all of them."""
 
-    threads: ThreadPoolExecutor
+    threads: Pool
     processes: Processes
     extensions: Extensions
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Execution:
     """`payload` and `values` are the submitted arguments: as they came, and as the annotations want them. `tell` takes
-    its progress."""
+    its progress. `describe` makes what the function is told of itself: few ask."""
 
     definition: Definition
-    context: TaskContext
+    describe: Callable[[], TaskContext]
     payload: bytes
     values: Values
     places: Places
@@ -58,7 +58,7 @@ class Execution:
             return await self._result()
         execute: Callable[[], Awaitable[object]] = self._result
         for middleware in reversed(self.places.extensions.middlewares):
-            execute = partial(middleware.execute, self.context, execute)
+            execute = partial(middleware.execute, self._context, execute)
         return await execute()
 
     async def _result(self) -> object:
@@ -68,7 +68,7 @@ class Execution:
         needs = self.definition.parameters.needs
         if not needs:
             return await self._called(self._thread, *self.values)
-        self._injection = Injection(self.context, self._thread, self.places.extensions.overrides)
+        self._injection = Injection(self._context, self._thread, self.places.extensions.overrides)
         try:
             injected = await self._injection.values(needs)
             args, kwargs = self.definition.arguments.with_injected(self.values, injected)
@@ -90,12 +90,21 @@ class Execution:
 
     async def _apart(self) -> object:
         module, qualname = located(self.definition.function)
-        context = self.context
+        context = self._context
         call = Call(module, qualname, context.id, context.task, context.attempt, self.payload)
         ending = ended_in_child(await self.places.processes.run(call, self.tell))
         if not isinstance(ending, Returned):
             raise EndedApart(ending)
         return codec.decode_value(ending.value) if self.places.extensions.middlewares else Raw(ending.value)
+
+    @cached_property
+    def _context(self) -> TaskContext:
+        return self.describe()
+
+    @property
+    def vacant(self) -> bool:
+        """Whether nothing of it can run any more."""
+        return self._injection is None and (self._thread is None or not self._thread.busy)
 
     async def vacated(self) -> None:
         """Return when nothing of it runs any more. A thread can't be stopped: it keeps its place, and its dependencies,

@@ -7,7 +7,6 @@ import logging
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,6 +32,7 @@ from penstock.worker.leases import Leases
 from penstock.worker.outage import Outage
 from penstock.worker.parking import overdue, wanted
 from penstock.worker.policy import Policies
+from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.recall import Recalls
 from penstock.worker.record import buried, recorded, sealed_record, tallied
@@ -64,7 +64,7 @@ class Runner:
     claimer: Claimer
     lease_seconds: float
     slots: Slots
-    threads: ThreadPoolExecutor
+    threads: Pool
     processes: Processes
     reporter: Reporter
     policies: Policies

@@ -8,7 +8,6 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,6 +25,7 @@ from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
 from penstock.worker.outage import Outage
 from penstock.worker.policy import Policies
+from penstock.worker.pool import Pool
 from penstock.worker.presence import Presence
 from penstock.worker.processes import Processes
 from penstock.worker.progress import report_progress
@@ -85,7 +85,7 @@ class Worker:
         settings: Settings,
         reporter: Reporter | None = None,
         extensions: Extensions | None = None,
-        threads: ThreadPoolExecutor | None = None,
+        threads: Pool | None = None,
     ) -> None:
         """`threads`: where plain functions run. Default: its own, where Django's connections are handled as around a
         request. Raises ConfigurationError for a task whose dependencies can't be met."""
@@ -105,7 +105,7 @@ class Worker:
         self.tally = Tally()
         outage = self._outage = Outage(self.tally)
         self.slots = Slots(settings.concurrency)
-        self._threads = threads or databases.Threads(settings.concurrency, thread_name_prefix=TASK_THREADS)
+        self._threads = threads or databases.Threads(settings.concurrency, TASK_THREADS)
         self._processes = Processes(settings.concurrency)
         self._policies = Policies(broker, outage)
         self._runner = Runner(

@@ -165,3 +165,34 @@ def test_the_usual_call_is_bound_as_python_would(args: list[int], kwargs: dict[s
         return
     given_args, given_kwargs = of(f).converted(codec.encode_call(args, kwargs))
     assert f(*given_args, **given_kwargs) == expected
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+
+
+@given(st.lists(st.integers(), max_size=4), st.dictionaries(names, st.integers()))
+def test_a_call_by_names_fits_exactly_where_python_takes_it(args: list[int], kwargs: dict[str, int]) -> None:
+    def call(a: int, b: str, c: int = 3) -> tuple[int, str, int]:
+        return a, b, c
+
+    def plain(a: object, b: object, c: object = 3) -> tuple[object, object, object]:
+        return a, b, c
+
+    arguments = of(plain)
+    try:
+        wanted = plain(*args, **kwargs)
+    except TypeError:
+        with pytest.raises(BadArgument):
+            arguments.check(args, kwargs)
+        return
+    arguments.check(args, kwargs)
+    given_args, given_kwargs = arguments.converted(codec.encode_call(args, kwargs))
+    assert plain(*given_args, **given_kwargs) == wanted
+    assert "b" not in kwargs or _refused(of(call), args, kwargs)
+
+
+def _refused(arguments: Arguments, args: list[int], kwargs: dict[str, int]) -> bool:
+    """A value by its name is checked as one by its position."""
+    with pytest.raises(BadArgument, match="b: "):
+        arguments.check(args, kwargs)
+    return True

@@ -11,7 +11,7 @@ from benchmarks.peers.options import Options
 from benchmarks.peers.percentiles import Percentiles
 from benchmarks.peers.plan import NAP_BATCHES, Case, cases
 from benchmarks.peers.sink import Spans
-from benchmarks.peers.systems import OWN, PEERS
+from benchmarks.peers.systems import OWN, PEERS, SYSTEMS
 
 TASKS = 20_000
 
@@ -47,6 +47,13 @@ def napped(ratio: float) -> Row:
 
 def burned(rate: float, processes: int) -> Row:
     return Row(1, Case(OWN, "burn", TASKS, 100, processes), Drain(TASKS, 0.5, 250.0, work(rate, processes=processes)))
+
+
+def written(figure: str, system: str, rate: float, *, tasks: int = TASKS) -> Row:
+    """A task as people write it, at the default concurrency."""
+    function = "noop" if figure in ("default", "backlog") else figure
+    case = Case(system, function, tasks, SYSTEMS[system].default, figure=figure)
+    return Row(1, case, Drain(tasks, 0.5, 250.0, replace(work(rate), seconds=tasks / rate, started=tasks)))
 
 
 def enqueued(system: str, rate: float, *, size: float = 250.0) -> Row:

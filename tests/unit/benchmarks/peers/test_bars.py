@@ -19,6 +19,7 @@ from tests.unit.benchmarks.peers.cases import (
     run,
     timed,
     traced,
+    written,
 )
 
 
@@ -36,6 +37,20 @@ def test_nothing_measured_is_no_bar_met() -> None:
 def test_ten_times_the_fastest_peer(rate: float, verdict: Verdict) -> None:
     rows = [drained(OWN, rate), *peers(1_000), drained(PEERS[0], 3_000, number=2)]
     assert bar("drain ≥ 10", *rows).verdict is verdict  # that peer's median is 2,000
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(30_000, Verdict.MET), (29_999, Verdict.MISSED)])
+def test_with_arguments_fifteen_times_the_fastest_peer(rate: float, verdict: Verdict) -> None:
+    rows = [written("arguments", peer, 2_000 if peer == PEERS[-1] else 1_000) for peer in PEERS]
+    assert bar("drain of tasks with arguments ≥ 15", written("arguments", OWN, rate), *rows).verdict is verdict
+
+
+def test_a_long_backlog_is_drained_at_the_rate_of_a_short_one() -> None:
+    short = written("default", OWN, 50_000)
+    long = (written("backlog", OWN, rate, tasks=50 * 20_000) for rate in (45_000, 44_900))
+    met, missed = (bar("a backlog of 50 times", short, row).verdict for row in long)
+    assert (met, missed) == (Verdict.MET, Verdict.MISSED)
+    assert bar("a backlog of 50 times", short).verdict is Verdict.OPEN
 
 
 def test_a_peer_that_failed_might_be_the_best() -> None:
@@ -117,7 +132,7 @@ def test_a_full_run_leaves_no_bar_open() -> None:
 def test_a_run_without_one_peer_meets_no_bar_against_the_peers(only: str) -> None:
     rows = run(Options(only=(only,), systems=tuple(SYSTEMS)[:-1], rounds=1))
     against = [bar for bar in judge(figures(*rows), cores=2) if "peer" in bar.wanted]
-    assert len(against) == 5
+    assert len(against) == 6
     assert not [bar for bar in against if bar.verdict is Verdict.MET]
 
 

@@ -19,6 +19,7 @@ from tests.unit.benchmarks.peers.cases import (
     timed,
     traced,
     work,
+    written,
 )
 
 
@@ -59,6 +60,14 @@ def test_other_functions_have_names_of_their_own() -> None:
     found = figures(drained(OWN, 100), drained(OWN, 150, processes=8), burned(90, 2), napped(1.02))[OWN]
     medians = {name: round(found[name].median, 2) for name in ("drain 1", "drain 8", "burn 2", "sleep")}
     assert medians == {"drain 1": 100, "drain 8": 150, "burn 2": 90, "sleep": 1.02}
+
+
+def test_tasks_as_written_have_the_names_of_their_cases() -> None:
+    rows = (written(name, OWN, 1_000) for name in ("default", "arguments", "model", "thread"))
+    found = figures(*rows, written("backlog", OWN, 900, tasks=50 * TASKS))[OWN]
+    names = {"default", "arguments", "model", "thread", "backlog"}
+    assert set(found) == names | {f"enqueue {name}" for name in names} | {"lost"}
+    assert (round(found["thread"].median), round(found["backlog"].median)) == (1_000, 900)
 
 
 def test_costs_and_memory_are_taken_from_the_plain_drain() -> None:

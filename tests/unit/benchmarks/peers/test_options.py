@@ -45,7 +45,7 @@ def test_the_help_explains_every_measurement(capsys: pytest.CaptureFixture[str])
         Options.parse(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    assert all(f"{name:8} {text}" in shown for name, text in MEASUREMENTS.items())
+    assert all(f"{name:9} {text}" in shown for name, text in MEASUREMENTS.items())
 
 
 def test_a_source_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,27 @@ def test_every_system_is_measured_alike() -> None:
     options = Options()
     counts = {name: {case.processes for case in cases(options, name) if case.function == "noop"} for name in SYSTEMS}
     assert set(map(frozenset, counts.values())) == {frozenset((1, 2, 4, 8, 16))}
-    assert all(case.tasks == 20_000 for name in SYSTEMS for case in cases(options, name) if case.function == "noop")
+    found = [case for name in SYSTEMS for case in cases(options, name) if case.function == "noop"]
+    assert all(case.tasks == 20_000 for case in found if case.figure != "backlog")
+
+
+def test_tasks_as_written_run_at_each_systems_default_concurrency() -> None:
+    for name, system in SYSTEMS.items():
+        found = {case.figure: case for case in cases(Options(), name) if case.figure}
+        fitting = {"model": system.models, "thread": system.threads, "backlog": name == OWN}
+        assert set(found) == {"default", "arguments"} | {figure for figure, fits in fitting.items() if fits}
+        assert {case.concurrency for case in found.values()} == {system.default}
+
+
+def test_a_backlog_is_fifty_times_the_tasks_and_measured_beside_the_short_one() -> None:
+    found = {case.figure: case for case in cases(Options(only=("backlog",)), OWN)}
+    assert {figure: case.tasks for figure, case in found.items()} == {"default": 20_000, "backlog": 1_000_000}
+    assert not cases(Options(only=("backlog",)), "arq")
+
+
+def test_a_backlog_is_never_shortened() -> None:
+    case = Case(OWN, "noop", 1_000_000, 16, figure="backlog")
+    assert bounded(case, 10.0) == case
 
 
 def test_no_case_comes_twice() -> None:
@@ -94,6 +114,8 @@ def test_a_bounded_case_has_a_task_and_no_more_than_asked_for(tasks: int, rate: 
         (Case("arq", "latency", 0, 100), "arq: latency"),
         (Case("arq", "noop", 20_000, 100, 0), "arq: enqueue 20,000"),
         (Case("arq", "burn", 20_000, 100, 2), "arq: 20,000 burn, processes: 2"),
+        (Case("arq", "noop", 500, 10, figure="default"), "arq: 500 noop (default), processes: 1"),
+        (Case("arq", "arguments", 500, 10, figure="arguments"), "arq: 500 arguments, processes: 1"),
         (Case("arq", "noop", 500, 100, traces=0.01), "arq: 500 noop, processes: 1, 1% of traces"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.peers.process import Process
-from benchmarks.peers.procfs import cpu_seconds, rss_mb, tree
+from benchmarks.peers.procfs import available_bytes, cpu_seconds, rss_mb, tree
 
 from tests.waiting import wait_sync
 
@@ -63,6 +63,10 @@ def test_a_process_that_is_gone_counts_nothing(gone: int) -> None:
 def test_cpu_time_is_what_the_process_says_itself() -> None:
     assert cpu_seconds([os.getpid()]) == pytest.approx(time.process_time(), abs=0.1)
     assert cpu_seconds([os.getpid()] * 2) == pytest.approx(2 * time.process_time(), abs=0.2)
+
+
+def test_there_is_memory_left() -> None:
+    assert 0 < available_bytes() < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def test_memory_that_is_used_shows_in_mb() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +15,7 @@ from penstock.envelope import Envelope
 from penstock.outcome import Outcome
 from penstock.standing import Standing
 from penstock.worker.policy import Policies
+from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
@@ -46,7 +46,7 @@ class Reports:
 class Bench:
     """`shop.send` runs until `finish`, unless it is replaced."""
 
-    def __init__(self, broker: FlakyBroker, places: int, threads: ThreadPoolExecutor, processes: Processes) -> None:
+    def __init__(self, broker: FlakyBroker, places: int, threads: Pool, processes: Processes) -> None:
         self.broker = broker
         self.slots = Slots(places)
         self.reports = Reports()
@@ -116,7 +116,7 @@ class Bench:
 @asynccontextmanager
 async def bench(places: int = 4) -> AsyncIterator[Bench]:
     """A bench for as long as the block lasts."""
-    threads, processes = ThreadPoolExecutor(4), Processes(2)
+    threads, processes = Pool(4), Processes(2)
     made = Bench(FlakyBroker(), places, threads, processes)
     try:
         yield made

@@ -4,7 +4,6 @@ import asyncio
 import math
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +22,7 @@ from penstock.status import Phase
 from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.ending import Ending, Raised, Returned, Stopped, TimedOut, Unfit
 from penstock.worker.policy import Policy
+from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.verdict import Standards, rule
 
@@ -33,14 +33,14 @@ seconds = st.floats(0, 1e6)
 
 @dataclass
 class Places:
-    threads: ThreadPoolExecutor
+    threads: Pool
     processes: Processes
     extensions: Extensions = field(default_factory=Extensions)
 
 
 @pytest.fixture
 async def places() -> AsyncIterator[Places]:
-    with ThreadPoolExecutor(1) as threads:
+    with Pool(1) as threads:
         processes = Processes(1)
         yield Places(threads, processes)
         await processes.close()

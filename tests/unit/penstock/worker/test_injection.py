@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from penstock import Depends, TaskContext
 from penstock.parameters import parameters
 from penstock.worker.injection import Injection, Overrides
+from penstock.worker.pool import Pool
 from penstock.worker.thread import Thread
 
 CONTEXT = TaskContext(id="shop.1")
@@ -19,8 +19,8 @@ who: ContextVar[str] = ContextVar("who", default="nobody")
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as pool:
+def threads() -> Iterator[Pool]:
+    with Pool(2) as pool:
         yield pool
 
 
@@ -46,7 +46,7 @@ class Diary:
         self.lines.append("close")
 
 
-async def made(function: Callable[..., Any], threads: ThreadPoolExecutor, overrides: Overrides | None = None) -> Any:
+async def made(function: Callable[..., Any], threads: Pool, overrides: Overrides | None = None) -> Any:
     """What the function's parameters are filled with; cleaned up at once."""
     injection = Injection(CONTEXT, Thread(threads), overrides or {})
     values = await injection.values(parameters(function).needs)
@@ -54,7 +54,7 @@ async def made(function: Callable[..., Any], threads: ThreadPoolExecutor, overri
     return values
 
 
-async def test_every_kind_is_made_in_order_and_cleaned_up_in_reverse(threads: ThreadPoolExecutor) -> None:
+async def test_every_kind_is_made_in_order_and_cleaned_up_in_reverse(threads: Pool) -> None:
     diary = Diary()
 
     async def greeting(line: str = Depends(diary.line)) -> str:
@@ -73,7 +73,7 @@ async def test_every_kind_is_made_in_order_and_cleaned_up_in_reverse(threads: Th
     assert diary.lines == ["connect", "open", "close", "disconnect"]
 
 
-async def test_one_is_made_once_an_attempt_unless_it_says_otherwise(threads: ThreadPoolExecutor) -> None:
+async def test_one_is_made_once_an_attempt_unless_it_says_otherwise(threads: Pool) -> None:
     def fresh() -> object:
         return object()
 
@@ -92,7 +92,7 @@ async def test_one_is_made_once_an_attempt_unless_it_says_otherwise(threads: Thr
     assert (await made(task, threads))["a"] is not values["a"]
 
 
-async def test_what_a_dependency_raises_ends_it_and_cleans_up_what_was_made(threads: ThreadPoolExecutor) -> None:
+async def test_what_a_dependency_raises_ends_it_and_cleans_up_what_was_made(threads: Pool) -> None:
     diary = Diary()
 
     def broken() -> None:
@@ -107,7 +107,7 @@ async def test_what_a_dependency_raises_ends_it_and_cleans_up_what_was_made(thre
     assert diary.lines == ["connect", "disconnect"]
 
 
-async def test_generators_see_what_the_task_raised(threads: ThreadPoolExecutor) -> None:
+async def test_generators_see_what_the_task_raised(threads: Pool) -> None:
     diary = Diary()
 
     def task(line: str = Depends(diary.line)) -> None: ...
@@ -118,7 +118,7 @@ async def test_generators_see_what_the_task_raised(threads: ThreadPoolExecutor) 
     assert diary.lines == ["connect", "saw odd", "disconnect"]
 
 
-async def test_threads_see_the_tasks_variables(threads: ThreadPoolExecutor) -> None:
+async def test_threads_see_the_tasks_variables(threads: Pool) -> None:
     def task(name: str = Depends(who.get)) -> None: ...
 
     who.set("me")
@@ -135,7 +135,7 @@ def plain() -> None:
     who.set("plain")
 
 
-async def test_what_a_dependency_sets_is_seen_by_what_comes_after_it(threads: ThreadPoolExecutor) -> None:
+async def test_what_a_dependency_sets_is_seen_by_what_comes_after_it(threads: Pool) -> None:
     def task(scope: str = Depends(scoped), seen: str = Depends(who.get)) -> None: ...
 
     injection = Injection(CONTEXT, Thread(threads), {})
@@ -149,9 +149,7 @@ async def test_what_a_dependency_sets_is_seen_by_what_comes_after_it(threads: Th
 
 
 @pytest.mark.parametrize("kind", [StopIteration, KeyboardInterrupt, GeneratorExit], ids=str)
-async def test_a_dependency_in_a_thread_may_raise_anything(
-    threads: ThreadPoolExecutor, kind: type[BaseException]
-) -> None:
+async def test_a_dependency_in_a_thread_may_raise_anything(threads: Pool, kind: type[BaseException]) -> None:
     def odd() -> None:
         raise kind
 
@@ -163,7 +161,7 @@ async def test_a_dependency_in_a_thread_may_raise_anything(
     await injection.close(None)
 
 
-async def test_a_function_may_stand_in_for_another(threads: ThreadPoolExecutor) -> None:
+async def test_a_function_may_stand_in_for_another(threads: Pool) -> None:
     diary = Diary()
 
     def prefix() -> str:
@@ -178,7 +176,7 @@ async def test_a_function_may_stand_in_for_another(threads: ThreadPoolExecutor) 
     assert diary.lines == []
 
 
-async def test_what_a_thread_makes_while_it_is_cancelled_is_cleaned_up(threads: ThreadPoolExecutor) -> None:
+async def test_what_a_thread_makes_while_it_is_cancelled_is_cleaned_up(threads: Pool) -> None:
     lines, entered, go_on = list[str](), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 

@@ -3,17 +3,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 import pytest
 
+from penstock.worker.pool import Pool
 from penstock.worker.thread import Thread
 
 
 @pytest.fixture
 def thread() -> Iterator[Thread]:
-    with ThreadPoolExecutor(1) as pool:
+    with Pool(1) as pool:
         yield Thread(pool)
 
 
