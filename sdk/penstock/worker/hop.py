@@ -52,7 +52,7 @@ class Hop(Generic[R]):
 
     def _end(self) -> None:
         self.over = True
-        self._arrivals.add(self)
+        self._arrivals.add(self, self._arrival.get_loop())
 
     async def result(self) -> R:
         """What the function returns. Raises what it raises. Who is cancelled meanwhile withdraws it, if no thread has
@@ -88,18 +88,17 @@ class Hop(Generic[R]):
 class _Arrivals:
     """What has ended and not been told to its event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
         self._ended: deque[Hop[Any]] = deque()
         self._told = False
-        self._tell = loop.call_soon_threadsafe
 
-    def add(self, hop: Hop[Any]) -> None:
-        """From any thread."""
+    def add(self, hop: Hop[Any], loop: asyncio.AbstractEventLoop) -> None:
+        """From any thread. The loop is given each time: kept here, it would never be collected."""
         self._ended.append(hop)
         if not self._told:
             self._told = True
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._tell(self._land)
+                loop.call_soon_threadsafe(self._land)
 
     def _land(self) -> None:
         self._told = False  # before the look: what ends after it tells anew
@@ -113,5 +112,5 @@ _arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = WeakKeyDict
 def _of(loop: asyncio.AbstractEventLoop) -> _Arrivals:
     found = _arrivals.get(loop)
     if found is None:
-        found = _arrivals[loop] = _Arrivals(loop)
+        found = _arrivals[loop] = _Arrivals()
     return found

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, copy_context
 
@@ -99,3 +101,15 @@ def test_what_ends_after_its_loop_is_nobodys_affair() -> None:
     hop = asyncio.run(begun())
     hop()
     assert hop.over
+
+
+def test_a_loop_that_is_over_is_collected() -> None:
+    async def done() -> weakref.ref[asyncio.AbstractEventLoop]:
+        hop = Hop(copy_context(), one)
+        hop()
+        await hop.result()
+        return weakref.ref(asyncio.get_running_loop())
+
+    loop = asyncio.run(done())
+    gc.collect()
+    assert loop() is None
