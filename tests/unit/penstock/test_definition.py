@@ -8,6 +8,7 @@ import pytest
 
 from penstock import ConfigurationError, Penstock, TaskContext
 from penstock.definition import Definition, Options, Place, task_name
+from tests.naming import named
 
 
 def defined(function: Callable[..., Any]) -> Definition:
@@ -126,7 +127,7 @@ class Numbers:
         yield 1
 
 
-@pytest.mark.parametrize("function", [numbers, numbers_later, partial(numbers), Numbers()], ids=repr)
+@pytest.mark.parametrize("function", [numbers, numbers_later, partial(numbers), Numbers()], ids=named)
 def test_a_generator_is_refused_with_the_remedy(function: Callable[..., Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"shop\.f: the function is a generator .*return a list"):
         defined(function)
@@ -138,7 +139,7 @@ class Fetch:
 
 
 @pytest.mark.parametrize(
-    "function", [Fetch(), partial(fetch, "x"), partial(Fetch(), "x"), partial(partial(fetch))], ids=repr
+    "function", [Fetch(), partial(fetch, "x"), partial(Fetch(), "x"), partial(partial(fetch))], ids=named
 )
 def test_what_calls_a_coroutine_function_is_one(function: Callable[..., Any]) -> None:
     assert defined(function).is_async

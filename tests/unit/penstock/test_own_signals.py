@@ -47,7 +47,9 @@ def test_others_are_not_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pid", "hits"), [(os.getpid(), True), (0, True), (-os.getpgrp(), True), (-1, True), (os.getppid(), False)]
+    ("pid", "hits"),
+    [(os.getpid(), True), (0, True), (-os.getpgrp(), True), (-1, True), (os.getppid(), False)],
+    ids=["itself", "its group by zero", "its group by number", "all", "its parent"],
 )
 def test_whom_a_kill_hits(pid: int, hits: bool) -> None:
     assert module._by_kill(pid, SIGTERM) == (SIGTERM if hits else None)

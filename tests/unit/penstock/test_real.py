@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.real import real
+from tests.naming import named
 
 
 class Broken:
@@ -22,7 +23,7 @@ def test_any_number_is_a_float(number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["5", b"5", None, object(), [], 1j, Broken(), 10**400, math.nan, Decimal("NaN")], ids=repr
+    "value", ["5", b"5", None, object(), [], 1j, Broken(), 10**400, math.nan, Decimal("NaN")], ids=named
 )
 def test_what_is_no_number_is_nan(value: object) -> None:
     assert math.isnan(real(value))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from penstock.bounds import HORIZON_SECONDS
 from penstock.resources.retry import RetryPolicy as RetrySpec
 from penstock.retry import Retry, RetryPolicy, Snooze, wished
+from tests.naming import named
 
 seconds = st.floats(0, 1e6, allow_nan=False)
 policies = st.builds(
@@ -84,7 +85,7 @@ def test_a_delay_is_seconds_or_a_timedelta(kind: type[Retry] | type[Snooze], del
 
 
 @pytest.mark.parametrize("kind", [Retry, Snooze])
-@pytest.mark.parametrize("delay", [-1, math.nan, math.inf, 1e18, "5", timedelta(days=-1), object()], ids=str)
+@pytest.mark.parametrize("delay", [-1, math.nan, math.inf, 1e18, "5", timedelta(days=-1), object()], ids=named)
 def test_any_other_delay_is_refused_with_its_name(kind: type[Retry] | type[Snooze], delay: Any) -> None:
     with pytest.raises(ValueError, match=rf"{kind.__name__}\(delay=.*use seconds from 0 to \d+, or a timedelta"):
         kind(delay)

@@ -25,6 +25,7 @@ from penstock.worker.policy import Policy
 from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.verdict import Standards, rule
+from tests.naming import named
 
 NO_LIMIT = Limit(None)
 LONG = Limit(60.0)
@@ -136,7 +137,7 @@ def leaves_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "place"), [(leaves, None), (leaves_at_once, None), (leaves_at_once, "loop")], ids=str
+    ("function", "place"), [(leaves, None), (leaves_at_once, None), (leaves_at_once, "loop")], ids=named
 )
 async def test_sys_exit_ends_the_task_and_not_the_worker(
     places: Places, function: Callable[..., Any], place: str | None

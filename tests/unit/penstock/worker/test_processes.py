@@ -24,6 +24,7 @@ from penstock.errors import ConfigurationError
 from penstock.progress import Progress
 from penstock.worker.child import Answer, Call, Died, Error, Value
 from penstock.worker.processes import GRACE_SECONDS, Processes
+from tests.naming import named
 from tests.unit.penstock.worker import calls
 from tests.unit.penstock.worker.pids import alive
 from tests.waiting import wait_for, wait_sync
@@ -197,7 +198,7 @@ class TestFinding:
         assert located(calls.Shelf.halved) == (calls.__name__, "Shelf.halved")
         assert located(builtins.abs) == ("builtins", "abs")
 
-    @pytest.mark.parametrize("function", [lambda: None, partial(calls.echo, 1), calls.Shelf()], ids=str)
+    @pytest.mark.parametrize("function", [lambda: None, partial(calls.echo, 1), calls.Shelf()], ids=named)
     def test_refuses_what_a_child_could_not_find(self, function: Callable[..., Any]) -> None:
         with pytest.raises(ConfigurationError, match="define it at the top level of a module"):
             located(function)
