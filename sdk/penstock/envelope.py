@@ -25,6 +25,7 @@ __all__ = [
     "Undecodable",
     "Unique",
     "decode",
+    "decode_of",
     "encode",
     "expiry",
     "priority_of",
@@ -110,6 +111,17 @@ def decode(data: bytes) -> Envelope:
         raise Undecodable(f"not an envelope: {error}") from error
     if envelope.v > VERSION:
         raise Undecodable(f"envelope version {envelope.v} is newer than this worker's {VERSION}: upgrade the worker")
+    return envelope
+
+
+def decode_of(id: str, data: bytes) -> Envelope:
+    """The message of a task. Raises Undecodable, also where it says that it is another's: each of the two would tell
+    of the other's end."""
+    envelope = decode(data)
+    if envelope.id != id:
+        raise Undecodable(
+            f"the envelope is that of {envelope.id!r}, and it was queued as {id!r}: only Penstock may queue"
+        )
     return envelope
 
 

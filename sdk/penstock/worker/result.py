@@ -8,7 +8,9 @@ import inspect
 from penstock import codec
 from penstock.definition import Definition
 from penstock.errors import BadResult, ConfigurationError, ResultTooLarge
+from penstock.fit import fit
 from penstock.limits import RESULT_BYTES
+from penstock.portable import PLAIN, difference, is_json
 
 __all__ = ["encoded"]
 
@@ -20,20 +22,21 @@ def encoded(definition: Definition, value: object) -> bytes:
     kind = type(value)
     if kind not in _DATA and (remedy := _unfinished(value)) is not None:
         raise BadResult(f"{definition.name} returned a {kind.__name__}: {remedy}")
-    data = _encoded(definition, value)
+    data = _encoded(definition, value, kind)
     if len(data) > RESULT_BYTES:
         raise ResultTooLarge(
             f"{definition.name} returned {len(data)} bytes of JSON, and a result may have {RESULT_BYTES}: "
             "store it elsewhere and return its place"
         )
     if definition.returns is not None and kind is not definition.returns_plain:
-        _check(definition, data)
+        _check(definition, value, data)
     return data
 
 
-def _encoded(definition: Definition, value: object) -> bytes:
+def _encoded(definition: Definition, value: object, kind: type) -> bytes:
     try:
-        return codec.encode_value(value)
+        whole = kind not in PLAIN and fit(definition.returns).loose
+        return codec.encode_whole(value) if whole else codec.encode_value(value)
     except ConfigurationError as error:
         raise BadResult(f"{definition.name} returned what can't be sent: {error}") from error.__cause__
 
@@ -48,23 +51,16 @@ def _unfinished(value: object) -> str | None:
     return None
 
 
-def _check(definition: Definition, data: bytes) -> None:
+def _check(definition: Definition, value: object, data: bytes) -> None:
     """Read it as its caller will."""
     try:
-        codec.decode_value(data, definition.returns)
+        arrived = codec.decode_value(data, definition.returns)
+        problem = None if is_json(value) else difference(value, arrived, codec.encode_whole)
     except Exception as error:
+        problem = codec.complaint(error)
+    if problem is not None:
         wanted = definition.returns.__name__ if isinstance(definition.returns, type) else str(definition.returns)
         raise BadResult(
-            f"{definition.name} returned what doesn't fit its annotation -> {wanted}: {_why(error)}; "
+            f"{definition.name} returned what doesn't fit its annotation -> {wanted}: {problem}; "
             "return that or change the annotation"
-        ) from None
-
-
-def _why(error: Exception) -> str:
-    """pydantic's first complaint, on one line."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    first = errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
+        )

@@ -16,7 +16,7 @@ from penstock.broker import Broker
 from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Settlement, Verdict
 from penstock.clock import ServerClock
 from penstock.definition import Definition
-from penstock.envelope import Envelope, Undecodable, decode
+from penstock.envelope import Envelope, Undecodable, decode, decode_of
 from penstock.errors import BadResult
 from penstock.extensions import Extensions
 from penstock.progress import NOTHING_SAID
@@ -96,7 +96,8 @@ class Runner:
         for delivery in read:
             with suppress(Undecodable):  # it is claimed like others, and buried
                 if delivery.nonce:
-                    early.append(self._attempt(decode(delivery.message), delivery.presumed, early=True))
+                    envelope = decode_of(delivery.id, delivery.message)
+                    early.append(self._attempt(envelope, delivery.presumed, early=True))
         for attempt in early:
             self._spawn(attempt)
         return early
@@ -120,7 +121,7 @@ class Runner:
         for one in begun:
             self.leases.hold(one.lease)
             try:
-                self._spawn(self._attempt(decode(one.message), one))
+                self._spawn(self._attempt(decode_of(one.lease.id, one.message), one))
             except Undecodable as error:
                 self._bury(one, error)
 

@@ -7,6 +7,7 @@ import pytest
 
 from penstock import Snooze, TaskContext
 from penstock.middlewares import Logging
+from tests.lines import lines
 
 CONTEXT = TaskContext(id="shop.1", task="shop.f", attempt=2)
 
@@ -29,7 +30,7 @@ async def broken() -> object:
 async def test_an_attempt_is_a_line_at_its_start_and_at_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert await Logging(clock=clock).execute(CONTEXT, fine) == 7
-    assert caplog.messages == [
+    assert lines(caplog) == [
         "shop.f shop.1: attempt 2 starts",
         "shop.f shop.1: attempt 2 succeeded after 0.250 s",
     ]
@@ -39,7 +40,7 @@ async def test_a_failure_is_left_to_the_workers_own_line(caplog: pytest.LogCaptu
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ValueError, match="no such user"):
         await Logging(logging.DEBUG, clock=clock).execute(CONTEXT, broken)
-    assert caplog.messages == ["shop.f shop.1: attempt 2 starts"]
+    assert lines(caplog) == ["shop.f shop.1: attempt 2 starts"]
 
 
 async def test_a_snooze_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from penstock import TaskContext
 from penstock.middlewares import Timing
+from tests.lines import lines
 
 CONTEXT = TaskContext(id="shop.1", task="shop.f")
 
@@ -36,4 +37,4 @@ async def test_every_attempt_is_timed_however_it_ends() -> None:
 @pytest.mark.parametrize(("seconds", "warned"), [(59.0, False), (61.0, True)])
 async def test_slow_ones_are_warned_of(caplog: pytest.LogCaptureFixture, seconds: float, warned: bool) -> None:
     await Timing(clock=ticking(seconds)).execute(CONTEXT, fine)
-    assert caplog.messages == (["shop.f shop.1 took 61.0 s, longer than 60 s"] if warned else [])
+    assert lines(caplog) == (["shop.f shop.1 took 61.0 s, longer than 60 s"] if warned else [])

@@ -25,6 +25,7 @@ from penstock.worker.policy import Policy
 from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.verdict import Standards, rule
+from tests.lines import lines
 from tests.naming import named
 
 NO_LIMIT = Limit(None)
@@ -259,12 +260,14 @@ class TestStopping:
             try:
                 await endless()
             finally:
-                await asyncio.wait([asyncio.create_task(asyncio.sleep(0.02))])
+                await asyncio.wait([sleeping])
 
+        sleeping = asyncio.create_task(asyncio.sleep(0.02))
         one = attempt(lingering, limit=Limit(0.01))
         running = await begin(one, places)
         one.stop(Phase.CANCELLED, "why not")
         assert await running == Stopped(Phase.CANCELLED, "why not")
+        await sleeping
 
     async def test_a_lost_one_stops_and_says_so(self, places: Places) -> None:
         one = attempt(endless)
@@ -379,7 +382,7 @@ class TestContext:
         one = attempt(telling)
         assert await one.run(places) == Returned(b'"done"')
         assert one.said == Progress(None, "odder")
-        [line] = caplog.messages
+        [line] = lines(caplog)
         assert line == f"shop.f shop.1: progress() leaves out percent={percent}: use a number from 0 to 100"
 
     async def test_may_be_the_first_parameter(self, places: Places) -> None:

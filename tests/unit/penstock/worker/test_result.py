@@ -3,13 +3,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
+from pydantic import BaseModel, Field, SecretStr
 
 from penstock.definition import Definition, Options
 from penstock.errors import BadResult, ResultTooLarge
 from penstock.worker import result as module
 from penstock.worker.result import encoded
+from tests.naming import named
 
 
 @dataclass
@@ -61,9 +64,63 @@ def test_what_does_not_is_refused_with_its_name(annotation: object, value: objec
         encoded(returning(annotation), value)
 
 
+class Animal(BaseModel):
+    name: str
+
+
+class Dog(Animal):
+    barks: bool = True
+
+
+class Account(BaseModel):
+    user: str
+    token: str = Field("", exclude=True)
+
+
+class Login(BaseModel):
+    user: str
+    password: SecretStr
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "why"),
+    [
+        (Animal, Dog(name="Rex"), "a Dog would arrive as a Animal"),
+        (list[Animal], [Dog(name="Rex")], "0: a Dog would arrive"),
+        (Account, Account(user="a", token="b"), r"token: it is declared with Field\(exclude=True\)"),
+        (Login, Login(user="a", password=SecretStr("b")), "password: a secret would arrive as asterisks"),
+        (None, Login(user="a", password=SecretStr("b")), "password: a secret would arrive as asterisks"),
+        (dict[str, Any], {"login": Login(user="a", password=SecretStr("b"))}, "login: password: a secret"),
+        (dict[str, Any], Account(user="a", token="b"), "token: "),
+        (None, [Account(user="a", token="b")], "0: token: "),
+    ],
+    ids=named,
+)
+def test_what_would_lose_something_on_its_way_is_refused(annotation: object, value: object, why: str) -> None:
+    with pytest.raises(BadResult, match=why):
+        encoded(returning(annotation), value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "data"),
+    [
+        (Dog, Dog(name="Rex"), b'{"name":"Rex","barks":true}'),
+        (Animal | Dog, Dog(name="Rex"), b'{"name":"Rex","barks":true}'),
+        (Account, Account(user="a"), b'{"user":"a"}'),
+        (dict[str, Any], Dog(name="Rex"), b'{"name":"Rex","barks":true}'),
+        (list[int], (1, 2), b"[1,2]"),
+        (str, UUID(int=1), b'"00000000-0000-0000-0000-000000000001"'),
+        (None, Dog(name="Rex"), b'{"name":"Rex","barks":true}'),
+    ],
+    ids=named,
+)
+def test_what_loses_nothing_is_sent(annotation: object, value: object, data: bytes) -> None:
+    assert encoded(returning(annotation), value) == data
+
+
 @pytest.mark.parametrize("kind", [int, str, float, bool, list, dict, list[Any], dict[str, Any]], ids=str)
 def test_plain_ones_need_no_closer_look(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def look(definition: Definition, data: bytes) -> None:
+    def look(definition: Definition, value: object, data: bytes) -> None:
         raise AssertionError("it was looked at")
 
     monkeypatch.setattr(module, "_check", look)

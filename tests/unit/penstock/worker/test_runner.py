@@ -16,7 +16,7 @@ from penstock.progress import Progress
 from penstock.retry import Retry
 from penstock.status import Phase
 from tests.unit.penstock.worker.bench import bench
-from tests.unit.penstock.worker.brokers import OTHER, abandoned, begun, message, taken
+from tests.unit.penstock.worker.brokers import ME, OTHER, abandoned, begun, message, taken
 from tests.waiting import wait_for
 
 REF = ResourceRef("shop", "welcome", "uid-1")
@@ -45,6 +45,18 @@ async def test_what_cannot_be_understood_is_dead_lettered_with_the_reason() -> N
         assert outcome.failure is not None
         assert (outcome.failure.type, b.slots.busy) == ("Undecodable", 0)
         assert [letter.id for letter in await b.broker.dead_letters("mail", 10)] == ["mail.1"]
+
+
+async def test_a_message_that_says_it_is_anothers_is_dead_lettered() -> None:
+    async with bench() as b:
+        await b.broker.send([message("1")])
+        [claimed] = (await b.broker.claim("mail", ME, 1)).begun
+        assert b.slots.take_now(1)
+        b.runner.start([structs.replace(claimed, message=encode(message("2")))])
+        outcome = await b.outcome()
+        assert (outcome.phase, b.slots.busy) == (Phase.DEAD_LETTERED, 0)
+        assert outcome.failure is not None
+        assert "that of 'mail.2', and it was queued as 'mail.1'" in outcome.failure.message
 
 
 async def test_its_neighbours_in_the_batch_run() -> None:

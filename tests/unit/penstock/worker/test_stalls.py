@@ -11,6 +11,7 @@ import pytest
 from penstock.worker import stalls as module
 from penstock.worker.stalls import Stalls, place
 from penstock.worker.tally import Tally
+from tests.lines import lines
 from tests.unit.penstock.worker.brokers import FlakyBroker, message
 from tests.unit.penstock.worker.test_worker import ended, working
 from tests.waiting import wait_for
@@ -45,8 +46,7 @@ async def blocked(name: str, seconds: float = 4 * STALL) -> None:
 async def test_who_blocks_the_loop_is_named_with_the_line_and_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
     async with watched() as tally:
         await blocked("shop.report")
-    [record] = caplog.records
-    said = record.getMessage()
+    [said] = lines(caplog)
     assert said.startswith("shop.report (mail.1) has blocked the event loop for 0.")
     assert f"s, at {__file__}:" in said
     assert " in block: time.sleep(seconds)" in said
@@ -60,7 +60,7 @@ async def test_each_is_counted_and_told_once_a_minute(caplog: pytest.LogCaptureF
             await blocked(name)
             await asyncio.sleep(STALL)
     assert tally.stalls == {"shop.report": 2, "shop.other": 1}
-    assert [record.getMessage().partition(" ")[0] for record in caplog.records] == ["shop.report", "shop.other"]
+    assert [line.partition(" ")[0] for line in lines(caplog)] == ["shop.report", "shop.other"]
 
 
 async def test_what_awaits_does_not_block(caplog: pytest.LogCaptureFixture) -> None:
@@ -69,7 +69,7 @@ async def test_what_awaits_does_not_block(caplog: pytest.LogCaptureFixture) -> N
         await blocked("shop.report", STALL / 4)
         await asyncio.sleep(STALL)
     assert not tally.stalls
-    assert not caplog.records
+    assert not lines(caplog)
 
 
 async def test_a_callback_may_block_it_too(caplog: pytest.LogCaptureFixture) -> None:
