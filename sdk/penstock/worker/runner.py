@@ -9,49 +9,41 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from penstock import family, telemetry
 from penstock.broker import Broker
-from penstock.broker.messages import Begun, Claimer, Delivery, Ended, Lease, Renewal, Settlement, Verdict
+from penstock.broker.messages import Begun, Claimer, Delivery, Lease, Renewal, Verdict
 from penstock.clock import ServerClock
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode, decode_of
-from penstock.errors import BadResult
 from penstock.extensions import Extensions
 from penstock.progress import NOTHING_SAID
 from penstock.status import Phase
 from penstock.telemetry import Tracing
 from penstock.worker.attempt import Attempt, Limit, Run
 from penstock.worker.builtin import builtins
-from penstock.worker.ending import Ending, Raised, Returned, Unfit, Unknown, closed
-from penstock.worker.failure_line import log_failure
+from penstock.worker.conclusion import Conclusions
+from penstock.worker.ending import Ending, Raised, closed
 from penstock.worker.foregone import foregone, supplied
 from penstock.worker.late import name_deaf, vacated
 from penstock.worker.leases import Leases
 from penstock.worker.outage import Outage
-from penstock.worker.parking import overdue, wanted
+from penstock.worker.parking import wanted
 from penstock.worker.policy import Policies
 from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.recall import Recalls
-from penstock.worker.record import buried, recorded, sealed_record, tallied
-from penstock.worker.relay import Relay
-from penstock.worker.reporter import Reporter, running, waiting
-from penstock.worker.settling import Settling
+from penstock.worker.reporter import Reporter, running
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
 from penstock.worker.telling import tell_hooks
-from penstock.worker.verdict import Ruling, Standards, rule, succeeded
+from penstock.worker.verdict import Ruling
 
 __all__ = ["Runner"]
 
 log = logging.getLogger("penstock.worker")
 # For what is handed back to end; longer than a child process has to end. What a thread still runs is fenced.
 HAND_BACK_SECONDS = 3.0
-# Where the broker doesn't answer, what isn't settled and told by then is done by other workers.
-SETTLE_SECONDS = 2.0
-RELAY_SECONDS = 1.0
 LEFT_SECONDS = 0.5
 
 
@@ -70,7 +62,6 @@ class Runner:
     policies: Policies
     extensions: Extensions = field(default_factory=Extensions)
     outage: Outage = field(default_factory=Outage)
-    delayed: Callable[[str], None] = lambda _: None  # hears of queues with a task that waits for its next attempt
     clock: ServerClock = field(default_factory=ServerClock)
     random: Callable[[], float] = random.random
     attempts: dict[str, Attempt] = field(default_factory=dict)
@@ -79,8 +70,17 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.outage)
-        self._settling = Settling(self.broker, self.outage, self.clock)
-        self.relay = Relay(self.broker, self.clock, self.outage)
+        self.conclusions = Conclusions(
+            broker=self.broker,
+            worker=self.claimer.worker,
+            leases=self.leases,
+            reporter=self.reporter,
+            policies=self.policies,
+            codec=self.extensions.codec,
+            outage=self.outage,
+            clock=self.clock,
+            random=self.random,
+        )
         self._builtins = builtins(self.broker, self.extensions.codec, self.clock)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._left: set[asyncio.Task[None]] = set()  # what goes on beside them
@@ -123,7 +123,8 @@ class Runner:
             try:
                 self._spawn(self._attempt(decode_of(one.lease.id, one.message), one))
             except Undecodable as error:
-                self._bury(one, error)
+                self.conclusions.bury(one, error)
+                self.slots.give_back()
 
     def _attempt(self, envelope: Envelope, begun: Begun, *, early: bool = False) -> Attempt:
         definition = self.tasks.get(envelope.task) or self._builtins.get(envelope.task)
@@ -154,12 +155,6 @@ class Runner:
             now = self.clock()
             lease = Lease(envelope.queue, f"{envelope.id}@{self.claimer.consumer}", "")
             self._spawn(self._attempt(envelope, Begun(lease, Verdict.RUN, message, 1, 0, envelope.created_at, now)))
-
-    def _bury(self, begun: Begun, error: Undecodable) -> None:
-        """Dead-letter what can't be understood."""
-        log.error("%s goes to the dead letters: %s", begun.lease.id, error)
-        self._settling.add(buried(begun, str(error), at=self.clock()), lambda _: self.leases.drop(begun.lease))
-        self.slots.give_back()
 
     # --- 2. run -----------------------------------------------------------------------------------------------
 
@@ -199,10 +194,10 @@ class Runner:
         self._keep(asyncio.create_task(self._concluded(attempt, ending), name=f"penstock end of {attempt.envelope.id}"))
 
     async def _concluded(self, attempt: Attempt, ending: Ending) -> None:
-        ruling = self._rule(attempt, ending)
+        ruling = self.conclusions.rule(attempt, ending)
         await tell_hooks(self.extensions.hooks, self.extensions.middlewares, attempt, ruling)
         await attempt.claimed()
-        self._settle(attempt, ruling, attempt.envelope.traceparent)
+        self.conclusions.settle(attempt, ruling, attempt.envelope.traceparent)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._left.add(task)
@@ -216,12 +211,12 @@ class Runner:
         envelope = attempt.envelope
         if envelope.links is None and not envelope.codec and self.extensions.nobody:  # most: a call less
             ending = foregone(envelope, attempt.begun, attempt.definition)
-            ruling = self._rule(attempt, ending or await attempt.run(self))
+            ruling = self.conclusions.rule(attempt, ending or await attempt.run(self))
         else:
             ruling = await self._ruled(attempt)
         if not attempt.given_up:
             await attempt.claimed()
-            self._settle(attempt, ruling, attempt.envelope.traceparent)
+            self.conclusions.settle(attempt, ruling, attempt.envelope.traceparent)
 
     async def _run_traced(self, attempt: Attempt) -> None:
         parent = attempt.envelope.traceparent or telemetry.derived(attempt.envelope.id)
@@ -231,7 +226,7 @@ class Runner:
                 telemetry.failed(span, f"{ruling.failure.type}: {ruling.failure.message}")
         if not attempt.given_up:
             await attempt.claimed()
-            self._settle(attempt, ruling, telemetry.traceparent(span) or parent)
+            self.conclusions.settle(attempt, ruling, telemetry.traceparent(span) or parent)
 
     async def _ruled(self, attempt: Attempt) -> Ruling:
         """Run it, and tell the app's hooks how that went."""
@@ -240,57 +235,12 @@ class Runner:
             ending = await supplied(self.broker, attempt, self.extensions.codec)
         if hooks.before and ending is None:
             await hooks.told(hooks.before, attempt.context)
-        ruling = self._rule(attempt, ending or await attempt.run(self))
+        ruling = self.conclusions.rule(attempt, ending or await attempt.run(self))
         if not attempt.given_up:
             await tell_hooks(hooks, self.extensions.middlewares, attempt, ruling)
         return ruling
 
-    def _rule(self, attempt: Attempt, ending: Ending) -> Ruling:
-        if isinstance(ending, Returned):
-            return succeeded(ending)
-        begun, definition = attempt.begun, attempt.definition
-        limit = self.policies.config(begun.lease.queue).max_crashes
-        options = definition.options if definition else None
-        patient = not (
-            isinstance(ending, Unknown | Unfit) and overdue(attempt.envelope, self.clock(), since=begun.queued_at)
-        )
-        by = Standards(begun.attempts, attempt.policy.retry, begun.crashes, limit, options, patient)
-        return rule(ending, by, self.random)
-
-    # --- 3. settle and report -----------------------------------------------------------------------------------
-
-    def _settle(self, attempt: Attempt, ruling: Ruling, traceparent: str | None) -> None:
-        lease, attempt.over = attempt.begun.lease, True
-        if ruling.phase is not Phase.SUCCEEDED and not attempt.lost:
-            log_failure(attempt, ruling, at=self.clock())
-        if attempt.lost or not lease.nonce:
-            return self.leases.drop(lease)
-        record = recorded(attempt, ruling, by=self.claimer.worker, at=self.clock(), traceparent=traceparent)
-        if attempt.envelope.codec:
-            try:
-                record = sealed_record(record, self.extensions.codec)
-            except Exception as error:  # the app's codec may raise anything
-                bad = BadResult(f"the codec {attempt.envelope.codec!r} can't seal its result: {error}")
-                return self._settle(attempt, self._rule(attempt, Raised(bad)), traceparent)
-        return self._settling.add(record, partial(self._settled, attempt, ruling))
-
-    def _settled(self, attempt: Attempt, ruling: Ruling, written: Settlement | None) -> None:
-        self.leases.drop(attempt.begun.lease)
-        if written is None:
-            log.warning("%s: its lease was lost; whoever has it now decides its outcome", attempt.envelope.id)
-            self.outage.tally.lost[attempt.envelope.queue] += 1
-            return
-        outcome = written.outcome
-        tallied(self.outage.tally, attempt, written.phase, at=self.clock())
-        if outcome is not None and attempt.envelope.links is not None:
-            self.relay.ended(Ended(outcome, attempt.begun.message))
-        if written.delay:
-            self.delayed(attempt.envelope.queue)
-        if outcome is None:
-            if (standing := waiting(attempt.envelope, attempt.begun, self.clock(), ruling)) is not None:
-                self.reporter.standing(attempt.envelope, standing)
-        elif outcome.resource is not None:
-            self.reporter.ended([outcome])
+    # --- 3. report --------------------------------------------------------------------------------------------
 
     async def publish(self, attempt: Attempt) -> None:
         """Report that a task runs, and how far it is."""
@@ -351,8 +301,7 @@ class Runner:
             await asyncio.wait(self._tasks.values(), timeout=HAND_BACK_SECONDS)
         if self._left:  # of these some never end, and others have just to be settled
             await asyncio.wait(self._left, timeout=LEFT_SECONDS)
-        await self._settling.drain(SETTLE_SECONDS)
-        await self.relay.drain(RELAY_SECONDS)
+        await self.conclusions.drain()
 
     async def _all_ended(self, seconds: float, hurried: asyncio.Event) -> None:
         """Return when nothing runs any more, after `seconds`, or once it is `hurried`."""

@@ -129,7 +129,7 @@ class Worker:
         intakes = list(self._intakes.values())
         self._presence = Presence(broker, settings.queues[0], settings.claimer, intakes, self._runner)
         self._upkeep = {queue: self._upkeep_of(queue) for queue in settings.queues}
-        self._runner.delayed = lambda queue: self._upkeep[queue].delayed()
+        self._runner.conclusions.delayed = lambda queue: self._upkeep[queue].delayed()
         self._stalls = Stalls(self._runner.at, self.names, self.tally)
         self._reading: list[asyncio.Task[None]] = []
         self._timers: list[asyncio.Task[None]] = []
@@ -145,7 +145,7 @@ class Worker:
             runner.wants,
             suspects,
             runner.announce,
-            runner.relay,
+            runner.conclusions.relay,
             self._outage,
         )
 
