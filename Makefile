@@ -164,7 +164,7 @@ faults: .venv/ready packages ## 200 workers killed at random moments during 50,0
 
 .PHONY: conservation
 conservation: .venv/ready packages ## 10,000 random sequences of commands to each broker: nothing lost, nothing twice, nobody stranded
-	PENSTOCK_SEQUENCES=$(or $(SEQUENCES),10000) $(PYTHON) -m pytest -q -s tests/contract/test_conservation.py
+	PENSTOCK_SEQUENCES=$(or $(SEQUENCES),10000) $(PYTHON) -m pytest -q -s --timeout 0 tests/contract/test_conservation.py
 
 .PHONY: costs
 costs: .venv/ready packages ## where the microseconds of a task go, in Redis and in the worker
