@@ -30,6 +30,7 @@ from penstock.broker import Broker, connect
 from penstock.broker.messages import Begun, Claimer, Settlement, Verb
 from penstock.connections import Connections
 from penstock.envelope import Envelope
+from penstock.keys import task_id
 from penstock.outcome import Outcome
 from penstock.process import collect_seldom, run
 from penstock.status import Phase
@@ -97,7 +98,7 @@ async def redis_costs(server: Server, tasks: int) -> Sequence[tuple[str, ...]]:
 
 
 def _message(number: int) -> Envelope:
-    return Envelope(id=f"{QUEUE}/{number:024x}", task="costs.noop", queue=QUEUE, created_at=time.time())
+    return Envelope(id=task_id(QUEUE, f"{number:024x}"), task="costs.noop", queue=QUEUE, created_at=time.time())
 
 
 def _ended(begun: Begun) -> Settlement:

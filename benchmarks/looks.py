@@ -21,6 +21,7 @@ from benchmarks.peers.server import Server, serve
 from penstock.broker import Broker, connect
 from penstock.broker.messages import Claimer, Limits, QueueConfig
 from penstock.envelope import Envelope
+from penstock.keys import task_id
 from penstock.process import run
 
 OUT = Path("build/bench/looks.json")
@@ -58,7 +59,7 @@ async def measured(server: Server) -> dict[str, Look]:
 async def filled(broker: Broker, queue: str) -> None:
     """A queue with limits, a few tasks of which one runs, and workers that attend."""
     await broker.configure(queue, QueueConfig(limits=Limits(rate=100, burst=10, concurrency=50)))
-    ids = (f"{queue}/{number}" for number in range(TASKS))
+    ids = (task_id(queue, str(number)) for number in range(TASKS))
     await broker.send([Envelope(id=id, task="looks.noop", queue=queue, created_at=1.0, payload=PAYLOAD) for id in ids])
     await broker.claim(queue, Claimer("c0", "w0"), 1)
     for number in range(WORKERS):
