@@ -18,7 +18,19 @@ from msgspec import Meta
 from penstock.errors import ConfigurationError
 from penstock.shown import shown
 
-__all__ = ["HORIZON_SECONDS", "Choice", "Flag", "Limit", "Name", "Number", "Seconds", "Text", "WireSeconds", "refused"]
+__all__ = [
+    "HORIZON_SECONDS",
+    "Choice",
+    "Flag",
+    "Limit",
+    "Name",
+    "Number",
+    "Seconds",
+    "Span",
+    "Text",
+    "WireSeconds",
+    "refused",
+]
 
 HORIZON_SECONDS = 3650 * 86_400.0  # ten years: nothing is asked for that is later or lasts longer
 SHOWN_LENGTH = 300
@@ -58,15 +70,32 @@ class Seconds:
 
     def checked(self, where: str, name: str, value: object) -> float:
         """See Limit."""
-        given = value.total_seconds() if isinstance(value, timedelta) else value
-        if isinstance(given, bool) or not isinstance(given, Real | Decimal):
-            raise refused(where, name, value, f"use a number of seconds or a timedelta, not {_kind(value)}")
-        seconds = _float(given)
+        seconds = _seconds(where, name, value)
         if self.endless and seconds > HORIZON_SECONDS:
             return HORIZON_SECONDS
         if not 0 <= seconds <= HORIZON_SECONDS or (self.above and not seconds):
             raise refused(where, name, value, f"use {self.told}")
         return int(value) if isinstance(value, int) else seconds  # as it was written: messages show it
+
+
+@dataclass(frozen=True)
+class Span:
+    """A length of time between two bounds, in seconds."""
+
+    least: int
+    most: int
+
+    @property
+    def told(self) -> str:
+        """See Limit."""
+        return f"{self.least} to {self.most:,} seconds"
+
+    def checked(self, where: str, name: str, value: object) -> float:
+        """See Limit."""
+        seconds = _seconds(where, name, value)
+        if not self.least <= seconds <= self.most:
+            raise refused(where, name, value, f"use {self.told}")
+        return seconds
 
 
 @dataclass(frozen=True)
@@ -176,6 +205,13 @@ class Flag:
         if not isinstance(value, bool):
             raise refused(where, name, value, f"use {self.told}")
         return value
+
+
+def _seconds(where: str, name: str, value: object) -> float:
+    given = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(given, bool) or not isinstance(given, Real | Decimal):
+        raise refused(where, name, value, f"use a number of seconds or a timedelta, not {_kind(value)}")
+    return _float(given)
 
 
 def _kind(value: object) -> str:

@@ -4,15 +4,15 @@ check and a help text; an app may bring its own values. A flag beats the environ
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol, TypedDict, TypeVar
+from datetime import timedelta
+from typing import Any, TypedDict, TypeVar, Unpack
 
+from penstock import limits
+from penstock.bounds import Choice, Limit, Name, Number, Span, refused
 from penstock.environment import names
 from penstock.errors import ConfigurationError
-from penstock.keys import checked_queue
-from penstock.limits import NAME_LENGTH
 from penstock.resources.limits import MAX_CONCURRENCY, MAX_DRAIN_SECONDS
 
 __all__ = ["LEVELS", "TABLE", "RunFields", "Setting", "WorkFields", "WorkerSettings", "chosen", "from_environment"]
@@ -20,112 +20,60 @@ __all__ = ["LEVELS", "TABLE", "RunFields", "Setting", "WorkFields", "WorkerSetti
 T = TypeVar("T")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LAST_PORT = 65_535
-
-
-class Check(Protocol):
-    """What a setting's value must be."""
-
-    def read(self, text: str) -> object:
-        """The value that a flag or a variable means. Raises ValueError where it means none."""
-
-    def remedy(self, value: object) -> str:
-        """What to use instead of this value; nothing where it is right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """Between two bounds; `whole` or not."""
-
-    least: int
-    most: int
-    whole: bool = True
-
-    def read(self, text: str) -> object:
-        """See Check."""
-        return int(text) if self.whole else float(text)
-
-    def remedy(self, value: object) -> str:
-        """See Check."""
-        kind = "whole number" if self.whole else "number"
-        return "" if self._fits(value) else f"use a {kind} from {self.least:,} to {self.most:,}"
-
-    def _fits(self, value: object) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
-            return False
-        return self.least <= value <= self.most  # NaN isn't between any
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """How much is logged."""
-
-    def read(self, text: str) -> object:
-        """See Check."""
-        return text.upper()
-
-    def remedy(self, value: object) -> str:
-        """See Check."""
-        return "" if value in LEVELS else f"use one of {', '.join(LEVELS)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A name without spaces, or none."""
-
-    def read(self, text: str) -> object:
-        """See Check."""
-        return text
-
-    def remedy(self, value: object) -> str:
-        """See Check."""
-        fits = isinstance(value, str) and value.isprintable() and re.fullmatch(rf"\S{{0,{NAME_LENGTH}}}", value)
-        return "" if fits else f"use up to {NAME_LENGTH} printable characters without spaces"
+NAME = Name(  # printable, without spaces
+    r"[\w!-/:-@\[-`{-~]*", f"up to {limits.NAME_LENGTH} printable characters without spaces", limits.NAME_LENGTH
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Queues:
     """Names of queues."""
 
-    def read(self, text: str) -> object:
-        """See Check."""
-        return names(text)
+    told: str = f"the queues' names, each once; a name has {limits.QUEUE.told}"
 
-    def remedy(self, value: object) -> str:
-        """See Check."""
-        if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
-            return "use a list of the queues' names"
-        try:
-            return "" if len({checked_queue(one) for one in value}) == len(value) else "name each queue once"
-        except ConfigurationError as error:
-            return str(error)
+    def checked(self, where: str, name: str, value: object) -> list[str]:
+        """See Limit."""
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise refused(where, name, value, "use a list of the queues' names")
+        found = [limits.QUEUE.checked(where, name, one) for one in value]
+        if len(set(found)) < len(found):
+            raise refused(where, name, value, "name each queue once")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row of the table."""
+    """A row of the table. `parse` turns the text of a flag or a variable into a value, or raises ValueError."""
 
     name: str
     flag: str
     variable: str
     default: str
-    check: Check
+    limit: Limit
+    parse: Callable[[str], object]
     help: str
 
     def read(self, text: str) -> object:
         """The value that `text` means. Raises ValueError that says what to use."""
         try:
-            value = self.check.read(text.strip())
-        except ValueError:
-            value = None
-        if remedy := self.check.remedy(value):
-            raise ValueError(remedy)
-        return value
+            return self.limit.checked("worker", self.name, self.parse(text.strip()))
+        except (ValueError, ConfigurationError):
+            raise ValueError(f"use {self.limit.told}") from None
 
 
-def _setting(default: T, check: Check, help: str, *, said: str = "", flag: str = "", variable: str = "") -> T:
-    """A field with its row. `said`: the default as people are told it."""
-    row = {"check": check, "help": help, "said": said, "flag": flag, "variable": variable}
-    found: T = field(default=default, metadata=row)
+class _Row(TypedDict, total=False):
+    """`said`: the default as people are told it."""
+
+    said: str
+    flag: str
+    variable: str
+    parse: Callable[[str], object]
+
+
+def _setting(default: T, limit: Limit, help: str, **row: Unpack[_Row]) -> T:
+    """A field with its row."""
+    parse = names if default == () else type(default)
+    found: T = field(default=default, metadata={"limit": limit, "help": help, "parse": parse, **row})
     return found
 
 
@@ -138,36 +86,30 @@ class WorkerSettings:
         (), Queues(), "the queues to serve, in the order of their precedence", said="the app's own"
     )
     concurrency: int = _setting(16, Number(1, MAX_CONCURRENCY), "tasks at a time, in each process")
-    drain_seconds: float = _setting(
-        30.0, Number(0, MAX_DRAIN_SECONDS, whole=False), "how long running tasks may go on after SIGTERM"
-    )
-    lease_seconds: float = _setting(
-        15.0, Number(1, 3_600, whole=False), "after this time without a sign, others run a worker's tasks"
-    )
+    drain_seconds: float = _setting(30.0, Span(0, MAX_DRAIN_SECONDS), "how long running tasks may go on after SIGTERM")
+    lease_seconds: float = _setting(15.0, Span(1, 3_600), "after this time without a sign, others run a worker's tasks")
     processes: int = _setting(1, Number(1, 256), "worker processes, each with its own concurrency")
     max_tasks: int = _setting(0, Number(0, 10**12), "replace a process after so many tasks; 0: never")
     max_memory_mib: int = _setting(
         0, Number(0, 2**30), "replace a process once it holds so many MiB; 0: never", flag="--max-memory"
     )
-    name: str = _setting("", Word(), "what tasks show as their worker", said="the host's", variable="PENSTOCK_WORKER")
+    name: str = _setting("", NAME, "what tasks show as their worker", said="the host's", variable="PENSTOCK_WORKER")
     health_port: int = _setting(
         0,
         Number(0, LAST_PORT),
         "where /healthz, /readyz and /metrics are answered; several processes have the ports after it; 0: nowhere",
         flag="--port",
     )
-    log_level: str = _setting("INFO", Level(), f"what is logged: {', '.join(LEVELS)}")
+    log_level: str = _setting("INFO", Choice(LEVELS), f"what is logged: {', '.join(LEVELS)}", parse=str.upper)
 
     def __post_init__(self) -> None:
         for row in TABLE:
-            value = getattr(self, row.name)
-            if remedy := row.check.remedy(value):
-                raise ConfigurationError(f"{row.name}={value!r}: {remedy}")
+            value = row.limit.checked("WorkerSettings", row.name, getattr(self, row.name))
+            object.__setattr__(self, row.name, value)  # a timedelta becomes seconds
         if self.health_port and (last := self.port(self.processes - 1)) > LAST_PORT:
-            raise ConfigurationError(
-                f"health_port={self.health_port}: {self.processes} processes have the ports after it, up to {last}; "
-                f"use one of at most {self.health_port - (last - LAST_PORT)}"
-            )
+            least = self.health_port - (last - LAST_PORT)
+            taken = f"{self.processes} processes have the ports after it, up to {last}; use one of at most {least}"
+            raise refused("WorkerSettings", "health_port", self.health_port, taken)
 
     @property
     def supervises(self) -> bool:
@@ -180,10 +122,10 @@ class WorkerSettings:
 
 
 def _row(name: str, default: object, row: Mapping[str, Any]) -> Setting:
-    flag = row["flag"] or f"--{name.replace('_', '-')}"
-    variable = row["variable"] or f"PENSTOCK_{name.upper()}"
-    said = row["said"] or (f"{default:g}" if isinstance(default, float) else str(default))
-    return Setting(name, flag, variable, said, row["check"], row["help"])
+    flag = row.get("flag") or f"--{name.replace('_', '-')}"
+    variable = row.get("variable") or f"PENSTOCK_{name.upper()}"
+    said = row.get("said") or (f"{default:g}" if isinstance(default, float) else str(default))
+    return Setting(name, flag, variable, said, row["limit"], row["parse"], row["help"])
 
 
 TABLE: tuple[Setting, ...] = tuple(_row(one.name, one.default, one.metadata) for one in fields(WorkerSettings))
@@ -194,8 +136,8 @@ class WorkFields(TypedDict, total=False):
 
     queues: Sequence[str]
     concurrency: int
-    drain_seconds: float
-    lease_seconds: float
+    drain_seconds: float | timedelta
+    lease_seconds: float | timedelta
     name: str
 
 

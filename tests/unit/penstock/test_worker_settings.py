@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ def test_typed_names_are_the_table() -> None:
 @pytest.mark.parametrize("field", ["concurrency", "processes", "drain_seconds"])
 def test_bounds_and_defaults_are_those_of_a_pool(field: str) -> None:
     schema = WorkerPoolSpec.model_json_schema()["properties"][WorkerPoolSpec.model_fields[field].alias or field]
-    check: Any = next(row for row in TABLE if row.name == field).check
-    assert (check.least, check.most) == (schema["minimum"], schema["maximum"])
+    limit: Any = next(row for row in TABLE if row.name == field).limit
+    assert (limit.least, limit.most) == (schema["minimum"], schema["maximum"])
     assert getattr(WorkerSettings(), field) == schema["default"]
 
 
@@ -61,11 +62,11 @@ def test_a_text_is_read_or_refused_by_name(row: Setting, text: str) -> None:
         ("concurrency", True, "use a whole number"),
         ("concurrency", 2.0, "use a whole number"),
         ("concurrency", "8", "use a whole number"),
-        ("drain_seconds", float("nan"), "use a number from 0 to 86,400"),
-        ("lease_seconds", float("inf"), "use a number from 1 to 3,600"),
+        ("drain_seconds", float("nan"), "use 0 to 86,400 seconds"),
+        ("lease_seconds", float("inf"), "use 1 to 3,600 seconds"),
         ("health_port", 65_536, "use a whole number from 0 to 65,535"),
         ("queues", "mail", "use a list of the queues' names"),
-        ("queues", [7], "use a list of the queues' names"),
+        ("queues", [7], "use a str, not int"),
         ("queues", ["mail", "mail"], "name each queue once"),
         ("queues", ["Not A Queue"], "lower-case"),
         ("name", "two words", "without spaces"),
@@ -73,13 +74,18 @@ def test_a_text_is_read_or_refused_by_name(row: Setting, text: str) -> None:
     ],
 )
 def test_a_wrong_value_in_code_is_named(name: str, value: Any, remedy: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name}=.*{remedy}"):
+    with pytest.raises(ConfigurationError, match=rf"^WorkerSettings\({name}=.*{remedy}"):
         WorkerSettings(**{name: value})
+
+
+def test_seconds_may_be_a_timedelta() -> None:
+    found = WorkerSettings(drain_seconds=timedelta(minutes=1), lease_seconds=timedelta(seconds=20))  # type: ignore[arg-type]
+    assert (found.drain_seconds, found.lease_seconds) == (60.0, 20.0)
 
 
 def test_the_ports_of_all_processes_exist() -> None:
     assert WorkerSettings(health_port=65_531, processes=4).port(3) == 65_535
-    with pytest.raises(ConfigurationError, match=r"health_port=65532: .* use one of at most 65531"):
+    with pytest.raises(ConfigurationError, match=r"health_port=65532\): .* use one of at most 65531"):
         WorkerSettings(health_port=65_532, processes=4)
 
 
