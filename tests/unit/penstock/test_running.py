@@ -118,7 +118,7 @@ class TestInsideAnotherProgram:
     async def test_what_does_not_exist_is_named(self, app: Penstock) -> None:
         with pytest.raises(TypeError, match=r"worker\(processes=…\): no such option"):
             app.worker(processes=2)  # type: ignore[call-arg]
-        with pytest.raises(ConfigurationError, match="WorkerSettings\(concurrency=0\): use a whole number"):
+        with pytest.raises(ConfigurationError, match=r"WorkerSettings\(concurrency=0\): use a whole number"):
             app.worker(concurrency=0)
 
 
