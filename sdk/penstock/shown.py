@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["shown"]
+__all__ = ["message_of", "shown", "shown_error"]
 
 
 def shown(value: object, most: int) -> str:
@@ -12,4 +12,21 @@ def shown(value: object, most: int) -> str:
         text = repr(value)
     except Exception:
         text = f"<{type(value).__qualname__}>"
+    return _cut(text, most)
+
+
+def shown_error(error: BaseException, most: int) -> str:
+    """Its class and message, cut to so many characters."""
+    return _cut(f"{type(error).__name__}: {message_of(error)}", most)
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says. Its own __str__ may raise anything."""
+    try:
+        return str(error)
+    except BaseException:
+        return "(its message can't be shown)"
+
+
+def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…"

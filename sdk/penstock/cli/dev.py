@@ -22,6 +22,7 @@ from penstock.errors import BadArgument, PenstockError
 from penstock.middleware import Execute, Middleware
 from penstock.process import live
 from penstock.serving import engine, serving
+from penstock.shown import shown, shown_error
 from penstock.stop import Stop
 from penstock.worker import Settings
 from penstock.worker_settings import chosen
@@ -47,9 +48,9 @@ class Journal(Middleware):
         try:
             result = await execute()
         except BaseException as error:
-            self._say("✗", "red", context, began, f"{type(error).__name__}: {error}")
+            self._say("✗", "red", context, began, shown_error(error, SHOWN))
             raise
-        self._say("✓", "green", context, began, repr(result))
+        self._say("✓", "green", context, began, shown(result, SHOWN))
         return result
 
     def _say(self, mark: str, colour: str, context: TaskContext, began: float, how: str) -> None:
@@ -58,7 +59,7 @@ class Journal(Middleware):
         line.append(f"{mark} {context.task} ", colour)
         if context.attempt > 1:
             line.append(f"(attempt {context.attempt}) ", "yellow")
-        line.append(how if len(how) <= SHOWN else f"{how[:SHOWN]}…")
+        line.append(how)
         line.append(f"  {(now - began) * 1000:.0f} ms", "dim")
         self._console.print(line)
 
@@ -77,7 +78,7 @@ def developing(app: Penstock, url: str | None, concurrency: int | None) -> NoRet
 
 async def develop(app: Penstock, settings: Settings, url: str | None, console: Console, stop: Stop) -> None:
     """Run `app`'s tasks until `stop`, or until somebody types so, and enqueue what is typed."""
-    app.connections = Connections(url or "memory://", app.name if url is None else None)
+    app.connections = Connections(url or "memory://", app.name if url is None else None, codec=app.codec)
     app.add_middleware(Journal(console))
     async with app, serving(app, settings) as worker:
         stop.running, stop.hand_back = worker.names, worker.hand_back

@@ -8,6 +8,7 @@ from types import TracebackType
 from penstock.errors import BadResult
 from penstock.outcome import Failure
 from penstock.retry import Retry
+from penstock.shown import message_of
 
 __all__ = ["described", "lineage", "name_of"]
 
@@ -27,7 +28,7 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
 
 def described(error: BaseException) -> Failure:
     """The exception as data; retryable as far as it goes by itself."""
-    return Failure.bounded(type(error).__qualname__, _message(error) + _because(error), _trace(error), retryable=True)
+    return Failure.bounded(type(error).__qualname__, message_of(error) + _because(error), _trace(error), retryable=True)
 
 
 def _trace(error: BaseException) -> str:
@@ -40,7 +41,9 @@ def _trace(error: BaseException) -> str:
 def _because(error: BaseException) -> str:
     """`raise Retry(…) from error` says by itself only that there was one."""
     cause = error.__cause__
-    return f": {type(cause).__qualname__}: {_message(cause)}" if isinstance(error, Retry) and cause is not None else ""
+    return (
+        f": {type(cause).__qualname__}: {message_of(cause)}" if isinstance(error, Retry) and cause is not None else ""
+    )
 
 
 def _shown_part(error: BaseException) -> TracebackType | None:
@@ -50,10 +53,3 @@ def _shown_part(error: BaseException) -> TracebackType | None:
     while part is not None and part.tb_frame.f_globals.get("__name__", "").startswith(_CALLERS):
         part = part.tb_next
     return part if isinstance(error, BadResult) else part or trace
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:  # an exception's own __str__ may raise anything, and mustn't take the outcome with it
-        return "(its message can't be shown)"

@@ -16,9 +16,19 @@ from penstock.worker import Settings
 from tests.waiting import wait_for
 
 
+class Turned:
+    name = "turned"
+
+    def encode(self, data: bytes) -> bytes:
+        return data[::-1]
+
+    def decode(self, data: bytes) -> bytes:
+        return data[::-1]
+
+
 @pytest.fixture
 def app() -> Penstock:
-    app = Penstock("shop")
+    app = Penstock("shop", codec=Turned())
 
     @app.task
     async def greet(name: str, times: int = 1, loud: bool = False) -> str:
@@ -81,6 +91,26 @@ async def test_a_failure_is_one_too() -> None:
     with pytest.raises(ValueError, match="no such user"):
         await told.execute(TaskContext(task="shop.greet"), broken)
     assert "✗ shop.greet ValueError: no such user" in said.getvalue()
+
+
+async def test_what_cannot_be_shown_fails_nothing() -> None:
+    class Odd(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError("no repr")
+
+        __str__ = __repr__
+
+    async def fine() -> object:
+        return Odd()
+
+    async def broken() -> object:
+        raise Odd
+
+    told, said = journal()
+    assert isinstance(await told.execute(TaskContext(task="shop.greet"), fine), Odd)
+    with pytest.raises(Odd):
+        await told.execute(TaskContext(task="shop.greet"), broken)
+    assert "✗ shop.greet Odd: (its message can't be shown)" in said.getvalue()
 
 
 class Terminal(io.StringIO):
