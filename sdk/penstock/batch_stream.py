@@ -18,7 +18,7 @@ from penstock.errors import SubmissionError
 from penstock.handle import Handle, Source
 from penstock.keys import item_id
 from penstock.kube import Manifest
-from penstock.limits import ROUND_TRIP_MESSAGES, portions
+from penstock.limits import ROOM_SECONDS, ROUND_TRIP_MESSAGES, portions
 from penstock.middleware import Send
 from penstock.resources.batch import TaskBatchSpec
 from penstock.stopping import stopped
@@ -29,7 +29,6 @@ __all__ = ["CHUNK", "Stream", "Through", "chunked"]
 T = TypeVar("T")
 CHUNK = ROUND_TRIP_MESSAGES
 PATIENCE_SECONDS = 0.2  # a chunk is sent when its first item is this old, even if it isn't full
-ROOM_SECONDS = 0.2  # between two attempts to send to a full queue
 Through = Callable[[Sequence[Signature[Any]], Send], Awaitable[list[Handle[Any]]]]
 
 

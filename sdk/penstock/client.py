@@ -22,7 +22,7 @@ from penstock.envelope import Envelope
 from penstock.errors import ConfigurationError, NotConnected, PenstockError, QueueFull, SubmissionError, UnknownTask
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
-from penstock.limits import ROUND_TRIP_MESSAGES
+from penstock.limits import ROOM_SECONDS, ROUND_TRIP_MESSAGES
 from penstock.outcome import Failure, Outcome
 from penstock.plan import Plan
 from penstock.portal import Portal
@@ -43,7 +43,6 @@ BATCH = ROUND_TRIP_MESSAGES
 AHEAD = 2  # batches of one call under way
 RECALL_SECONDS = 5.0  # for taking a flow back
 RECALLS = 50  # at a time
-ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 
 
 class BrokerClient:

@@ -29,6 +29,7 @@ __all__ = [
     "RESOURCE_NAME",
     "RESULT_BYTES",
     "RETRY",
+    "ROOM_SECONDS",
     "ROUND_TRIP_BYTES",
     "ROUND_TRIP_MESSAGES",
     "TASK",
@@ -44,6 +45,7 @@ PAYLOAD_BYTES = 16 * 2**20  # the arguments of one call, as they travel
 RESULT_BYTES = 16 * 2**20  # what one task returns, as it travels
 ROUND_TRIP_MESSAGES = 500
 ROUND_TRIP_BYTES = 32 * 2**20  # Redis does nothing else while it reads and writes them
+ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 LARGE_BYTES = 1_000_000  # what Redis might not take goes alone: its proto-max-bulk-len is 1 MiB at least
 KEY_LENGTH = 256
 ID_LENGTH = 128

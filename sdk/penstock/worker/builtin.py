@@ -15,6 +15,7 @@ from penstock.context import TaskContext
 from penstock.definition import Definition, Options
 from penstock.envelope import Envelope, decode, with_payload
 from penstock.errors import BadArgument, NotConnected
+from penstock.limits import ROOM_SECONDS
 from penstock.links import COLLECT, EACH, Feed, Links, spliced
 from penstock.retry import RetryPolicy, Snooze
 from penstock.sealing import PayloadCodec, opened, sealed
@@ -22,7 +23,6 @@ from penstock.sealing import PayloadCodec, opened, sealed
 __all__ = ["builtins"]
 
 BATCH = 500
-ROOM_SECONDS = 0.2  # between two looks whether a full queue has room again
 AWAY_SECONDS = 1.0  # between two tries while the members' queue can't be reached
 # Their queues are those of the flows. A queue's own retries and timeouts are meant for its users' tasks.
 OPTIONS = Options("penstock", retry=RetryPolicy(), timeout=3600.0, give_up_on=(BadArgument,))
