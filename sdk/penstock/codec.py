@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import msgspec
 
 from penstock.culprit import MAX_DEPTH, culprit
 from penstock.errors import ConfigurationError
-from penstock.portable import SECRET, difference
+from penstock.portable import ONCE, SECRET, clash, difference
 from penstock.remembered import by_annotation
 from penstock.shown import shown
 
@@ -38,6 +38,8 @@ def _beyond_json(value: object) -> object:
 
     if hasattr(value, "get_secret_value"):
         raise ValueError(SECRET)
+    if isinstance(value, Iterator):
+        raise ValueError(ONCE)
     return to_jsonable_python(value, round_trip=True)
 
 
@@ -70,7 +72,10 @@ def encode_value(value: object) -> bytes:
 def encode_whole(value: object) -> bytes:
     """The same where no annotation says what it is. Raises ConfigurationError for a model that doesn't say all it
     holds."""
-    return _encoded(value, _whole_encoder)
+    encoded = _encoded(value, _whole_encoder)
+    if b'":' in encoded and (problem := clash(value)) is not None:
+        raise ConfigurationError(f"a value of type {type(value).__qualname__} can't travel as JSON: {problem}")
+    return encoded
 
 
 def _encoded(value: object, encoder: msgspec.json.Encoder, depth: int = MAX_DEPTH) -> bytes:

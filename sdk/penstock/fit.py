@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from penstock import codec
-from penstock.portable import PLAIN, difference, is_json
+from penstock.portable import ONCE, PLAIN, clash, difference, is_json
 from penstock.remembered import by_annotation
 
 __all__ = ["Fit", "fit"]
@@ -21,18 +22,22 @@ _AS_SENT = {"int", "float", "bool", "str", "none", "nullable", "list", "dict", "
 @dataclass(frozen=True, slots=True)
 class Fit:
     """One annotation's. Values of a `plain` type are fine as they are, pydantic sees to all others. `exact`: it must be
-    tried whether a value arrives as it was sent. `loose`: it has places for anything, which arrives as JSON."""
+    tried whether a value arrives as it was sent. `loose`: it has places for anything, which arrives as JSON.
+    `ambiguous`: it has places for bytes and texts alike, where a text may be read as the base64 of bytes."""
 
     plain: type | None = None
     adapter: Any = None
     exact: bool = False
     loose: bool = False
+    ambiguous: bool = False
     unusable: str = ""  # why there is no adapter though there is an annotation
 
     def check(self, value: object) -> None:
         """Raise an error (pydantic's, ValueError or ConfigurationError) where it would not arrive as it was sent."""
         if type(value) is self.plain:
             return
+        if isinstance(value, Iterator):
+            raise ValueError(ONCE)
         expected = value if self.adapter is None else self.adapter.validate_python(value)
         if self.unusable:
             self._check_json(value)
@@ -41,6 +46,8 @@ class Fit:
                 codec.encode_whole(value)
         elif not is_json(value):  # what is JSON becomes what the annotation says, wherever that happens
             self._check_arrival(value, expected)
+        elif self.ambiguous:
+            self._check_text(value, expected)
 
     def _check_json(self, value: object) -> None:
         if not is_json(value):
@@ -58,7 +65,17 @@ class Fit:
             ) from None
         problem = difference(expected, arrived, loose)
         if problem is not None and difference(value, arrived, loose) is not None:
-            raise ValueError(problem)
+            raise ValueError(clash(value) or problem)
+
+    def _check_text(self, value: object, expected: object) -> None:
+        try:
+            same = self.adapter.validate_json(codec.encode_value(value)) == expected
+        except ValueError:
+            same = False
+        if not same:
+            raise ValueError(
+                "a text in it would be read as the base64 of bytes; send bytes, or annotate with one of both"
+            )
 
     def converted(self, value: object) -> object:
         """What has arrived, as the annotation wants it. Raises ValidationError."""
@@ -80,7 +97,12 @@ def fit(annotation: object) -> Fit:
         return Fit(unusable=f"pydantic can't use the annotation {annotation!r}; use a dataclass or a pydantic model")
     found = set(_kinds(adapter.core_schema)) if getattr(adapter, "pydantic_complete", True) else {"incomplete"}
     plain = annotation if isinstance(annotation, type) and annotation in PLAIN else None
-    return Fit(plain, adapter, exact=not found <= _AS_SENT, loose="any" in found)
+    return Fit(plain, adapter, exact=not found <= _AS_SENT, loose="any" in found, ambiguous="bytes or str" in found)
+
+
+def _type(choice: Any) -> object:
+    """Of a union's choice, which may come with a label."""
+    return (choice[0] if isinstance(choice, tuple) else choice).get("type")
 
 
 def _kinds(schema: Any) -> list[str]:
@@ -90,5 +112,9 @@ def _kinds(schema: Any) -> list[str]:
     if not isinstance(schema, dict):
         return []
     own = schema.get("type")
+    if own == "union" and {"bytes", "str"} <= {_type(choice) for choice in schema["choices"]}:
+        own = "bytes or str"
+    if own == "literal" and not all(map(is_json, schema["expected"])):
+        own = "literal of others"
     below = [kind for name, one in schema.items() if name != "metadata" for kind in _kinds(one)]
     return [own, *below] if isinstance(own, str) else below

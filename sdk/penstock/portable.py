@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
 from typing import Any
 
-__all__ = ["PLAIN", "difference", "is_json"]
+__all__ = ["ONCE", "PLAIN", "clash", "difference", "is_json"]
 
 PLAIN = frozenset({int, str, float, bool, type(None)})
 _OF_JSON = PLAIN | {list, dict}
@@ -30,6 +32,32 @@ def is_json(value: object, levels: int = _LEVELS) -> bool:
     )
 
 
+def clash(value: object, levels: int = _LEVELS) -> str | None:
+    """Two keys of a dict in it that would be one in JSON: of these the first, and where; None if there are none."""
+    if not levels:
+        return None
+    if isinstance(value, dict):
+        if (twice := _twice(value)) is not None:
+            return twice
+        inner: Iterable[object] = value.values()
+    elif isinstance(value, list | tuple) and not set(map(type, value)) <= PLAIN:
+        inner = value
+    else:
+        return None
+    return next((found for one in inner if (found := clash(one, levels - 1)) is not None), None)
+
+
+def _twice(keys: dict[Any, Any]) -> str | None:
+    if set(map(type, keys)) <= {str}:
+        return None
+    found: dict[str, object] = {}
+    for key in keys:
+        if (text := str(key.value if isinstance(key, Enum) else key)) in found:
+            return f"the keys {found[text]!r:.80} and {key!r:.80} of a dict are one in JSON; use one kind of keys"
+        found[text] = key
+    return None
+
+
 def difference(sent: Any, arrived: Any, loose: Loose = None) -> str | None:
     """Where and how what arrived isn't what was sent; None if it is.
 
@@ -40,7 +68,9 @@ def difference(sent: Any, arrived: Any, loose: Loose = None) -> str | None:
 
 
 def _differences(sent: Any, arrived: Any, loose: Loose, where: str) -> Iterator[str]:
-    if type(sent) is not type(arrived):
+    if isinstance(sent, Iterator):
+        yield f"{where}{ONCE}"
+    elif type(sent) is not type(arrived):
         if type(sent) in _OF_JSON:
             return
         if loose is None or type(arrived) not in _OF_JSON:
@@ -55,6 +85,9 @@ def _equal(sent: object, arrived: object) -> bool:
     """What compares by identity can't be told apart, and counts as equal."""
     if hasattr(sent, "__pydantic_fields_set__"):  # a model's own comparison takes longer than all else here
         sent, arrived = _said(sent), _said(arrived)
+    if isinstance(sent, datetime) and isinstance(arrived, datetime):  # in an hour that the clock shows twice, or never,
+        # none equals one of another zone (PEP 495): what it shows, and its offset, are what travels
+        return (sent.replace(tzinfo=None), sent.utcoffset()) == (arrived.replace(tzinfo=None), arrived.utcoffset())
     try:
         return type(sent).__eq__ is object.__eq__ or bool(sent == arrived)
     except Exception:  # somebody else's comparison
@@ -114,10 +147,12 @@ def _changed(sent: object) -> str:
     if hasattr(sent, "get_secret_value"):
         return SECRET
     return (
-        f"a {type(sent).__qualname__} would arrive with other contents; its validators must read what it writes as JSON"
+        f"a {type(sent).__qualname__} would arrive with other contents; its JSON must say all of it, and its "
+        "validators must read that"
     )
 
 
+ONCE = "an iterator can be read only once, and would be empty when it is sent; make a list of it: list(…)"
 SECRET = (
     "a secret would arrive as asterisks; send the name under which the worker finds it, or .get_secret_value() as a "
     "str, sealed on its way by Penstock(codec=…)"

@@ -4,6 +4,7 @@ bounded size. A task whose result is no use hasn't succeeded, and its caller lea
 from __future__ import annotations
 
 import inspect
+from collections.abc import AsyncIterator, Iterator
 
 from penstock import codec
 from penstock.definition import Definition
@@ -46,7 +47,7 @@ def _unfinished(value: object) -> str | None:
     if inspect.iscoroutine(value):
         value.close()  # nobody will await it, and Python would warn of that
         return "declare the function with async def, or run the coroutine in it"
-    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+    if isinstance(value, Iterator | AsyncIterator):
         return "return a list"
     return None
 
