@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from penstock.broker import Broker
-from penstock.broker.messages import Lease, Receipt, Sent
+from penstock.broker.messages import Receipt, Sent
 from penstock.envelope import Envelope
 from penstock.errors import SubmissionError
-from penstock.family import made_again
+from penstock.family import Parent, made_again
 from penstock.sending import Answer, Sender
 from penstock.status import Phase
 from penstock.submission import Signature
@@ -31,13 +31,14 @@ class Children:
 
     async def adopt(self, calls: Calls, envelopes: Sequence[Envelope]) -> None:
         """Make those of them children that are to be. Before they are sent: a parent that ends meanwhile must know."""
-        born: defaultdict[Lease, list[str]] = defaultdict(list)
+        born: defaultdict[Parent, list[str]] = defaultdict(list)
         for call, envelope in zip(calls, envelopes, strict=True):
             if call.parent is not None:
-                born[call.parent.lease].append(envelope.id)
+                born[call.parent].append(envelope.id)
         for parent, ids in born.items():
+            await parent.claimed()
             try:
-                adopted = await self._broker.adopt(parent, ids)
+                adopted = await self._broker.adopt(parent.lease, ids)
             except SubmissionError as error:
                 error.open = False  # whatever became of that: nothing was sent
                 raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 
 from penstock.broker.messages import Lease
@@ -19,13 +19,19 @@ from penstock.keys import queue_of, task_id
 __all__ = ["Parent", "made_again", "parent", "running"]
 
 
+async def _at_once() -> None:
+    pass
+
+
 class Parent:
-    """One attempt of a task, which may have children. It counts those of its calls that are equal."""
+    """One attempt of a task, which may have children. It counts those of its calls that are equal. `claimed` returns
+    once the broker knows of its lease: an attempt may start while that is asked for."""
 
-    __slots__ = ("_equal", "lease")
+    __slots__ = ("_equal", "claimed", "lease")
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, claimed: Callable[[], Awaitable[None]] = _at_once) -> None:
         self.lease = lease
+        self.claimed = claimed
         self._equal: dict[bytes, Iterator[int]] = {}
 
     @property

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TextIO, TypeVar
 
 from penstock.errors import ConfigurationError, PenstockError
 from penstock.signals import NUMBERS, Watch, flush_output
@@ -118,15 +118,25 @@ def _lived(loop: asyncio.AbstractEventLoop, whole: asyncio.Task[int]) -> int:
             if whole.done():
                 return FAILED
             log.error("a coroutine beside the tasks raised %r: ignored", error)
+        except RuntimeError:
+            if whole.done():
+                raise
+            log.error("a task has stopped the event loop of its worker: ignored")
 
 
 def _leave(code: int) -> NoReturn:
     """End the process. Python would wait for threads: one that runs a sync task can't be stopped, and its task was
     handed back. What was registered with atexit runs in any case."""
     left = [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
-    if not left:
+    if not left and _open(sys.stdout) and _open(sys.stderr):  # Python's own end would fail on closed ones
         sys.exit(code)
-    log.info("leaving without waiting for the threads %s", ", ".join(left))
+    if left:
+        log.info("leaving without waiting for the threads %s", ", ".join(left))
     atexit._run_exitfuncs()
     flush_output()
     os._exit(code)
+
+
+def _open(stream: TextIO | None) -> bool:
+    """Whether a task has left it as it was."""
+    return stream is not None and not stream.closed

@@ -35,6 +35,7 @@ from penstock.worker.ending import (
     meant,
 )
 from penstock.worker.execution import Execution, Places
+from penstock.worker.forks import leave_child
 from penstock.worker.policy import Policy
 from penstock.worker.result import encoded
 
@@ -119,12 +120,15 @@ class Attempt:
         if (stopped := self._asked()) is not None:
             return stopped
         self._running = asyncio.current_task()
-        running.set(Parent(self.begun.lease))
+        running.set(Parent(self.begun.lease, self.claimed))
         if isinstance(self._running, Run):
             self._running.lease = self.begun.lease
         try:
             self._watch()
-            return await self._call(places)
+            ending = await self._call(places)
+            if isinstance(self._running, Run) and self._running.own:  # a cancellation by itself that it didn't await
+                await asyncio.sleep(0)
+            return ending
         except asyncio.CancelledError as error:
             if self._from_outside():  # the worker itself is being torn down
                 raise
@@ -136,10 +140,9 @@ class Attempt:
         except BaseException as error:
             return Raised(meant(error))
         finally:
+            leave_child()
             self._running = None
-            for timer in (self._timer, self._listening, self._patience):
-                if timer is not None:
-                    timer.cancel()
+            self._unwatch()
 
     def _watch(self) -> None:
         """Stop it when its time is up, or when it says nothing any more."""
@@ -148,6 +151,11 @@ class Attempt:
         if self.definition is not None and (most := self.definition.options.heartbeat) is not None:
             self.beat()
             self._listen(most)
+
+    def _unwatch(self) -> None:
+        for timer in (self._timer, self._listening, self._patience):
+            if timer is not None:
+                timer.cancel()
 
     def _asked(self) -> Stopped | None:
         return self._stopped
@@ -211,9 +219,25 @@ class Attempt:
             self.claim.set_result(None)
 
     async def claimed(self) -> None:
-        """Return when its claim was answered: what has no lease yet can't be settled."""
-        if self.claim is not None and not self.claim.done():
-            await asyncio.wait([self.claim])
+        """Return when its claim was answered: what has no lease yet can be neither settled nor a parent. From any
+        event loop."""
+        if self.claim is None or self.claim.done():
+            return
+        home = self.claim.get_loop()
+        if home is not asyncio.get_running_loop():
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.claimed(), home))
+            return
+        await asyncio.wait([self.claim])
+
+    async def conclude(self) -> None:
+        """The same after its end. What its function has left behind, such as `call_soon(task.cancel)`, mustn't keep it
+        from being settled."""
+        while self.claim is not None and not self.claim.done():
+            try:
+                await asyncio.wait([self.claim])
+            except asyncio.CancelledError:
+                if not _by_itself(asyncio.current_task()):
+                    raise
 
     @property
     def vacant(self) -> bool:
@@ -252,6 +276,15 @@ class Attempt:
             return context
         kept = Checkpoints(self.broker, self.begun, asyncio.get_running_loop(), self.beat, envelope.codec, self.codec)
         return replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync, _beat=self.beat)
+
+
+def _by_itself(task: asyncio.Task[Any] | None) -> bool:
+    """Whether an attempt's task was cancelled by its function alone. That is taken back."""
+    if not isinstance(task, Run):
+        return False
+    for _ in range(task.own):
+        task.uncancel()
+    return not task.cancelling()
 
 
 class Run(asyncio.Task[None]):

@@ -128,6 +128,7 @@ class _Terminated(SystemExit):
 
 def serve(line: socket.socket, level: int, prepare: Callable[[], None] | None = None) -> NoReturn:
     """The child's main function. `level` is that of the parent's root logger; `prepare` comes before the tasks."""
+    line.settimeout(None)
     os.setpgrp()  # so that what a task has started ends with it; and Ctrl-C in a terminal reaches the parent alone
     multiprocessing.current_process().daemon = False  # a daemon's tasks couldn't use multiprocessing themselves
     tasklog.configure(logging.getLevelName(level))
@@ -150,6 +151,7 @@ def _terminate(stop: StopFlag, number: int, _: object) -> None:
 
 def _work(line: socket.socket, stop: StopFlag) -> None:
     calls: SimpleQueue[Call] = SimpleQueue()
+    own = os.getpid()
     voice = _Voice(line)
     threading.Thread(target=_listen, args=(line, calls), daemon=True).start()
     while not stop.is_set():  # a task may have swallowed the exception
@@ -157,6 +159,8 @@ def _work(line: socket.socket, stop: StopFlag) -> None:
         context = TaskContext(call.id, call.task, call.attempt, _stop=stop, _tell=partial(voice.tell, call.id))
         running.set(Parent(Lease(queue_of(call.id), call.id, "")))
         answer = _answer(call, context, copy_context())  # its own: the next call sees nothing of what this one sets
+        if os.getpid() != own:  # the task has forked, and this is the child's way out: the answer is the parent's
+            os._exit(isinstance(answer, Error))
         _flush()
         voice.answer(answer)
 

@@ -12,13 +12,17 @@ from penstock.shown import message_of
 
 __all__ = ["described", "lineage", "name_of"]
 
+UNNAMED = "(its class can't be shown)"
 _CALLERS = ("penstock.worker.", "concurrent.futures.", "asyncio.", "contextlib")
 
 
 def name_of(kind: type[BaseException]) -> str:
     """A class by its module and name. A script's own module goes by another name in a child."""
-    module = "__main__" if kind.__module__ == "__mp_main__" else kind.__module__
-    return f"{module}.{kind.__qualname__}"
+    try:
+        module = "__main__" if kind.__module__ == "__mp_main__" else kind.__module__
+        return f"{module}.{kind.__qualname__}"
+    except BaseException:  # a metaclass may define them as anything
+        return UNNAMED
 
 
 def lineage(kind: type[BaseException]) -> tuple[str, ...]:
@@ -28,7 +32,14 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
 
 def described(error: BaseException) -> Failure:
     """The exception as data; retryable as far as it goes by itself."""
-    return Failure.bounded(type(error).__qualname__, message_of(error) + _because(error), _trace(error), retryable=True)
+    return Failure.bounded(_class(error), message_of(error) + _because(error), _trace(error), retryable=True)
+
+
+def _class(error: BaseException) -> str:
+    try:
+        return str(type(error).__qualname__)
+    except BaseException:
+        return UNNAMED
 
 
 def _trace(error: BaseException) -> str:
@@ -40,10 +51,13 @@ def _trace(error: BaseException) -> str:
 
 def _because(error: BaseException) -> str:
     """`raise Retry(…) from error` says by itself only that there was one."""
-    cause = error.__cause__
-    return (
-        f": {type(cause).__qualname__}: {message_of(cause)}" if isinstance(error, Retry) and cause is not None else ""
-    )
+    if not isinstance(error, Retry):
+        return ""
+    try:
+        cause = error.__cause__
+    except BaseException:  # a subclass may define it as anything
+        return ""
+    return "" if cause is None else f": {_class(cause)}: {message_of(cause)}"
 
 
 def _shown_part(error: BaseException) -> TracebackType | None:

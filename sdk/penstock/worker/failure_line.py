@@ -4,6 +4,7 @@ it ran and what was wrong, with the traceback. WARNING where it runs again, ERRO
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from penstock.broker.messages import Verb
 from penstock.outcome import Failure
@@ -19,7 +20,8 @@ log = logging.getLogger("penstock.worker")
 def log_failure(attempt: Attempt, ruling: Ruling, *, at: float) -> None:
     """Log it, if there is something to say. `at`: now, by the worker's clock."""
     if (line := failure_line(attempt, ruling, max(0.0, at - attempt.begun.started_at))) is not None:
-        log.log(*line)
+        with suppress(Exception):  # standard error may be closed, or a handler broken: it must be settled all the same
+            log.log(*line)
 
 
 def failure_line(attempt: Attempt, ruling: Ruling, seconds: float) -> tuple[int, str] | None:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
+from penstock.worker.forks import leave_child
+
 __all__ = ["Pool", "Work"]
 
 P = ParamSpec("P")
@@ -87,6 +89,7 @@ class Pool(ThreadPoolExecutor):
         self._coming = False
         while (work := self._next()) is not None:
             work()
+            leave_child()
             del work  # a thread that waits mustn't hold on to arguments and results
 
     def _next(self) -> Work | None:

@@ -112,6 +112,7 @@ class _Child:
     async def start(cls) -> _Child:
         """A new one, which begins to listen in a moment."""
         ours, theirs = socket.socketpair()
+        theirs.settimeout(None)  # socket.setdefaulttimeout(…) counts for it, too; a child may wait for long
         with theirs:
             reader, writer = await asyncio.open_connection(sock=ours)
             try:

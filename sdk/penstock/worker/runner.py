@@ -111,7 +111,7 @@ class Runner:
             attempt.answered(one)
             if one is None and begun is not None:
                 attempt.lose()
-            else:
+            elif self.attempts.get(attempt.begun.lease.id) is attempt:  # else nobody would ever let it go
                 self.leases.hold(attempt.begun.lease)
         return list(granted.values())
 
@@ -176,10 +176,10 @@ class Runner:
                 raise
             if not attempt.over:
                 await self._concluded(attempt, Raised(error))
-        except Exception:
+        except BaseException:
             # Nothing was settled: the lease runs out, and another worker gets it.
-            log.exception("%s: the worker failed while running it", id)
             self.leases.drop(attempt.begun.lease)
+            log.exception("%s: the worker failed while running it", id)
         finally:
             self.done += 1
             if self.attempts.get(id) is attempt:
@@ -196,7 +196,7 @@ class Runner:
     async def _concluded(self, attempt: Attempt, ending: Ending) -> None:
         ruling = self.conclusions.rule(attempt, ending)
         await tell_hooks(self.extensions.hooks, self.extensions.middlewares, attempt, ruling)
-        await attempt.claimed()
+        await attempt.conclude()
         self.conclusions.settle(attempt, ruling, attempt.envelope.traceparent)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
@@ -215,7 +215,7 @@ class Runner:
         else:
             ruling = await self._ruled(attempt)
         if not attempt.given_up:
-            await attempt.claimed()
+            await attempt.conclude()
             self.conclusions.settle(attempt, ruling, attempt.envelope.traceparent)
 
     async def _run_traced(self, attempt: Attempt) -> None:
@@ -225,7 +225,7 @@ class Runner:
             if ruling.failure is not None:
                 telemetry.failed(span, f"{ruling.failure.type}: {ruling.failure.message}")
         if not attempt.given_up:
-            await attempt.claimed()
+            await attempt.conclude()
             self.conclusions.settle(attempt, ruling, telemetry.traceparent(span) or parent)
 
     async def _ruled(self, attempt: Attempt) -> Ruling:

@@ -21,6 +21,7 @@ from penstock.extensions import Extensions
 from penstock.stopping import let_go, within
 from penstock.worker import databases
 from penstock.worker.attempt import Attempt
+from penstock.worker.forks import working_here
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
 from penstock.worker.outage import Outage
@@ -169,6 +170,7 @@ class Worker:
         except SubmissionError as error:
             self._outage.failed("check", self.settings.queues[0], error)
         contain(asyncio.get_running_loop())
+        working_here()
         await asyncio.gather(*(upkeep.join() for upkeep in self._upkeep.values()))
         self._runner.leases.start()
         self._stalls.start()
