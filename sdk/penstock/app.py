@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, Unpack, ove
 
 from penstock import limits
 from penstock.batch import BatchFields, BatchHandle
+from penstock.bounds import refused
 from penstock.broker import Broker
 from penstock.connections import Connections
 from penstock.declaration import TaskDefaults, TaskFields, checked_defaults, checked_options, declared
@@ -28,6 +29,7 @@ from penstock.keys import checked_id, checked_queue
 from penstock.lifespan import Lifespan, Setting
 from penstock.links import COLLECT, EACH
 from penstock.middleware import Middleware, Send
+from penstock.patience import Patience, checked_patience
 from penstock.plan import Plan
 from penstock.queue import Queue
 from penstock.sealing import PayloadCodec
@@ -63,6 +65,16 @@ class _Decorator:
         return self._app._register(function, self._fields)
 
 
+def _check_kinds(url: object, worker: object, codec: object) -> None:
+    """Raise ConfigurationError for an option of another kind, which would fail much later, and elsewhere."""
+    if url is not None and not isinstance(url, str):
+        raise refused("Penstock", "url", url, "use a str, such as redis://… or memory://")
+    if worker is not None and not isinstance(worker, WorkerSettings):
+        raise refused("Penstock", "worker", worker, "use WorkerSettings(…)")
+    if codec is not None and not all(hasattr(codec, name) for name in ("name", "encode", "decode")):
+        raise refused("Penstock", "codec", codec, "use an object with name, encode and decode, see PayloadCodec")
+
+
 class Penstock:
     """The tasks of one application.
 
@@ -96,6 +108,7 @@ class Penstock:
             raise ConfigurationError(
                 f"Penstock({name!r}): the name of an app is the name of its default queue, too: use {limits.QUEUE.told}"
             )
+        _check_kinds(url, worker, codec)
         self.name = name
         self.worker_settings = worker or WorkerSettings()
         self._task_defaults = checked_defaults(task_defaults or {})
@@ -211,7 +224,7 @@ class Penstock:
 
     async def submit(self, call: Signature[R]) -> Handle[R]:
         """Submit one call to the broker, or as a resource."""
-        self._check_own([call])
+        self.check_own([call])
         if self.extensions.middlewares:
             [handle] = await self._through([call], self._send)
             return handle
@@ -230,12 +243,15 @@ class Penstock:
     async def enqueue_many(self, calls: Iterable[Signature[R]]) -> list[Handle[R]]:
         """Submit many calls in few round trips. Returns their handles in the same order."""
         asked = list(calls)
-        self._check_own(asked)
+        self.check_own(asked)
         return await self._through(asked, self._send) if self.extensions.middlewares else await self._send(asked)
 
-    def _check_own(self, calls: Sequence[Signature[Any]]) -> None:
-        """Raise ConfigurationError for the first call of another app, whose broker may be another, too."""
+    def check_own(self, calls: Sequence[Signature[Any]]) -> None:
+        """Raise ConfigurationError for the first that is no call, or one of another app, whose broker may be another,
+        too."""
         for call in calls:
+            if not isinstance(call, Signature):
+                raise ConfigurationError(f"{call!r:.80} is no call: use task.s(…)")
             if call.app is not self:
                 raise ConfigurationError(
                     f"{call.definition.name} is a task of app {call.app.name!r}, not of app {self.name!r}: submit it "
@@ -246,7 +262,13 @@ class Penstock:
         """Send them through the middlewares."""
         for middleware in reversed(self.extensions.middlewares):
             send = partial(middleware.send, send=send)
-        return await send(calls)
+        handles = await send(calls)
+        if not isinstance(handles, list) or len(handles) != len(calls):
+            raise ConfigurationError(
+                f"a middleware's send returned {handles!r:.80}: it must return what `send` gave it, a handle for each "
+                f"of {len(calls)} calls; these may have been queued"
+            )
+        return handles
 
     async def _send(self, calls: Sequence[Signature[R]]) -> list[Handle[R]]:
         if not calls:
@@ -306,7 +328,7 @@ class Penstock:
         checked_options(options, BatchFields, "batch")
         client = await self.connections.batches()
         through = self._through if self.extensions.middlewares else None
-        return await client.submit(calls, options, self._check_own, through)
+        return await client.submit(calls, options, self.check_own, through)
 
     def batch_handle(self, name: str) -> BatchHandle[Any]:
         """The handle of a TaskBatch in this namespace."""
@@ -344,18 +366,19 @@ class Penstock:
         """
         return self.connections.portal.run(work, "await")
 
-    async def ping(self, timeout: float = 5.0) -> float:
+    async def ping(self, timeout: Patience = 5.0) -> float:
         """Ask the broker for a sign of life: how many seconds it took. Raises NotConnected where none comes within
         `timeout` seconds."""
+        seconds = checked_patience("ping", "timeout", timeout, above=True)
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 await self.connections.client().broker.ping()
         except TimeoutError:
-            raise NotConnected(f"the broker hasn't answered within {timeout:g} s: look at PENSTOCK_URL") from None
+            raise NotConnected(f"the broker hasn't answered within {seconds:g} s: look at PENSTOCK_URL") from None
         return time.perf_counter() - began
 
-    def ping_sync(self, timeout: float = 5.0) -> float:
+    def ping_sync(self, timeout: Patience = 5.0) -> float:
         """The same from sync code."""
         return self.connections.portal.run(self.ping(timeout), "await app.ping()")
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin
 
 from penstock import codec
 from penstock.errors import BadArgument, ConfigurationError
@@ -82,13 +82,19 @@ class Arguments:
 
     def _fit(self, name: str) -> Fit:
         if (unknown := self.parameters.unknown.get(name)) is None:
-            return fit(self.parameters.types.get(name))
+            return fit(self._unpacked.get(name) or self.parameters.types.get(name))
         remedy = (
             f"its annotation {unknown!r} can't be resolved; import or define that at the top level of the module, and "
             "not under TYPE_CHECKING"
         )
         log.warning("%s: %s: %s. Its values are taken as they come, as plain JSON", self.task, name, remedy)
         return Fit(unusable=remedy)
+
+    @cached_property
+    def _unpacked(self) -> Mapping[str, Any]:
+        """By the name of a `**options: Unpack[Fields]`, if there is one: the TypedDict that all of them make."""
+        types = self.parameters.types.items()
+        return {name: get_args(kind)[0] for name, kind in types if get_origin(kind) is Unpack}
 
     @cached_property
     def _simple(self) -> range:
@@ -121,6 +127,10 @@ class Arguments:
             given = [self._one(name, rule, value, apply) for (name, rule), value in pairs]
             return given, {name: self._one(name, rules[name], value, apply) for name, value in kwargs.items()}
         bound = self._bound(args, kwargs)
+        for name, fields in self._unpacked.items():
+            given = bound.arguments.setdefault(name, {})
+            if unknown := given.keys() - fields.__required_keys__ - fields.__optional_keys__:
+                raise BadArgument(f"{self.task}: {name}: {fields.__name__} has no field {min(unknown)!r}")
         for name, value in bound.arguments.items():
             bound.arguments[name] = self._all(name, self._rules[name], value, apply)
         return bound.args, bound.kwargs
@@ -136,7 +146,7 @@ class Arguments:
         match self.parameters.submitted.parameters[name].kind:
             case inspect.Parameter.VAR_POSITIONAL:
                 return tuple(self._one(name, rule, one, apply) for one in value)
-            case inspect.Parameter.VAR_KEYWORD:
+            case inspect.Parameter.VAR_KEYWORD if name not in self._unpacked:
                 return {key: self._one(key, rule, one, apply) for key, one in value.items()}
         return self._one(name, rule, value, apply)
 

@@ -23,6 +23,7 @@ from penstock.errors import ConfigurationError, NotConnected, PenstockError, Que
 from penstock.handle import Change, Handle, Source, TaskStatus
 from penstock.keys import queue_of
 from penstock.limits import ROOM_SECONDS, ROUND_TRIP_MESSAGES
+from penstock.namesake import check_namesake
 from penstock.outcome import Failure, Outcome
 from penstock.plan import Plan
 from penstock.portal import Portal
@@ -100,6 +101,7 @@ class BrokerClient:
             await self.broker.broadcast(envelope)
             return Handle(envelope.id, self._source, call.definition.returns)
         receipt = await self._placed(envelope, await self._sending[envelope.queue](envelope), [])
+        await check_namesake(self.broker, call, receipt)
         if receipt.sent is Sent.DUPLICATE and call.options.debounce is not None:
             return await self._debounced(call, envelope, receipt.id)
         return Handle(receipt.id, self._source, call.definition.returns)
@@ -168,10 +170,17 @@ class BrokerClient:
                 receipt = None if refused else await self._once_there_is_room(envelope)
                 refused = receipt is None
             if isinstance(receipt, Receipt):
-                found.append(Handle(receipt.id, self._source, call.definition.returns))
+                found.append(await self._handle(call, receipt))
             else:
                 found.append(receipt)
         return found
+
+    async def _handle(self, call: Signature[R], receipt: Receipt) -> Handle[R] | Exception:
+        try:
+            await check_namesake(self.broker, call, receipt)
+        except PenstockError as error:
+            return error
+        return Handle(receipt.id, self._source, call.definition.returns)
 
     async def submit_plan(self, plan: Plan) -> None:
         """Queue a flow, those of its tasks first that wait for others. Raises QueueFull or SubmissionError; nothing of

@@ -28,6 +28,7 @@ __all__ = [
     "decode_of",
     "encode",
     "expiry",
+    "name_of",
     "priority_of",
     "revived",
     "tied",
@@ -123,6 +124,14 @@ def decode_of(id: str, data: bytes) -> Envelope:
             f"the envelope is that of {envelope.id!r}, and it was queued as {id!r}: only Penstock may queue"
         )
     return envelope
+
+
+def name_of(data: bytes) -> str:
+    """The task's name; empty where there is no message, or none that could be read."""
+    try:
+        return decode(data).task
+    except Undecodable:
+        return ""
 
 
 def expiry(envelope: Envelope, queued_at: float) -> float | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any, TypeVar, cast
 
-from penstock.errors import ResultExpired, ResultTimeout
+from penstock.errors import ConfigurationError, ResultExpired, ResultTimeout
 from penstock.handle import Handle
 from penstock.patience import Patience, checked_patience
 from penstock.status import Phase
@@ -22,7 +22,7 @@ async def as_completed(handles: Iterable[Handle[R]], timeout: Patience) -> Async
     """Each handle when its task has ended, however that was, or nothing is known of it any more. Raises ResultTimeout
     for those that haven't within `timeout` seconds, SubmissionError when the broker can't be reached."""
     seconds = checked_patience("as_completed", "timeout", timeout)
-    waits = {asyncio.create_task(handle.wait()): handle for handle in handles}
+    waits = {asyncio.create_task(handle.wait()): handle for handle in _checked(handles)}
     pending, ends = set(waits), None if seconds is None else time.monotonic() + seconds
     try:
         while pending:
@@ -40,6 +40,15 @@ async def as_completed(handles: Iterable[Handle[R]], timeout: Patience) -> Async
         await stopped(*(wait for wait in waits if not wait.done()))
 
 
+def _checked(handles: Iterable[Handle[R]]) -> list[Handle[R]]:
+    """Raises ConfigurationError for what is no handle."""
+    found = list(handles)
+    for one in found:
+        if not isinstance(one, Handle):
+            raise ConfigurationError(f"{one!r:.80} is no handle: use what enqueue returns, or app.handle(ID)")
+    return found
+
+
 def _failure(wait: asyncio.Task[Phase]) -> BaseException | None:
     """Why nobody knows whether its task has ended."""
     error = wait.exception()
@@ -50,7 +59,7 @@ async def gather(handles: Iterable[Handle[R]], timeout: Patience) -> list[R]:
     """Their results, in the handles' order. Raises what the first failed one's `result` raises, when all have ended;
     ResultTimeout if that takes longer than `timeout` seconds."""
     checked_patience("gather", "timeout", timeout)
-    asked: list[Handle[Any]] = list(handles)
+    asked: list[Handle[Any]] = _checked(handles)
     async for _ in as_completed(asked, timeout):
         pass
     results = await asyncio.gather(*(handle.result() for handle in asked), return_exceptions=True)

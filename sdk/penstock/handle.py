@@ -27,6 +27,7 @@ from penstock.outcome import Failure, Outcome
 from penstock.patience import Patience, checked_patience
 from penstock.portal import Portal
 from penstock.sealing import PayloadCodec, opened
+from penstock.shown import message_of
 from penstock.status import Phase
 from penstock.stopping import stopped
 
@@ -240,9 +241,16 @@ def value_of(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> An
 def _read(outcome: Outcome, returns: object, seal: PayloadCodec | None) -> Any:
     """Its result. Raises ResultUnreadable, or ConfigurationError where another codec is needed."""
     try:
-        return codec.decode_value(opened(outcome.result or b"null", outcome.codec, seal), returns)
+        result = opened(outcome.result or b"null", outcome.codec, seal)
     except ConfigurationError:
         raise
+    except Exception as error:  # whatever an app's codec may raise
+        raise ResultUnreadable(
+            f"{outcome.id} succeeded, but its result can't be opened by the codec {outcome.codec!r} here: "
+            f"{message_of(error)}; give submitters and workers the same codec and key"
+        ) from error
+    try:
+        return codec.decode_value(result, returns)
     except Exception as error:
         raise ResultUnreadable(
             f"{outcome.id} succeeded, but its result isn't what the function is annotated to return here: "

@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
+from penstock.errors import NotConnected
+
 __all__ = ["patched", "result", "started_loop"]
 
 R = TypeVar("R")
@@ -40,7 +42,11 @@ def started_loop(name: str) -> Loop:
 
 
 def result(loop: Loop, work: Coroutine[Any, Any, R]) -> R:
-    """Run `work` on a loop of another thread, and wait for it here."""
+    """Run `work` on a loop of another thread, and wait for it here. Raises NotConnected at the interpreter's end, as in
+    a `__del__`: Python has stopped that thread."""
+    if sys.is_finalizing():
+        work.close()
+        raise NotConnected("the interpreter is ending, and nothing can be sent any more: use atexit, or send before")
     return _awaited_by_greenlet(loop, work) if patched() else asyncio.run_coroutine_threadsafe(work, loop).result()
 
 

@@ -6,6 +6,7 @@ import math
 from datetime import timedelta
 
 from penstock.errors import ConfigurationError
+from penstock.real import real
 
 __all__ = ["Patience", "checked_patience"]
 
@@ -18,9 +19,10 @@ def checked_patience(where: str, name: str, value: Patience, *, above: bool = Fa
         return None
     given: object = value.total_seconds() if isinstance(value, timedelta) else value
     least = "more than 0" if above else "0 or more"
-    if isinstance(given, bool) or not isinstance(given, int | float) or not _enough(given, above):
+    seconds = math.nan if isinstance(given, bool) else real(given)
+    if not _enough(seconds, above):
         raise ConfigurationError(f"{where}({name}={value!r}): use {least} seconds, a timedelta, or None for no limit")
-    return None if given == math.inf else float(given)
+    return None if seconds == math.inf else seconds
 
 
 def _enough(seconds: float, above: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["message_of", "shown", "shown_error"]
+__all__ = ["message_of", "one_line", "shown", "shown_error"]
 
 
 def shown(value: object, most: int) -> str:
@@ -26,6 +26,11 @@ def message_of(error: BaseException) -> str:
         return str(error)
     except BaseException:
         return "(its message can't be shown)"
+
+
+def one_line(text: str) -> str:
+    """Somebody else's text where a line means something: line breaks, tabs and other control characters as escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _cut(text: str, most: int) -> str:

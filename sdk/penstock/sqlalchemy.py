@@ -60,6 +60,7 @@ class Outbox:
 
     def enqueue(self, session: Session | AsyncSession, call: Signature[R]) -> Handle[R]:
         """Submit a call with the session's transaction. The handle works once the transaction has committed."""
+        self.app.check_own([call])
         if call.options.resource or call.definition.options.broadcast:
             raise ConfigurationError("an outbox sends to queues: it takes no resource= and no broadcast tasks")
         id, message = prepared(call, self.app.connections.now(), telemetry.current())

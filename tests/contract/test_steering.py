@@ -6,6 +6,8 @@ import asyncio
 import time
 from contextlib import aclosing
 
+from msgspec import structs
+
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, QueueConfig, Renewal, Signal, Verb, Verdict
 from penstock.outcome import Failure
@@ -190,3 +192,13 @@ class TestSettings:
         await limited(broker, concurrency=5)
         await broker.send([message("1")])
         assert await claim(broker) == []
+
+
+async def test_whose_call_an_id_is(broker: Broker) -> None:
+    assert await broker.named("mail.1") == ""
+    await broker.send([message("1"), structs.replace(message("2"), not_before=time.time() + 60)])
+    assert [await broker.named(f"mail.{number}") for number in (1, 2)] == [message("1").task] * 2
+    begun = await start_one(broker)
+    assert await broker.named("mail.1") == message("1").task
+    await broker.settle([ended(begun)])
+    assert await broker.named("mail.1") == ended(begun).outcome.task  # type: ignore[union-attr]  # it has one

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from penstock import ConfigurationError, Penstock
 from penstock.broker import Broker
 from penstock.broker.messages import Receipt, Sent, Verb
+from penstock.client import BrokerClient
 from penstock.envelope import Unique
+from penstock.outcome import Outcome
 from penstock.status import Phase
 from tests.contract.messages import again, cancelled, claim, ended, message
 from tests.waiting import wait_for
@@ -93,3 +96,21 @@ async def test_a_later_holder_keeps_it_when_the_first_ends(broker: Broker) -> No
     await send(broker, "2", key)
     await broker.settle([ended(begun)])
     assert not await free(broker, key)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_an_id_is_of_one_tasks_calls(broker: Broker, ended: bool) -> None:
+    """Else the other would get its result, and never run."""
+    app = Penstock("shop", url="memory://")
+    charge, ship = app.task(name="shop.charge")(len), app.task(name="shop.ship")(len)
+    client = BrokerClient(broker)
+    first = await client.submit(charge.options(id="order-42").s("a"))
+    if ended:
+        end = Outcome(id=first.id, task="shop.charge", phase=Phase.CANCELLED, finished_at=1.0)
+        await broker.cancel(end, reason="user", life=60)
+    assert (await client.submit(charge.options(id="order-42").s("a"))).id == first.id
+    call = ship.options(id="order-42").s("a")
+    with pytest.raises(ConfigurationError, match=r"shop\.order-42 is a call of shop\.charge already"):
+        await client.submit(call)
+    with pytest.raises(ConfigurationError, match=r"shop\.order-42 is a call of shop\.charge already"):
+        await client.submit_many([ship.s("b"), call])

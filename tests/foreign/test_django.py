@@ -151,6 +151,8 @@ def _path(tmp_path: Path) -> dict[str, str]:
         ("{'APP': 'proj.penstock:app', 'URI': 'redis://x'}", "(penstock.E001) settings.PENSTOCK has no key 'URI'"),
         ("'redis://x'", "(penstock.E001) settings.PENSTOCK is 'redis://x': make it a dict"),
         ("{'APP': 'proj.penstock:app', 'URL': 'redis://x'}", "no issues"),
+        ("{'APP': 'proj.penstock:app', 'URL': 'junk'}", "(penstock.E004)"),
+        ("{'APP': 'proj.penstock:app', 'URL': 'redis://x', 'NAMESPACE': 'a/b'}", "(penstock.E004)"),
     ],
 )
 def test_the_system_checks_name_what_is_missing(tmp_path: Path, penstock: str, said: str) -> None:

@@ -177,3 +177,16 @@ async def _drained(shop: Shop) -> None:
         return (await shop.app.queue().depth()).backlog == 0
 
     await wait_for(empty, "the queue to be empty")
+
+
+def test_a_call_of_another_app_is_refused(shop: Shop, engine: Engine) -> None:
+    other = Penstock("mail", url="memory://")
+
+    @other.task
+    async def send(number: int) -> None: ...
+
+    with Session(engine) as session:
+        with pytest.raises(ConfigurationError, match="submit it through its own app"):
+            shop.outbox.enqueue(session, send.s(1))
+        with pytest.raises(ConfigurationError, match=r"is no call: use task\.s"):
+            shop.outbox.enqueue(session, send)  # type: ignore[arg-type]  # a mistake

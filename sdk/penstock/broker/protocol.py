@@ -59,6 +59,9 @@ class Submitting(Protocol):
     async def snapshots(self, ids: Sequence[str]) -> list[Snapshot | None]:
         """How tasks stand; None where nothing is known (never queued, expired or lost)."""
 
+    async def named(self, id: str) -> str:
+        """The name of the task whose call has this id; empty where nothing is known of it."""
+
     async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
         """Cancel the task that `outcome` names. If it still waits, that is recorded. Gives its attempts besides."""
 

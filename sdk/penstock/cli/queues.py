@@ -15,6 +15,7 @@ from penstock.errors import ConfigurationError
 from penstock.keys import checked_queue
 from penstock.namespace import current_namespace
 from penstock.queue import Queue
+from penstock.shown import one_line
 
 __all__ = ["count_dead", "described", "letters", "paused", "resumed", "these"]
 
@@ -98,5 +99,6 @@ async def letters(name: str, namespace: str, limit: int) -> list[str]:
 def _line(letter: DeadLetter) -> str:
     outcome = letter.outcome
     if outcome is None or outcome.failure is None:
-        return f"{letter.id}\t\t(its reason has expired)"
-    return f"{letter.id}\t{outcome.task}\t{outcome.failure.type}: {outcome.failure.message}"
+        return f"{one_line(letter.id)}\t\t(its reason has expired)"
+    why = f"{outcome.failure.type}: {outcome.failure.message}"
+    return "\t".join(map(one_line, (letter.id, outcome.task, why)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning
 
+from penstock.broker import connect
 from penstock.django.configuration import EXAMPLE, configuration, project_app
 from penstock.errors import ConfigurationError
 
@@ -32,4 +33,8 @@ def check_settings(app_configs: Sequence[Any] | None, **options: Any) -> list[Ch
     except ConfigurationError:
         hint = "set settings.PENSTOCK['URL'], PENSTOCK_URL in the environment or Penstock(url=…)"
         return [Warning("Penstock has no broker's URL", hint=hint, id="penstock.W002")]
+    try:
+        connect(app.url, app.namespace)  # opens no connection yet
+    except ConfigurationError as error:
+        return [Error(str(error), id="penstock.E004")]
     return []

@@ -31,6 +31,10 @@ class Collected:
     def add_task(self, function: Callable[P, Any] | Call[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Queue a task, `task.options(…)`, or a plain function that was registered with `app.task(function)`. Raises
         BadArgument for arguments that don't fit."""
+        if isinstance(function, Signature):
+            raise ConfigurationError(
+                f"add_task takes a task and its arguments, not a call of it: add_task({function.definition.name}, …)"
+            )
         call: Call[..., Any] = function if isinstance(function, Call) else self._registered(function)
         self.calls.append(call.s(*args, **kwargs))
 
@@ -39,7 +43,7 @@ class Collected:
             if task.definition.function is function:
                 return task
         name = getattr(function, "__qualname__", repr(function))
-        raise ConfigurationError(f"add_task({name}): no task of app {self._app.name!r}; register it with @app.task")
+        raise ConfigurationError(f"add_task({name:.80}): no task of app {self._app.name!r}; register it with @app.task")
 
 
 async def _collected(app: Annotated[Penstock, Depends(penstock_of)]) -> AsyncGenerator[Collected, None]:

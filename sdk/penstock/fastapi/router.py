@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response, status
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Strict, ValidationError
 
 from penstock import codec
 from penstock.app import Penstock
@@ -24,13 +25,16 @@ from penstock.errors import (
 )
 from penstock.fastapi.events import Events, shown
 from penstock.handle import Handle
-from penstock.keys import Priority, checked_queue, queue_of
+from penstock.keys import Priority
 from penstock.limits import PAYLOAD_BYTES
 from penstock.task import OptionFields
 
 __all__ = ["Submission", "router"]
 
+log = logging.getLogger("penstock")
+
 TOO_LARGE, UNPROCESSABLE = 413, 422  # Starlette has changed their names
+AWAY = "the queue can't be reached; try again later, with the same `key` where the task mustn't run twice"
 MAX_WAIT_SECONDS = 60.0
 MAX_BODY_BYTES = PAYLOAD_BYTES
 _REFUSALS: dict[type[Exception], int] = {
@@ -52,7 +56,7 @@ class Submission(BaseModel):
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     priority: Priority | None = None
-    delay: FiniteFloat | None = None
+    delay: Annotated[float, Strict(), AllowInfNan(False)] | None = None
     key: str | None = None
 
     def options(self) -> OptionFields:
@@ -65,15 +69,16 @@ _BODY = {"requestBody": {"required": True, "content": {"application/json": {"sch
 
 
 def router(app: Penstock, *, auth: Callable[..., Any] | None, tasks: Sequence[str] | None = None) -> APIRouter:
-    """`auth`: a dependency that raises for callers who may not; None lets everybody. `tasks`: the names that may be
-    submitted, by default all of the app's."""
+    """`auth`: a dependency that raises for callers who may not; None lets everybody. `tasks`: the names of those that
+    may be submitted, followed and cancelled here, by default all of the app's. Other tasks are unknown here."""
+    known = _Known(app, tasks)
     routes = APIRouter(dependencies=[Depends(auth)] if auth is not None else [], tags=["tasks"])
 
     @routes.post("", status_code=status.HTTP_202_ACCEPTED, openapi_extra=_BODY)
     async def submit(asked: Annotated[Submission, Depends(_submission)]) -> Response:
         """Queue a task; its id."""
         task = app.tasks.get(asked.task)
-        if task is None or (tasks is not None and asked.task not in tasks):
+        if task is None or asked.task not in known:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"no task {asked.task!r} to submit here")
         with _refusing():
             handle = await task.options(**asked.options()).enqueue(*asked.args, **asked.kwargs)
@@ -83,7 +88,7 @@ def router(app: Penstock, *, auth: Callable[..., Any] | None, tasks: Sequence[st
     async def result(id: str, wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0.0) -> Response:
         """How it ended: `result`, or `error`. 202 if it hasn't within `wait` seconds."""
         with _refusing():
-            handle = _handle(app, id)
+            handle = await known.handle(id)
             try:
                 return _answer({"id": id, "result": await handle.result(timeout=wait)})
             except TaskEnded as ended:
@@ -95,7 +100,7 @@ def router(app: Penstock, *, auth: Callable[..., Any] | None, tasks: Sequence[st
     async def events(id: str) -> Response:
         """Server-sent events: how it stands, whenever that changes, until it has ended."""
         with _refusing():
-            handle = _handle(app, id)
+            handle = await known.handle(id)
             await handle.status()
         return Events(handle)
 
@@ -103,13 +108,13 @@ def router(app: Penstock, *, auth: Callable[..., Any] | None, tasks: Sequence[st
     async def stands(id: str) -> Response:
         """How it stands."""
         with _refusing():
-            return _answer(shown(id, await _handle(app, id).status()))
+            return _answer(shown(id, await (await known.handle(id)).status()))
 
     @routes.delete("/{id}")
     async def cancel(id: str) -> Response:
         """Cancel it, queued or running; `cancelled` is false if it had ended already."""
         with _refusing():
-            return _answer({"id": id, "cancelled": await _handle(app, id).cancel()})
+            return _answer({"id": id, "cancelled": await (await known.handle(id)).cancel()})
 
     return routes
 
@@ -138,13 +143,26 @@ async def _body(request: Request) -> bytes:
     return bytes(read)
 
 
-def _handle(app: Penstock, id: str) -> Handle[Any]:
-    """Raises UnknownTask for what can't be an id."""
-    try:
-        checked_queue(queue_of(id))
-    except ConfigurationError as error:
-        raise UnknownTask(str(error)) from None
-    return app.handle(id)
+class _Known:
+    """The tasks of a router: those that were named, or all of the app's, also such as are registered later."""
+
+    def __init__(self, app: Penstock, names: Sequence[str] | None) -> None:
+        self._app = app
+        self._names = names
+
+    def __contains__(self, name: str) -> bool:
+        return name in (self._app.tasks if self._names is None else self._names)
+
+    async def handle(self, id: str) -> Handle[Any]:
+        """Raises UnknownTask for what can't be an id, and for that of a task that isn't of these."""
+        try:
+            handle = self._app.handle(id)
+        except ConfigurationError as error:
+            raise UnknownTask(str(error)) from None
+        name = await self._app.connections.client().broker.named(id)
+        if name and name not in self:
+            raise UnknownTask(f"nothing is known of {id} here")
+        return handle
 
 
 @contextmanager
@@ -154,6 +172,9 @@ def _refusing() -> Iterator[None]:
         yield
     except tuple(_REFUSALS) as error:
         code = next(code for kind, code in _REFUSALS.items() if isinstance(error, kind))
+        if code == status.HTTP_503_SERVICE_UNAVAILABLE:  # the rest is for the service's own log: hosts, settings
+            log.error("%s", error)
+            raise _refusal(code, AWAY) from error
         raise _refusal(code, str(error)) from error
 
 

@@ -30,6 +30,8 @@ def failure_line(attempt: Attempt, ruling: Ruling, seconds: float) -> tuple[int,
     failure = ruling.failure
     if ruling.verb is Verb.CRASH:
         return logging.WARNING, f"{told}{ruling.reason}; it runs again"
+    if ruling.verb is Verb.PARK and attempt.definition is not None:  # an unknown task has its line before
+        return logging.WARNING, f"{told}{ruling.reason}; kept for a worker of the version that sent it"
     if failure is None:
         return None
     if ruling.phase is Phase.CANCELLED:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import pytest
 
-from penstock import ConfigurationError, Limits, Penstock, QueueConfig, QueueFull, RetryPolicy, UnknownTask, each
+from penstock import (
+    ConfigurationError,
+    Limits,
+    Middleware,
+    Penstock,
+    QueueConfig,
+    QueueFull,
+    RetryPolicy,
+    UnknownTask,
+    each,
+)
 from penstock.testing import worker
 
 
@@ -202,3 +217,52 @@ class TestWithoutTheClient:
         for work in (task.options(resource=True).enqueue(), app.batch([task.s()])):
             with pytest.raises(ConfigurationError, match=r"aiohttp.* pip install 'penstock-tasks\[kubernetes\]'"):
                 await work
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"url": b"redis://localhost"}, r"Penstock\(url=.*use a str"),
+        ({"worker": {"concurrency": 3}}, r"Penstock\(worker=.*use WorkerSettings"),
+        ({"codec": "gzip"}, r"Penstock\(codec='gzip'\): use an object with name, encode and decode"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused_at_once(options: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ConfigurationError, match=remedy):
+        Penstock("shop", **options)
+
+
+async def test_what_is_no_call_and_no_handle_is_named(app: Penstock) -> None:
+    task = app.task(name="shop.own")(len)
+    wrongs: list[Any] = [task, "shop.own", task.map(["a"])]
+    for wrong in wrongs:
+        with pytest.raises(ConfigurationError, match=r"is no call: use task\.s"):
+            await app.enqueue_many([wrong])
+    with pytest.raises(ConfigurationError, match=r"'shop\.1' is no handle"):
+        await app.gather(["shop.1"])  # type: ignore[arg-type]  # a mistake
+
+
+@pytest.mark.parametrize("given", [[], None, "handle"])
+async def test_a_middleware_that_keeps_the_handles_is_named(app: Penstock, given: Any) -> None:
+    class Keeping(Middleware):
+        async def send(self, calls: Any, send: Any) -> Any:
+            await send(calls)
+            return given
+
+    app.add_middleware(Keeping())
+    task = app.task(name="shop.own")(len)
+    with pytest.raises(ConfigurationError, match="a middleware's send returned"):
+        await task.enqueue("a")
+    with pytest.raises(ConfigurationError, match="a handle for each of 2 calls"):
+        await app.enqueue_many([task.s("a"), task.s("b")])
+
+
+@pytest.mark.parametrize("timeout", [timedelta(seconds=5), Decimal(5), Fraction(5)])
+async def test_a_ping_takes_any_seconds(app: Penstock, timeout: Any) -> None:
+    assert await app.ping(timeout) >= 0
+
+
+@pytest.mark.parametrize("timeout", [-1, 0, math.nan, True, "5"])
+async def test_a_ping_wants_some_time(app: Penstock, timeout: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"ping\(timeout=.*use more than 0 seconds"):
+        await app.ping(timeout)

@@ -3,17 +3,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, Unpack
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, PositiveInt
+from typing_extensions import TypedDict
 
 from penstock import BadArgument, Depends, PenstockError, TaskContext, codec
 from penstock.arguments import Arguments
@@ -196,3 +197,20 @@ def _refused(arguments: Arguments, args: list[int], kwargs: dict[str, int]) -> b
     with pytest.raises(BadArgument, match="b: "):
         arguments.check(args, kwargs)
     return True
+
+
+class Fields(TypedDict):
+    day: date
+    count: NotRequired[int]
+
+
+def test_options_of_a_typed_dict_are_its_fields() -> None:
+    def f(name: str, **options: Unpack[Fields]) -> None: ...
+
+    arguments = of(f)
+    arguments.check(("a",), {"day": date(2027, 1, 1), "count": 2})
+    payload = arguments.encoded(("a",), {"day": date(2027, 1, 1)})
+    assert arguments.converted(payload) == (("a",), {"day": date(2027, 1, 1)})
+    for wrong in ({}, {"day": "yes"}, {"day": date(2027, 1, 1), "other": 1}, {"day": date(2027, 1, 1), "count": "x"}):
+        with pytest.raises(BadArgument, match="options: "):
+            arguments.check(("a",), wrong)

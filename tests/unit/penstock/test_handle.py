@@ -19,7 +19,7 @@ from penstock import (
     TaskStatus,
     UnknownTask,
 )
-from penstock.handle import Change
+from penstock.handle import Change, value_of
 from penstock.outcome import Outcome
 from penstock.portal import Portal
 
@@ -161,3 +161,18 @@ async def test_a_result_that_is_not_as_annotated_is_an_error_of_ours(result: byt
     record = Record(Phase.SUCCEEDED, result=result)
     with pytest.raises(ResultUnreadable, match=r"shop\.1 succeeded, but its result isn't what .*app\.handle\(ID\)"):
         await Handle("shop.1", record, Receipt).result()
+
+
+def test_a_result_that_cannot_be_opened_blames_the_codec() -> None:
+    class Key:
+        name = "aes"
+
+        def encode(self, data: bytes) -> bytes:
+            return data
+
+        def decode(self, data: bytes) -> bytes:
+            raise ValueError("not sealed with this key")
+
+    outcome = Outcome(id="shop.1", task="shop.f", phase=Phase.SUCCEEDED, finished_at=1.0, result=b"1", codec="aes")
+    with pytest.raises(ResultUnreadable, match="can't be opened by the codec 'aes' here: not sealed with this key"):
+        value_of(outcome, int, Key())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from penstock.patience import checked_patience
 
 
 @pytest.mark.parametrize(
-    ("given", "seconds"), [(None, None), (0, 0.0), (1.5, 1.5), (timedelta(minutes=1), 60.0), (math.inf, None)]
+    ("given", "seconds"),
+    [(None, None), (0, 0.0), (1.5, 1.5), (Decimal("1.5"), 1.5), (timedelta(minutes=1), 60.0), (math.inf, None)],
 )
 def test_seconds_are_taken_as_they_are_given(given: Any, seconds: float | None) -> None:
     assert checked_patience("result", "timeout", given) == seconds

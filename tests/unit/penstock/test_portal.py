@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -112,3 +114,29 @@ def test_it_never_waits_for_itself() -> None:
 
     with pytest.raises(ConfigurationError, match="would wait for itself"):
         portal.run(nested(), "")
+
+
+def test_what_is_sent_at_the_interpreters_end_is_refused() -> None:
+    """Its loop's thread stands still by then: it would wait for ever."""
+    program = """
+import os
+from penstock import Penstock
+
+app = Penstock("shop", url="memory://")
+
+@app.task
+def send() -> None: ...
+
+send.delay()
+
+class Late:
+    def __del__(self):
+        try:
+            send.delay()
+        except Exception as error:
+            os.write(1, f"{type(error).__name__}: {error}".encode())
+
+late = Late()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert "NotConnected: the interpreter is ending" in done.stdout, done.stderr

@@ -155,6 +155,13 @@ class MemorySubmitting:
         memory.wait(id, state, due, state.priority)
         return Revision.REVISED
 
+    async def named(self, id: str) -> str:
+        """See Submitting."""
+        if (ended := self._memory.outcome(id)) is not None:
+            return ended.task
+        state = self._memory.tasks.get(id)
+        return "" if state is None else envelopes.name_of(state.message)
+
     async def withdraw(self, id: str) -> Cancellation:
         """See Submitting."""
         memory, state = self._memory, self._memory.tasks.get(id)

@@ -30,7 +30,7 @@ _PARTS = (
 )
 FUNCTIONS = (
     *("send", "broadcast", "claim", "unclaim", "reclaim", "relinquish", "renew", "note", "settle"),
-    *("promote", "unpark", "cancel", "withdraw", "watch", "clear", "exhume", "tidy", "configure"),
+    *("promote", "unpark", "cancel", "withdraw", "named", "watch", "clear", "exhume", "tidy", "configure"),
     *("supply", "expect", "adopt", "take_ended", "revise"),
     *("tend", "look", "send_items", "recall_items", "cancel_items", "retry_items", "forget_batch"),
     *("attend", "cordon", "depth", "doze"),
@@ -38,7 +38,7 @@ FUNCTIONS = (
 )
 # A full Redis must still settle, cancel and hand back, or it could never drain; only sending is refused.
 REFUSED_WHEN_FULL = {"send", "broadcast", "send_items", "led_send"}
-READS = {"depth"}  # also where Redis can't write
+READS = {"depth", "named"}  # also where Redis can't write
 
 Command = tuple[str | bytes | int | float, ...]
 

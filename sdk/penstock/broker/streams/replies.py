@@ -9,6 +9,7 @@ from typing import cast
 import msgspec
 from msgspec import Struct
 
+from penstock import envelope as envelopes
 from penstock import outcome as outcomes
 from penstock.broker.cordon import Cordon
 from penstock.broker.messages import (
@@ -215,6 +216,13 @@ def snapshot(state: Reply, ended: Reply) -> Snapshot | None:
     waiting = Phase.RETRYING if now.retrying else Phase.BLOCKED if now.waits else Phase.QUEUED
     progress = now.progress.encode() if now.progress else None
     return Snapshot(Phase.RUNNING if now.nonce else waiting, now.attempts, now.worker, None, progress)
+
+
+def named(ended: Reply, message: Reply) -> str:
+    """The task's name, from its outcome or its message."""
+    if ended:
+        return outcomes.decode(blob(ended)).task
+    return envelopes.name_of(blob(message))
 
 
 def inputs(reply: Reply) -> dict[int, bytes]:

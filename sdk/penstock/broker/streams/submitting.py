@@ -63,6 +63,11 @@ class StreamsSubmitting(Calls):
         outcomes = await self._redis.commands([("GET", keys.task(id)) for keys, id in places])
         return [replies.snapshot(state, outcome) for state, outcome in zip(states, outcomes, strict=True)]
 
+    async def named(self, id: str) -> str:
+        """See Submitting."""
+        ended, message = replies.sequence(await self._call("named", queue_of(id), [id], [id]))
+        return replies.named(ended, message)
+
     async def cancel(self, outcome: Outcome, *, reason: str, life: float) -> tuple[Cancellation, int]:
         """See Submitting."""
         queue = queue_of(outcome.id)

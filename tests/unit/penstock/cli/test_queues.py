@@ -89,6 +89,17 @@ def test_a_dead_letter_is_a_line_with_its_reason(broker: MemoryBroker) -> None:
     assert run("dlq", "list", "mail").output == "mail.1\tshop.send\tValueError: no such account\n"
 
 
+def test_whatever_its_reason_says_it_is_one_line(broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forged(queue: str, limit: int) -> list[DeadLetter]:
+        failure = Failure("ValueError", "a\tb\nmail.2\tshop.pay\x1b[2J \udcff é")
+        outcome = Outcome(id="mail.1", task="shop.send", phase=Phase.DEAD_LETTERED, finished_at=1.0, failure=failure)
+        return [DeadLetter("mail.1", 1.0, b"", outcome)]
+
+    monkeypatch.setattr(broker, "dead_letters", forged)
+    output = run("dlq", "list", "mail").output
+    assert output == "mail.1\tshop.send\tValueError: a\\tb\\nmail.2\\tshop.pay\\x1b[2J \\udcff é\n"
+
+
 def test_a_reason_that_has_expired_is_told(broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     async def old(queue: str, limit: int) -> list[DeadLetter]:
         return [DeadLetter("mail.1", 1.0, b"")]

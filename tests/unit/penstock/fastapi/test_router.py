@@ -236,3 +236,36 @@ async def test_a_stream_that_breaks_off_says_why(app: Penstock, monkeypatch: pyt
     [event] = [chunk async for chunk in Events(handle).body_iterator]
     assert bytes(event).startswith(b"event: error\n")  # type: ignore[arg-type]  # it yields bytes
     assert b"the broker is away" in bytes(event)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("delay", [True, "5"])
+async def test_a_delay_is_a_number(client: httpx.AsyncClient, delay: object) -> None:
+    answer = await posted(client, {"task": "shop.anything", "delay": delay})
+    assert answer.status_code == 422
+    assert "delay" in answer.json()["detail"]
+
+
+async def test_other_tasks_are_unknown_here(app: Penstock) -> None:
+    api = service(app)
+    api.include_router(router(app, auth=None, tasks=["shop.anything"]), prefix="/few")
+    async with worker(app), client_of(api) as client:
+        secret = await app.tasks["shop.charge"].enqueue({"number": 7})
+        await secret.result(timeout=10)
+        waits = await app.tasks["shop.slow"].enqueue()
+        mine = await app.tasks["shop.anything"].enqueue()
+        for id in (secret.id, waits.id):
+            for end in ("", "/result", "/events"):
+                assert (await client.get(f"/few/{id}{end}")).status_code == 404
+            assert (await client.delete(f"/few/{id}")).status_code == 404
+        assert (await client.get(f"/few/{mine.id}/result?wait=5")).json()["result"] == [[], {}]
+        assert (await client.get(f"/tasks/{secret.id}/result")).json()["result"] == 8
+        await waits.cancel()
+
+
+async def test_a_client_hears_nothing_of_the_house() -> None:
+    app = Penstock("shop", url="redis://127.0.0.1:1/0", namespace="test")
+    async with app, client_of(service(app)) as client:
+        answer = await posted(client, {"task": "shop.anything"})
+    assert answer.status_code == 503
+    assert "127.0.0.1" not in answer.text
+    assert "PENSTOCK_URL" not in answer.text

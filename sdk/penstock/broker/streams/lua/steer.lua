@@ -92,6 +92,12 @@ local function withdraw(keys, args)
   return 'cancelled'
 end
 
+-- Whose call an id is. KEYS: its record. ARGV: id. Returns its outcome and its message, '' where there is none.
+local function named(keys, args)
+  local state = load(keys, args[1])
+  return { redis.call('GET', keys[FIRST_RECORD]) or '', state and message_of(keys, args[1], state) or '' }
+end
+
 -- Makes another call of a task that is in no place.
 local function change(state, args)
   state.key, state.priority = args[5] ~= '' and args[5] or nil, tonumber(args[4])
