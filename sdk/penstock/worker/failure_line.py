@@ -48,8 +48,11 @@ def _ran(attempt: Attempt, seconds: float) -> str:
     """Which attempt it was; nothing of one that ended before its function was called."""
     if not attempt.started:
         return ""
-    number, most = attempt.begun.attempts, attempt.policy.retry.max_attempts
-    return f"attempt {number} of {most}, {seconds:.3f} s: "
+    number, most, crashes = attempt.begun.attempts, attempt.policy.retry.max_attempts, attempt.begun.crashes
+    besides = (
+        f", {crashes} crashes besides" if crashes else ""
+    )  # a crash is a start, and doesn't count against the policy
+    return f"attempt {number} of {most}{besides}, {seconds:.3f} s: "
 
 
 def _told(failure: Failure) -> str:
