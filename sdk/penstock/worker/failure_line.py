@@ -51,7 +51,7 @@ def _ran(attempt: Attempt, seconds: float) -> str:
     number, most, crashes = attempt.begun.attempts, attempt.policy.retry.max_attempts, attempt.begun.crashes
     besides = (
         f", {crashes} crashes besides" if crashes else ""
-    )  # a crash is a start, and doesn't count against the policy
+    )  # each was a start, too
     return f"attempt {number} of {most}{besides}, {seconds:.3f} s: "
 
 
