@@ -27,6 +27,7 @@ from penstock.fastapi.events import Events, shown
 from penstock.handle import Handle
 from penstock.keys import Priority
 from penstock.limits import PAYLOAD_BYTES
+from penstock.links import COLLECT, EACH
 from penstock.task import OptionFields
 
 __all__ = ["Submission", "router"]
@@ -144,14 +145,17 @@ async def _body(request: Request) -> bytes:
 
 
 class _Known:
-    """The tasks of a router: those that were named, or all of the app's, also such as are registered later."""
+    """The tasks of a router: those that were named, or all of the app's. The app's are those that are registered,
+    also later, those that other processes have registered under its name, and the sums of its flows."""
 
     def __init__(self, app: Penstock, names: Sequence[str] | None) -> None:
         self._app = app
         self._names = names
 
     def __contains__(self, name: str) -> bool:
-        return name in (self._app.tasks if self._names is None else self._names)
+        if self._names is not None:
+            return name in self._names
+        return name in self._app.tasks or name in (COLLECT, EACH) or name.startswith(f"{self._app.name}.")
 
     async def handle(self, id: str) -> Handle[Any]:
         """Raises UnknownTask for what can't be an id, and for that of a task that isn't of these."""

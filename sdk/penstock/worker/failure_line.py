@@ -49,9 +49,7 @@ def _ran(attempt: Attempt, seconds: float) -> str:
     if not attempt.started:
         return ""
     number, most, crashes = attempt.begun.attempts, attempt.policy.retry.max_attempts, attempt.begun.crashes
-    besides = (
-        f", {crashes} crashes besides" if crashes else ""
-    )  # each was a start, too
+    besides = f", {crashes} crashes besides" if crashes else ""  # each was a start, too
     return f"attempt {number} of {most}{besides}, {seconds:.3f} s: "
 
 

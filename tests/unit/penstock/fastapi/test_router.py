@@ -262,6 +262,19 @@ async def test_other_tasks_are_unknown_here(app: Penstock) -> None:
         await waits.cancel()
 
 
+async def test_sums_of_flows_and_tasks_of_other_processes_are_the_apps(app: Penstock) -> None:
+    other = Penstock("hr", url="memory://", namespace="test")
+    api = service(app)
+    other.connections = app.connections
+    elsewhere, foreign = other.task(name="shop.elsewhere")(len), other.task(name="hr.salary", queue="shop")(len)
+    async with worker(app), client_of(api) as client:
+        found = await app.tasks["shop.anything"].map([1, 2]).enqueue()
+        assert await found.result(timeout=10)
+        assert (await client.get(f"/tasks/{found.id}")).status_code == 200
+        assert (await client.get(f"/tasks/{(await elsewhere.enqueue('a')).id}")).status_code == 200
+        assert (await client.get(f"/tasks/{(await foreign.enqueue('a')).id}")).status_code == 404
+
+
 async def test_a_client_hears_nothing_of_the_house() -> None:
     app = Penstock("shop", url="redis://127.0.0.1:1/0", namespace="test")
     async with app, client_of(service(app)) as client:
