@@ -28,7 +28,7 @@ def run(program: str, words: str, smaller: str, folder: Path) -> str:
 @pytest.mark.parametrize(
     ("program", "words", "smaller", "tells"),
     [
-        ("costs", "--tasks 500", "", ["claim ", "settle ", "worker/runner.py"]),
+        ("costs", "--tasks 2000", "", ["claim ", "settle ", "all "]),
         ("threads", "--tasks 500 --turns 1", "", ["µs"]),
         ("flows", "", "ROUNDS = 1; MEMBERS = 50; STEPS = 5", ["ms"]),
         ("looks", "", "QUEUES = 20; TURNS = 2; NAMES = program.NAMES[:20]", ["busy ", "namespaces "]),
