@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from penstock import limits
@@ -156,6 +156,7 @@ class Connections:
         """This loop's client of the broker."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
+            _forget_closed(self._clients)
             self._clients[loop] = BrokerClient(self.broker(submitter=True), source=self.tasks)
         return self._clients[loop]
 
@@ -170,6 +171,7 @@ class Connections:
 
         loop = asyncio.get_running_loop()
         if loop not in self._resources:
+            _forget_closed(self._resources)
             self._resources[loop] = ResourceClient(await Kube.connect(), self.namespace, source=self.task_resources)
         return self._resources[loop]
 
@@ -182,6 +184,7 @@ class Connections:
 
         loop = asyncio.get_running_loop()
         if loop not in self._batches:
+            _forget_closed(self._batches)
             if self.url.startswith("memory://"):
                 raise ConfigurationError(f"{self.url} has no batches: {_WITHOUT_CLUSTER}")
             try:
@@ -201,3 +204,10 @@ class Connections:
             await client.close()
         if (resources := self._resources.pop(loop, None)) is not None:
             await resources.close()
+
+
+def _forget_closed(clients: WeakKeyDictionary[Loop, Any]) -> None:
+    """Drop those of loops that have ended without `close`, as with `asyncio.run` around one call. A client refers to
+    its loop, so none would ever be collected."""
+    for loop in [loop for loop in clients if loop.is_closed()]:
+        del clients[loop]

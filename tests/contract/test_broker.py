@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from penstock.broker import Broker
 from penstock.broker.messages import Renewal, Sent, Verb, Verdict
 from penstock.envelope import Envelope, ResourceRef, encode
+from penstock.keys import Priority
 from penstock.status import Phase
 from tests.contract.messages import A, B, again, cancelled, claim, ended, message, names, start_one
 from tests.waiting import wait_for
@@ -42,6 +45,22 @@ class TestSend:
         claimed = await names(broker, 16)
         assert len(claimed) == 16
         assert "l" in claimed
+
+    @pytest.mark.parametrize("budget", [1, 2, 4])
+    async def test_nothing_starves_where_few_start_at_a_time(self, broker: Broker, budget: int) -> None:
+        levels: list[Priority] = ["critical", "high", "normal", "low"]
+        for level in levels:
+            await broker.send([message(f"{level}-{i}", priority=level) for i in range(60)])
+        started: list[str] = []
+        for _ in range(90 // budget):
+            begun = await claim(broker, budget)
+            assert len(begun) == budget
+            started += [one.lease.id.removeprefix("mail.").partition("-")[0] for one in begun]
+            await broker.settle([ended(one) for one in begun])
+        counts = [started.count(level) for level in levels]
+        assert started[0] == "critical"
+        assert counts == sorted(counts, reverse=True)
+        assert counts[-1] >= 2
 
 
 class TestClaim:

@@ -11,13 +11,16 @@ import pytest
 import redis.asyncio as aioredis
 
 from penstock import Penstock, TaskContext, TaskFailed
+from penstock.broker import connect
 from penstock.broker.messages import Claimer
 from penstock.broker.streams import StreamsBroker
 from penstock.broker.streams.library import FUNCTIONS, function_name
 from penstock.envelope import Envelope
 from penstock.errors import NotConnected
 from penstock.keys import QueueKeys
+from penstock.status import Phase
 from penstock.testing import worker
+from tests.contract.messages import B, claim, ended, message
 from tests.waiting import wait_for
 
 
@@ -157,3 +160,26 @@ async def test_cancelled_callers_cost_no_connection(redis_url: str) -> None:
 async def _for_ever(broker: StreamsBroker) -> None:
     while True:
         await broker.ping()
+
+
+@pytest.mark.parametrize("garbage", [b"garbage", b"", b"\x07", b"\xff\xff", b"\xa3abc"])
+async def test_a_damaged_state_stops_nobody(redis_url: str, garbage: bytes) -> None:
+    namespace = f"test-{uuid.uuid4().hex[:8]}"
+    broker, client = connect(redis_url, namespace), aioredis.from_url(redis_url)
+    try:
+        await claim(broker)
+        await broker.send([message(str(number)) for number in range(4)])
+        await client.hset(QueueKeys(namespace, "mail").tasks, "mail.1", garbage)
+        [found] = await broker.snapshots(["mail.1"])
+        assert found is not None
+        assert found.phase is Phase.QUEUED
+        begun = await claim(broker, 10)
+        assert sorted(one.lease.id for one in begun) == [f"mail.{number}" for number in range(4)]
+        await client.hset(QueueKeys(namespace, "mail").tasks, "mail.2", garbage)
+        settled = await broker.settle([ended(one) for one in begun])
+        lost = [one.lease.id for one, done in zip(begun, settled, strict=True) if not done]
+        assert lost == ["mail.2"]
+        assert await broker.reclaim("mail", B, lease=0.0) is not None
+    finally:
+        await broker.close()
+        await client.aclose()

@@ -259,3 +259,48 @@ async def test_a_hook_that_never_returns_holds_nothing_up(
     async with worker(app) as running:
         assert await (await task.enqueue()).result(PATIENCE) == 1
         await free(running)
+
+
+async def test_broadcasts_take_no_threads_of_tasks(app: Penstock, gate: Gate) -> None:
+    """A task's timeout would pass while it waits for one."""
+
+    @app.task(broadcast=True)
+    def shout() -> None:
+        gate.block()
+
+    @app.task(max_attempts=1, timeout=5)
+    def plain() -> str:
+        return "done"
+
+    async with worker(app, concurrency=1):
+        await shout.enqueue()
+        await wait_for(_begun(gate), "the broadcast to begin")
+        assert await (await plain.enqueue()).result(timeout=PATIENCE) == "done"
+        gate.open.set()
+
+
+async def test_tasks_take_no_threads_of_broadcasts(app: Penstock, gate: Gate) -> None:
+    heard = threading.Event()
+
+    @app.task(broadcast=True)
+    def shout() -> None:
+        heard.set()
+
+    @app.task
+    def holds() -> str:
+        return gate.block()
+
+    async with worker(app, concurrency=1):
+        held = await holds.enqueue()
+        await wait_for(_begun(gate), "the task to begin")
+        await shout.enqueue()
+        assert await asyncio.to_thread(heard.wait, PATIENCE)
+        gate.open.set()
+        assert await held.result(timeout=PATIENCE) == "late"
+
+
+def _begun(gate: Gate) -> Callable[[], Any]:
+    async def begun() -> bool:
+        return gate.began.is_set()
+
+    return begun

@@ -25,11 +25,20 @@ from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
 from penstock.worker.thread import Thread
 
-__all__ = ["Execution", "Places", "ended_in_child"]
+__all__ = ["Execution", "Places", "Room", "ended_in_child"]
 
 
 class Places(Protocol):
     """Where functions run that aren't coroutines, and what the app adds to all of them."""
+
+    threads: Pool
+    processes: Processes
+    extensions: Extensions
+
+
+@dataclass(slots=True)
+class Room:
+    """Places of their own for what runs beside the tasks: broadcasts, which take none of theirs."""
 
     threads: Pool
     processes: Processes

@@ -24,6 +24,7 @@ from penstock.worker.attempt import Attempt, Limit, Run
 from penstock.worker.builtin import builtins
 from penstock.worker.conclusion import Conclusions
 from penstock.worker.ending import Ending, Raised, closed
+from penstock.worker.execution import Places
 from penstock.worker.foregone import foregone, supplied
 from penstock.worker.late import name_deaf, vacated
 from penstock.worker.leases import Leases
@@ -64,6 +65,7 @@ class Runner:
     outage: Outage = field(default_factory=Outage)
     clock: ServerClock = field(default_factory=ServerClock)
     random: Callable[[], float] = random.random
+    beside: Places | None = None  # where broadcasts run; None: in the tasks' places
     attempts: dict[str, Attempt] = field(default_factory=dict)
     last: Attempt | None = None  # that was started
     done: int = 0
@@ -199,6 +201,9 @@ class Runner:
         await attempt.conclude()
         self.conclusions.settle(attempt, ruling, attempt.envelope.traceparent)
 
+    def _places(self, attempt: Attempt) -> Places:
+        return self if attempt.begun.lease.nonce or self.beside is None else self.beside
+
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._left.add(task)
         task.add_done_callback(self._left.discard)
@@ -211,7 +216,7 @@ class Runner:
         envelope = attempt.envelope
         if envelope.links is None and not envelope.codec and self.extensions.nobody:  # most: a call less
             ending = foregone(envelope, attempt.begun, attempt.definition)
-            ruling = self.conclusions.rule(attempt, ending or await attempt.run(self))
+            ruling = self.conclusions.rule(attempt, ending or await attempt.run(self._places(attempt)))
         else:
             ruling = await self._ruled(attempt)
         if not attempt.given_up:
@@ -235,7 +240,7 @@ class Runner:
             ending = await supplied(self.broker, attempt, self.extensions.codec)
         if hooks.before and ending is None:
             await hooks.told(hooks.before, attempt.context)
-        ruling = self.conclusions.rule(attempt, ending or await attempt.run(self))
+        ruling = self.conclusions.rule(attempt, ending or await attempt.run(self._places(attempt)))
         if not attempt.given_up:
             await tell_hooks(hooks, self.extensions.middlewares, attempt, ruling)
         return ruling

@@ -21,6 +21,7 @@ from penstock.extensions import Extensions
 from penstock.stopping import let_go, within
 from penstock.worker import databases
 from penstock.worker.attempt import Attempt
+from penstock.worker.execution import Room
 from penstock.worker.forks import working_here
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
@@ -43,6 +44,7 @@ __all__ = ["TASK_THREADS", "Settings", "Worker"]
 
 log = logging.getLogger("penstock.worker")
 TASK_THREADS = "penstock-task"
+BROADCAST_THREADS = "penstock-broadcast"
 PULSE_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 NAMED = 20  # of the running tasks, in a log line
@@ -108,6 +110,11 @@ class Worker:
         self.slots = Slots(settings.concurrency)
         self._threads = threads or databases.Threads(settings.concurrency, TASK_THREADS)
         self._processes = Processes(settings.concurrency)
+        self._beside = Room(
+            threads or databases.Threads(settings.concurrency, BROADCAST_THREADS),
+            Processes(settings.concurrency),
+            extensions,
+        )
         self._policies = Policies(broker, outage)
         self._runner = Runner(
             tasks,
@@ -122,6 +129,7 @@ class Worker:
             extensions,
             outage,
             clock=ServerClock(extensions.clock),
+            beside=self._beside,
         )
         self._intakes = {
             queue: Intake(broker, queue, order, settings.claimer, self.slots, self._runner)
@@ -222,12 +230,14 @@ class Worker:
         release(asyncio.get_running_loop())
         self._stalls.stop()
         await let_go([*self._reading, *self._timers], STOP_SECONDS)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._beside.threads):
+            threads.shutdown(wait=False, cancel_futures=True)
         last_steps = (
             (REPORT_SECONDS, self._reporter.drain(REPORT_SECONDS), "reporting"),
             (CLOSE_SECONDS, self._leave(), "leaving the queues"),
             (CLOSE_SECONDS, self._runner.leases.stop(), "renewing leases"),
             (CLOSE_SECONDS, self._processes.close(), "ending the tasks' processes"),
+            (CLOSE_SECONDS, self._beside.processes.close(), "ending the broadcasts' processes"),
         )
         await asyncio.gather(*(within(most, step, what) for most, step, what in last_steps))
 

@@ -56,11 +56,19 @@ class MemoryWorking:
         if alone and ready[SUSPECT] and budget > 0:
             return self._take_from(queue, claimer, SUSPECT, 1)
         taken = self._take_from(queue, claimer, RELEASED, budget)
+        if budget - len(taken) < sum(SHARES):
+            taken += self._take_from(queue, claimer, self._in_turn(queue), min(1, budget - len(taken)))
         left = budget - len(taken)
         quotas = [(place, max(1, left * share // sum(SHARES))) for place, share in zip(_ORDINARY, SHARES, strict=True)]
         for place, quota in [*quotas, *((place, left) for place in _ORDINARY)]:
             taken += self._take_from(queue, claimer, place, min(quota, budget - len(taken)))
         return taken
+
+    def _in_turn(self, queue: str) -> int:
+        """Whose turn it is to have the first of few places; see claim.lua."""
+        ended, parts = self._memory.queues[queue].settled, sum(SHARES)
+        by_share = [place for place, share in zip(_ORDINARY, SHARES, strict=True) for _ in range(share)]
+        return by_share[(ended + ended // parts) % parts]
 
     def _take_from(self, queue: str, claimer: Claimer, place: int, most: int) -> list[Delivery]:
         state, now = self._memory.queues[queue], self._memory.clock()

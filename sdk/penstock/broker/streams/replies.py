@@ -89,9 +89,12 @@ _ARRAY = 0x90  # the upper half of a short array's first byte
 
 
 def _state(packed: bytes) -> _State:
-    if packed[0] & 0xF0 != _ARRAY:
-        return _states.decode(packed)
-    plain = _plain_states.decode(packed)
+    try:
+        if packed[0] & 0xF0 != _ARRAY:
+            return _states.decode(packed)
+        plain = _plain_states.decode(packed)
+    except (msgspec.MsgspecError, IndexError):  # damaged by others: a claim takes it for a fresh one
+        return _State()
     return _State(plain.nonce, attempts=1 if plain.nonce else 0, worker=plain.worker)
 
 
@@ -210,7 +213,7 @@ def snapshot(state: Reply, ended: Reply) -> Snapshot | None:
     if ended:
         last = outcomes.decode(blob(ended))
         return Snapshot(last.phase, last.attempts, last.worker, last)
-    if not state:
+    if state is None:
         return None
     now = _state(blob(state))
     waiting = Phase.RETRYING if now.retrying else Phase.BLOCKED if now.waits else Phase.QUEUED

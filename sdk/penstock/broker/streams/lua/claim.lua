@@ -107,9 +107,20 @@ local function begun(work)
   return #work.taken + #work.plain / 3
 end
 
+-- A claim of few places can't share them out. So its first place goes to each priority in turn, as often as that has
+-- shares. The turn is how many attempts have ended; it moves on by one each round, so that claims that always come after
+-- the same number of ends don't always meet the same priority.
+local function in_turn(keys)
+  local ended = redis.call('BITFIELD_RO', keys[LOAD], 'GET', 'i64', '#0')[1]
+  local turn, stream = (ended + math.floor(ended / 15)) % 15, 1
+  while turn >= SHARES[stream] do turn, stream = turn - SHARES[stream], stream + 1 end
+  return stream
+end
+
 -- Each priority's share of what is left, then the most urgent first. As long as that is less than the budget, and more
 -- could be read: what was read may have had to wait for its key.
 local function take_by_priority(keys, gate, work, budget)
+  if budget - begun(work) < 15 then take(keys, gate, work, in_turn(keys), math.min(1, budget - begun(work))) end
   local left = budget - begun(work)
   for stream = 1, 4 do
     local share = math.max(1, math.floor(left * SHARES[stream] / 15))

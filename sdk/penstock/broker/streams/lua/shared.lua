@@ -42,7 +42,8 @@ end
 
 local function unpacked(packed)
   if not packed then return nil end
-  local state = cmsgpack.unpack(packed)
+  local read, state = pcall(cmsgpack.unpack, packed)
+  if not read or type(state) ~= 'table' then return nil end -- damaged by others: one task mustn't stop its neighbours
   if not state[1] then return state end
   return { stream = state[1], entry = state[2], nonce = state[3], worker = state[4], started = state[5],
     attempts = state[3] and 1, starts = state[3] and 1 }
