@@ -72,15 +72,17 @@ local function set_aside(keys, stream, item, now)
   bury(keys, queue_name(keys) .. '.entry-' .. item[1], {}, table.concat(item[2], '\n'), now)
 end
 
--- Reads up to `count` new messages of one stream and begins them. Returns how many it read.
+-- Reads up to `count` new messages of one stream and begins them. Returns how many it read. Nothing comes while a script
+-- runs, so a stream that had fewer isn't asked again.
 local function take(keys, gate, work, stream, count)
-  if count < 1 then return 0 end
+  if count < 1 or work.dry[stream] then return 0 end
   local read = { 'XREADGROUP', 'GROUP', GROUP, work.consumer, 'COUNT', count, 'STREAMS', keys[stream], '>' }
   local reply = redis.pcall(unpack(read))
   if reply and reply.err then
     make_groups(keys)
     reply = redis.call(unpack(read))
   end
+  work.dry[stream] = not reply or not reply[1] or #reply[1][2] < count
   if not reply or not reply[1] then return 0 end
   local items, ids = {}, {}
   for _, item in ipairs(reply[1][2]) do
@@ -154,7 +156,7 @@ end
 
 local function claim(keys, args)
   local now = now_ms()
-  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, plain = {}, taken = {}, saves = {}, read = 0,
+  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, plain = {}, taken = {}, saves = {}, read = 0, dry = {},
     lease = cmsgpack.pack(args[3], args[2], now) }
   local gate = open_gate(keys, now, (#args - 5) / 4)
   apply_rate(keys, gate, now)
