@@ -169,13 +169,15 @@ class BrokerClient:
             if isinstance(receipt, Receipt) and receipt.sent is Sent.FULL:
                 receipt = None if refused else await self._once_there_is_room(envelope)
                 refused = receipt is None
-            if isinstance(receipt, Receipt):
-                found.append(await self._handle(call, receipt))
+            if isinstance(receipt, Receipt) and receipt.sent is Sent.KNOWN:
+                found.append(await self._known(call, receipt))
+            elif isinstance(receipt, Receipt):
+                found.append(Handle(receipt.id, self._source, call.definition.returns))
             else:
                 found.append(receipt)
         return found
 
-    async def _handle(self, call: Signature[R], receipt: Receipt) -> Handle[R] | Exception:
+    async def _known(self, call: Signature[R], receipt: Receipt) -> Handle[R] | Exception:
         try:
             await check_namesake(self.broker, call, receipt)
         except PenstockError as error:

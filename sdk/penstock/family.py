@@ -32,7 +32,7 @@ class Parent:
     def __init__(self, lease: Lease, claimed: Callable[[], Awaitable[None]] = _at_once) -> None:
         self.lease = lease
         self.claimed = claimed
-        self._equal: dict[bytes, Iterator[int]] = {}
+        self._equal: dict[bytes, Iterator[int]] | None = None  # few have children
 
     @property
     def id(self) -> str:
@@ -42,6 +42,8 @@ class Parent:
     def child(self, queue: str, task: str, payload: bytes) -> str:
         """The id of its next child by this call. `payload`: the arguments, before anything seals them."""
         call = hashlib.sha256(b"\0".join((self.id.encode(), queue.encode(), task.encode(), payload)))
+        if self._equal is None:
+            self._equal = {}
         number = next(self._equal.setdefault(call.digest(), itertools.count()))
         call.update(b"\0%d" % number)
         return task_id(queue, call.hexdigest()[:24])

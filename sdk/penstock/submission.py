@@ -50,6 +50,9 @@ class Submitter(FlowSubmitter, Protocol):
         """Submit from sync code, also where an event loop runs."""
 
 
+NO_TIMES = Later()
+
+
 @dataclass(frozen=True)
 class Signature(Flow[R]):
     """A call that wasn't made yet: the task, its checked arguments and its options."""
@@ -99,8 +102,11 @@ class Signature(Flow[R]):
     def later(self) -> Later | None:
         """Its times, in seconds from when it may start; None: it has none."""
         asked, expires = self.options, self.options.expires or self.definition.options.expires
-        times = Later(delay=asked.delay or asked.debounce, expires=expires, deadline=asked.deadline)
-        return None if times == Later() else times
+        delay = asked.delay or asked.debounce
+        if delay is None and expires is None and asked.deadline is None:  # most
+            return None
+        times = Later(delay=delay, expires=expires, deadline=asked.deadline)
+        return None if times == NO_TIMES else times
 
     def envelope(
         self, now: float, traceparent: str | None, *, id: str | None = None, links: Links | None = None
@@ -114,7 +120,7 @@ class Signature(Flow[R]):
         plain = self.definition.arguments.encoded(*given)
         payload, seal = self._sealed(plain), self.app.codec
         not_before = moment("options", options.at, now) if options.at else None
-        times = (self.later or Later()) if links is None or links.later is None else Later()
+        times = (self.later or NO_TIMES) if links is None or links.later is None else NO_TIMES
         if times.delay is not None:
             not_before = now + times.delay
         return Envelope(

@@ -26,8 +26,6 @@ def name_deaf(attempt: Attempt) -> None:
 
 async def vacated(attempt: Attempt) -> None:
     """Return when nothing of it runs any more: its place isn't free before."""
-    if attempt.vacant:
-        return
     named = f"{attempt.envelope.task} {attempt.envelope.id}"
     late = "%s has ended, and its thread goes on: it keeps its place here until that returns"
     warning = asyncio.get_running_loop().call_later(attempts.GRACE_SECONDS, log.warning, late, named)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -165,11 +165,9 @@ class Runner:
         if attempt.claim is not None:
             await asyncio.sleep(0)  # its claim goes out first: if it takes this process down, Redis knows who did
         try:
-            if self._traced(attempt.envelope.traceparent):
-                await self._run_traced(attempt)
-            else:
-                await self._run(attempt)
-            await vacated(attempt)
+            await self._run_of(attempt)
+            if not attempt.vacant:
+                await vacated(attempt)
         except asyncio.CancelledError:  # this worker is being torn down
             self.leases.drop(attempt.begun.lease)
             raise
@@ -188,6 +186,9 @@ class Runner:
                 del self.attempts[id], self._tasks[id]
             if not broadcast:
                 self.slots.give_back()
+
+    def _run_of(self, attempt: Attempt) -> Coroutine[object, object, None]:
+        return self._run_traced(attempt) if self._traced(attempt.envelope.traceparent) else self._run(attempt)
 
     def _give_up(self, attempt: Attempt, ending: Ending) -> None:
         """End an attempt without its function, which goes on though it was stopped. It keeps its place."""
@@ -220,7 +221,8 @@ class Runner:
         else:
             ruling = await self._ruled(attempt)
         if not attempt.given_up:
-            await attempt.conclude()
+            if attempt.claim is not None:
+                await attempt.conclude()
             self.conclusions.settle(attempt, ruling, attempt.envelope.traceparent)
 
     async def _run_traced(self, attempt: Attempt) -> None:

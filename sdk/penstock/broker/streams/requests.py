@@ -31,7 +31,7 @@ _READ = len(PRIORITIES) + 1  # the priorities and what was released; suspects co
 def ms(seconds: float) -> int:
     """Whole milliseconds from 0 to HORIZON_MS, whatever it is given: a number that Redis refuses would end a script
     half-way."""
-    return 0 if math.isnan(seconds) else max(0, round(min(seconds * 1000, HORIZON_MS)))
+    return 0 if not seconds or math.isnan(seconds) else max(0, round(min(seconds * 1000, HORIZON_MS)))
 
 
 def send(messages: Sequence[Envelope], now: float) -> Args:
