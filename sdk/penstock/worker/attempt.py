@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from msgspec import MsgspecError, Raw
+from msgspec import MsgspecError, Raw, Struct
 
 from penstock.broker import Broker
 from penstock.broker.messages import Begun, Lease
@@ -45,8 +45,7 @@ GRACE_SECONDS = 5.0  # for the end of a function that was stopped: it may have s
 HAND_BACK_GRACE_SECONDS = 2.5  # the same where its worker shuts down; longer than a child process has to end
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """How long an attempt may take; `deadline` if it is the whole task's time that runs out first."""
 
     seconds: float | None

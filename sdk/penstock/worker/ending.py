@@ -20,6 +20,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from penstock.errors import PenstockError
 from penstock.outcome import Failure
 from penstock.retry import Retry, Snooze, wished
@@ -46,8 +48,7 @@ __all__ = [
 _HIDDEN = "coroutine raised StopIteration"  # what Python makes of one that leaves a coroutine
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Struct, frozen=True):
     """The function returned; `value` is JSON."""
 
     value: bytes

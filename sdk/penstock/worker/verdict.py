@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from penstock.broker.messages import Verb
 from penstock.definition import Options
 from penstock.errors import BadResult
@@ -32,8 +34,7 @@ __all__ = ["Ruling", "Standards", "rule", "succeeded"]
 _LAST = name_of(BadResult)  # no other attempt would fare better
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """How to settle. `phase` is terminal with Verb.END."""
 
     verb: Verb

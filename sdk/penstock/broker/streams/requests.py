@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 
 import msgspec
@@ -28,10 +29,11 @@ _STREAM = {priority: index for index, priority in enumerate(PRIORITIES, start=1)
 _READ = len(PRIORITIES) + 1  # the priorities and what was released; suspects come by claim alone
 
 
+@lru_cache(64)  # most are the same few: no delay, an hour's life
 def ms(seconds: float) -> int:
     """Whole milliseconds from 0 to HORIZON_MS, whatever it is given: a number that Redis refuses would end a script
     half-way."""
-    return 0 if not seconds or math.isnan(seconds) else max(0, round(min(seconds * 1000, HORIZON_MS)))
+    return 0 if math.isnan(seconds) else max(0, round(min(seconds * 1000, HORIZON_MS)))
 
 
 def send(messages: Sequence[Envelope], now: float) -> Args:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from penstock.broker.messages import Begun, Lease, Verb, Verdict
 from penstock.definition import Definition, Options
@@ -34,7 +34,7 @@ def attempt(*, nonce: str = "n", started: bool = True, crashes: int = 0) -> Atte
     [
         (RETRY, logging.WARNING, "failed, again in 1.25 s: ValueError: odd"),
         (DEAD, logging.ERROR, "goes to the dead letters: ValueError: odd"),
-        (replace(DEAD, phase=Phase.FAILED), logging.ERROR, "failed for good: ValueError: odd"),
+        (structs.replace(DEAD, phase=Phase.FAILED), logging.ERROR, "failed for good: ValueError: odd"),
     ],
 )
 def test_a_failure_has_its_task_its_attempt_and_the_traceback_once(ruling: Ruling, level: int, said: str) -> None:
