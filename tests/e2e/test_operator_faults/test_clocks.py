@@ -26,6 +26,8 @@ SLACK = 15
 # An operator whose own clock is wrong knows the API server's time from answers that tell it in whole seconds, as
 # creationTimestamps do.
 TOLD = 0.5
+# A worker knows the broker's time from its answers, as exactly as they are quick: 5 ms too few were seen on a busy machine.
+HEARD = 0.05
 
 
 def environment(skew: int) -> list[dict[str, str]]:
@@ -113,4 +115,4 @@ def test_a_timeout_is_as_short_as_asked_for(skewed: int, pool: Kubectl) -> None:
     pool.task(name, "slow", 60, timeoutSeconds=0.5, retry={"maxAttempts": 1})
     status = pool.finished(name, timeout=SLACK)
     assert (status["phase"], status["error"]["type"]) == ("DeadLettered", "TimedOut")
-    assert 0.5 <= status["runSeconds"] < SLACK
+    assert 0.5 - HEARD <= status["runSeconds"] < SLACK
