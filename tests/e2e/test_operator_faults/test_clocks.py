@@ -26,7 +26,7 @@ SLACK = 15
 # An operator whose own clock is wrong knows the API server's time from answers that tell it in whole seconds, as
 # creationTimestamps do.
 TOLD = 0.5
-# A worker knows the broker's time from its answers, as exactly as they are quick: 5 ms too few were seen on a busy machine.
+# A worker knows the broker's time from answers, as exactly as they are quick: 5 ms too few were seen.
 HEARD = 0.05
 
 
