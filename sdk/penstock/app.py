@@ -15,6 +15,7 @@ from penstock import limits
 from penstock.batch import BatchFields, BatchHandle
 from penstock.bounds import refused
 from penstock.broker import Broker
+from penstock.codec import SHOWN_LENGTH
 from penstock.connections import Connections
 from penstock.declaration import TaskDefaults, TaskFields, checked_defaults, checked_options, declared
 from penstock.definition import Definition, plain_function, task_name
@@ -33,6 +34,7 @@ from penstock.patience import Patience, checked_patience
 from penstock.plan import Plan
 from penstock.queue import Queue
 from penstock.sealing import PayloadCodec
+from penstock.shown import shown
 from penstock.submission import Signature
 from penstock.task import AsyncTask, SyncTask, Task
 from penstock.worker_settings import RunFields, WorkerSettings, WorkFields, chosen
@@ -251,7 +253,7 @@ class Penstock:
         too."""
         for call in calls:
             if not isinstance(call, Signature):
-                raise ConfigurationError(f"{call!r:.80} is no call: use task.s(…)")
+                raise ConfigurationError(f"{shown(call, SHOWN_LENGTH)} is no call: use task.s(…)")
             if call.app is not self:
                 raise ConfigurationError(
                     f"{call.definition.name} is a task of app {call.app.name!r}, not of app {self.name!r}: submit it "
@@ -265,8 +267,8 @@ class Penstock:
         handles = await send(calls)
         if not isinstance(handles, list) or len(handles) != len(calls):
             raise ConfigurationError(
-                f"a middleware's send returned {handles!r:.80}: it must return what `send` gave it, a handle for each "
-                f"of {len(calls)} calls; these may have been queued"
+                f"a middleware's send returned {shown(handles, SHOWN_LENGTH)}: it must return what `send` gave it, a "
+                f"handle for each of {len(calls)} calls; these may have been queued"
             )
         return handles
 

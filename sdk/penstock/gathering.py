@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any, TypeVar, cast
 
+from penstock.codec import SHOWN_LENGTH
 from penstock.errors import ConfigurationError, ResultExpired, ResultTimeout
 from penstock.handle import Handle
 from penstock.patience import Patience, checked_patience
+from penstock.shown import shown
 from penstock.status import Phase
 from penstock.stopping import stopped
 
@@ -45,7 +47,9 @@ def _checked(handles: Iterable[Handle[R]]) -> list[Handle[R]]:
     found = list(handles)
     for one in found:
         if not isinstance(one, Handle):
-            raise ConfigurationError(f"{one!r:.80} is no handle: use what enqueue returns, or app.handle(ID)")
+            raise ConfigurationError(
+                f"{shown(one, SHOWN_LENGTH)} is no handle: use what enqueue returns, or app.handle(ID)"
+            )
     return found
 
 

@@ -8,9 +8,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import ContextVar
-from functools import partial
 from queue import SimpleQueue
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from penstock.family import running
 from penstock.portal import Portal
@@ -19,32 +18,8 @@ from penstock.worker.pool import Pool, Work
 
 __all__ = ["Caller", "CallersThreads", "InlinePortal", "caller_here"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 _caller: ContextVar[Caller | None] = ContextVar("penstock_inline_caller", default=None)
-
-
-class _Piece(Generic[R]):
-    """Work for a caller, and what came out of it."""
-
-    def __init__(self, work: Callable[[], R]) -> None:
-        self.future: Future[R] = Future()
-        self._work = work
-
-    def __call__(self) -> None:
-        if not self.future.set_running_or_notify_cancel():
-            return
-        try:
-            self.future.set_result(self._work())
-        except BaseException as error:
-            self.future.set_exception(error)
-            if isinstance(error, KeyboardInterrupt):
-                raise
-
-    def give_up(self, error: BaseException) -> None:
-        """Nobody could run it."""
-        if not self.future.done():
-            self.future.set_exception(error)
 
 
 class Caller(Protocol):
@@ -149,15 +124,6 @@ class CallersThreads(Pool):
             super().take(work)
         else:
             owner.take(work)
-
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """See Executor."""
-        owner = self._owner()
-        if owner is None:
-            return super().submit(fn, *args, **kwargs)
-        piece = _Piece(partial(fn, *args, **kwargs))
-        owner.take(piece)
-        return piece.future
 
     def _owner(self) -> Caller | None:
         """Of the task whose attempt this is; of one that no caller knows, a later call of a flow, the last caller."""

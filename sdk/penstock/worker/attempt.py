@@ -205,11 +205,8 @@ class Attempt:
         task = self._running
         if task is None:
             return False
-        own = task.own if isinstance(task, Run) else 0
-        for _ in range(self._cancels + own):
-            task.uncancel()
-        self._cancels = 0
-        return task.cancelling() > 0
+        cancels, self._cancels = self._cancels, 0
+        return _cancelled_by_others(task, cancels)
 
     def answered(self, begun: Begun | None) -> None:
         """Its claim was: as `begun` if that is known."""
@@ -235,7 +232,7 @@ class Attempt:
             try:
                 await asyncio.wait([self.claim])
             except asyncio.CancelledError:
-                if not _by_itself(asyncio.current_task()):
+                if (task := asyncio.current_task()) is None or _cancelled_by_others(task):
                     raise
 
     @property
@@ -277,13 +274,12 @@ class Attempt:
         return replace(context, saved=kept.saved, _keep=kept.keep, _keep_sync=kept.keep_sync, _beat=self.beat)
 
 
-def _by_itself(task: asyncio.Task[Any] | None) -> bool:
-    """Whether an attempt's task was cancelled by its function alone. That is taken back."""
-    if not isinstance(task, Run):
-        return False
-    for _ in range(task.own):
+def _cancelled_by_others(task: asyncio.Task[Any], cancels: int = 0) -> bool:
+    """Take back those of an attempt's task by its function, and so many of our own; whether there is another."""
+    own = task.own if isinstance(task, Run) else 0
+    for _ in range(cancels + own):
         task.uncancel()
-    return not task.cancelling()
+    return task.cancelling() > 0
 
 
 class Run(asyncio.Task[None]):

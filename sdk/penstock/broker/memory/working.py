@@ -26,6 +26,7 @@ __all__ = ["MemoryWorking"]
 
 SHARES = (8, 4, 2, 1)  # of a claim's budget, most urgent first; as in claim.lua
 _ORDINARY = range(1, len(PRIORITIES) + 1)
+_TURNS = [place for place, share in zip(_ORDINARY, SHARES, strict=True) for _ in range(share)]
 
 LISTEN_SECONDS = 0.02  # a read under way isn't cut, and tests that stop many workers wait for one each time
 
@@ -66,9 +67,8 @@ class MemoryWorking:
 
     def _in_turn(self, queue: str) -> int:
         """Whose turn it is to have the first of few places; see claim.lua."""
-        ended, parts = self._memory.queues[queue].settled, sum(SHARES)
-        by_share = [place for place, share in zip(_ORDINARY, SHARES, strict=True) for _ in range(share)]
-        return by_share[(ended + ended // parts) % parts]
+        ended = self._memory.queues[queue].settled
+        return _TURNS[(ended + ended // len(_TURNS)) % len(_TURNS)]
 
     def _take_from(self, queue: str, claimer: Claimer, place: int, most: int) -> list[Delivery]:
         state, now = self._memory.queues[queue], self._memory.clock()

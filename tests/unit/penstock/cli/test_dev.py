@@ -13,17 +13,8 @@ from penstock.cli.dev import Journal, develop, typed
 from penstock.stop import Stop
 from penstock.testing import sandbox
 from penstock.worker import Settings
+from tests.tutorial.test_sealing import Turned
 from tests.waiting import wait_for
-
-
-class Turned:
-    name = "turned"
-
-    def encode(self, data: bytes) -> bytes:
-        return data[::-1]
-
-    def decode(self, data: bytes) -> bytes:
-        return data[::-1]
 
 
 @pytest.fixture
