@@ -81,6 +81,14 @@ async def test_a_redis_that_lost_everything_is_used_again(redis: aioredis.Redis,
         assert await (await work.enqueue()).result(timeout=10) == "done"
 
 
+async def test_a_stream_that_somebody_has_deleted_is_made_again(redis: aioredis.Redis, app: Penstock) -> None:
+    broker, streams = app.broker(), QueueKeys(app.namespace, "shop").streams
+    await broker.claim("shop", Claimer("a.1", "a"), 1)
+    await redis.delete(streams[1])
+    await broker.claim("shop", Claimer("a.1", "a"), 1)
+    assert [len(await redis.xinfo_groups(stream)) for stream in streams] == [1] * len(streams)
+
+
 async def test_every_function_of_the_library_is_registered(redis: aioredis.Redis, app: Penstock) -> None:
     await app.broker().send([Envelope(id="shop.1", task="shop.x", queue="shop", created_at=time.time())])
     libraries = str(await redis.execute_command("FUNCTION", "LIST"))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import ContextVar
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
@@ -28,22 +29,33 @@ class Caller(Protocol):
     def take(self, piece: Work) -> None:
         """Run it. From any thread."""
 
+    def interrupt(self) -> None:
+        """Ctrl-C came while a function ran in this caller's thread: it is meant for the caller, too."""
+
 
 class _Thread:
     """A sync caller. One a thread: where its task enqueues another, the inner wait does the outer's work, too."""
 
     def __init__(self) -> None:
         self._pieces: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._interrupted = False
 
     def take(self, piece: Work) -> None:
         """See Caller."""
         self._pieces.put(piece)
 
+    def interrupt(self) -> None:
+        """See Caller."""
+        self._interrupted = True
+
     def work_until(self, done: Future[R]) -> R:
-        """What the future has in the end."""
+        """What the future has in the end. Raises KeyboardInterrupt where a function was interrupted."""
         done.add_done_callback(lambda _: self._pieces.put(lambda: None))
         while not done.done():
             self._pieces.get()()
+            if self._interrupted:
+                self._interrupted = False
+                raise KeyboardInterrupt
         return done.result()
 
 
@@ -59,6 +71,9 @@ class _Async:
     def take(self, piece: Work) -> None:
         """See Caller."""
         self._loop.call_soon_threadsafe(self._start, piece, context=self._context)
+
+    def interrupt(self) -> None:
+        """See Caller. The thread that waits for the event loop has heard of it, for it isn't this one."""
 
     def _start(self, piece: Work) -> None:
         work = self._loop.create_task(self._run(piece))
@@ -125,8 +140,22 @@ class CallersThreads(Pool):
         else:
             owner.take(work)
 
+    def around(self, function: Callable[[], R]) -> Callable[[], R]:
+        """See Pool."""
+        owner = self._owner()
+        return function if owner is None else partial(_heard, owner, function)
+
     def _owner(self) -> Caller | None:
         """Of the task whose attempt this is; of one that no caller knows, a later call of a flow, the last caller."""
         lease = running.get()
         own = self._owners.get(lease.id) if lease is not None else None
         return own or next(reversed(self._owners.values()), None)
+
+
+def _heard(owner: Caller, function: Callable[[], R]) -> R:
+    """What the function returns; its caller hears of a Ctrl-C."""
+    try:
+        return function()
+    except KeyboardInterrupt:
+        owner.interrupt()
+        raise

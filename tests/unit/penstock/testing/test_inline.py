@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from penstock import Depends, Penstock, Retry, TaskFailed, UnknownTask, group
+from penstock import Depends, Penstock, Retry, Task, TaskFailed, UnknownTask, group
 from penstock.testing import inline
 
 app = Penstock("shop", url="redis://127.0.0.1:1/0")  # nothing listens there
@@ -28,6 +29,16 @@ def parent(n: int) -> int:
 @app.task
 def child(n: int) -> int:
     return n + 1
+
+
+@app.task(max_attempts=1)
+def slow() -> None:
+    signal.raise_signal(signal.SIGINT)  # somebody has enough of it, and presses Ctrl-C
+
+
+@app.task(max_attempts=1)
+def parent_of_slow() -> None:
+    slow.delay()
 
 
 @app.task(max_attempts=3)
@@ -109,6 +120,12 @@ class TestSync:
         assert (status.phase, status.attempts) == ("DeadLettered", 3)
         with pytest.raises(TaskFailed, match="no such user"):
             handle.result_sync()
+
+    @pytest.mark.parametrize("task", [slow, parent_of_slow], ids=["a task", "a task's task"])
+    def test_ctrl_c_ends_the_caller_too(self, task: Task[[], None]) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            task.delay()
+        assert where.delay(3).result_sync(timeout=5)[0] == 3
 
     def test_flows(self) -> None:
         assert (group(child.s(1), child.s(2)) | total).enqueue_sync().result_sync() == 5

@@ -59,10 +59,15 @@ local function make_groups(keys)
   end
 end
 
+-- How the ids of a queue's tasks start.
+local function id_start(keys)
+  return queue_name(keys) .. '.'
+end
+
 -- An entry that isn't Penstock's, or is damaged: nobody could begin it, and it mustn't stop those behind it. It becomes a
 -- dead letter, whose message is what it carries.
-local function well_formed(keys, item)
-  local fields, start = item[2], queue_name(keys) .. '.'
+local function well_formed(start, item)
+  local fields = item[2]
   return #fields == 4 and string.sub(fields[2], 1, #start) == start and string.find(fields[2], '^[!-~]+$')
 end
 
@@ -86,7 +91,7 @@ local function take(keys, gate, work, stream, count)
   if not reply or not reply[1] then return 0 end
   local items, ids = {}, {}
   for _, item in ipairs(reply[1][2]) do
-    if well_formed(keys, item) then
+    if well_formed(work.start, item) then
       items[#items + 1], ids[#ids + 1] = item, item[2][2]
     else
       set_aside(keys, stream, item, work.now)
@@ -119,15 +124,31 @@ local function in_turn(keys)
   return stream
 end
 
--- Each priority's share of what is left, then the most urgent first. As long as that is less than the budget, and more
--- could be read: what was read may have had to wait for its key.
-local function take_by_priority(keys, gate, work, budget)
+-- Notes the priorities that have nothing, for a look is cheaper than a read. Returns how many have something. A stream that
+-- somebody has deleted is made again, or blocking reads would fail for ever.
+local function occupied(keys, work)
+  if redis.call('EXISTS', keys[1], keys[2], keys[3], keys[4]) < 4 then make_groups(keys) end
+  local count = 0
+  for stream = 1, 4 do
+    if redis.call('XLEN', keys[stream]) > 0 then count = count + 1 else work.dry[stream] = true end
+  end
+  return count
+end
+
+local function take_shares(keys, gate, work, budget)
   if budget - begun(work) < 15 then take(keys, gate, work, in_turn(keys), math.min(1, budget - begun(work))) end
   local left = budget - begun(work)
   for stream = 1, 4 do
     local share = math.max(1, math.floor(left * SHARES[stream] / 15))
     take(keys, gate, work, stream, math.min(budget - begun(work), share))
   end
+end
+
+-- Each priority's share of what is left, then the most urgent first. As long as that is less than the budget, and more
+-- could be read: what was read may have had to wait for its key.
+local function take_by_priority(keys, gate, work, budget)
+  if budget <= begun(work) then return end
+  if occupied(keys, work) > 1 then take_shares(keys, gate, work, budget) end
   repeat
     local read = work.read
     for stream = 1, 4 do take(keys, gate, work, stream, budget - begun(work)) end
@@ -139,7 +160,7 @@ local function take_read(keys, gate, work, args)
   for at = 6, #args, 4 do
     local stream, entry, id = tonumber(args[at]), args[at + 1], args[at + 2]
     local found = redis.call('XRANGE', keys[stream], entry, entry)
-    if found[1] and not well_formed(keys, found[1]) then
+    if found[1] and not well_formed(work.start, found[1]) then
       set_aside(keys, stream, found[1], work.now)
     elseif found[1] and gate.room < 1 then
       local state = load(keys, id) or {}
@@ -156,8 +177,8 @@ end
 
 local function claim(keys, args)
   local now = now_ms()
-  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, plain = {}, taken = {}, saves = {}, read = 0, dry = {},
-    lease = cmsgpack.pack(args[3], args[2], now) }
+  local work = { consumer = args[1], worker = args[2], nonce = args[3], now = now, plain = {}, taken = {}, saves = {},
+    read = 0, dry = {}, start = id_start(keys), lease = cmsgpack.pack(args[3], args[2], now) }
   local gate = open_gate(keys, now, (#args - 5) / 4)
   apply_rate(keys, gate, now)
   take_read(keys, gate, work, args)
@@ -213,13 +234,13 @@ end
 
 -- Looks through what is claimed of one stream, from where the last look has ended. Returns how many it has put back.
 local function reclaim_stream(keys, stream, consumer, min_idle, most, now)
-  local field, moved = 'reclaim:' .. stream, 0
+  local field, moved, start = 'reclaim:' .. stream, 0, id_start(keys)
   local cursor = redis.call('HGET', keys[SETTINGS], field) or '0-0'
   for _ = 1, LOOKS do
     local reply = redis.pcall('XAUTOCLAIM', keys[stream], GROUP, consumer, min_idle, cursor, 'COUNT', most - moved)
     if reply.err then return moved end
     for _, item in ipairs(reply[2]) do
-      if well_formed(keys, item) then abandoned(keys, stream, item) else set_aside(keys, stream, item, now) end
+      if well_formed(start, item) then abandoned(keys, stream, item) else set_aside(keys, stream, item, now) end
       moved = moved + 1
     end
     cursor = reply[1]
@@ -263,7 +284,7 @@ end
 -- Puts back what a consumer holds and has never started, for the answer to its claim was lost.
 -- ARGV: consumer, then per task that it has started  id, nonce. Returns how many.
 local function relinquish(keys, args)
-  local kept, moved = {}, 0
+  local kept, moved, start = {}, 0, id_start(keys)
   for at = 2, #args, 2 do kept[args[at]] = args[at + 1] end
   for stream = 1, STREAMS do
     local from = '-'
@@ -272,7 +293,7 @@ local function relinquish(keys, args)
       if page.err then page = {} end
       for _, pending in ipairs(page) do
         local found = redis.call('XRANGE', keys[stream], pending[1], pending[1])[1]
-        if found and well_formed(keys, found) and relinquished(keys, stream, found, kept) then moved = moved + 1 end
+        if found and well_formed(start, found) and relinquished(keys, stream, found, kept) then moved = moved + 1 end
         from = '(' .. pending[1]
       end
     until #page < MOST
