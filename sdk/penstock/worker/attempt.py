@@ -34,10 +34,11 @@ from penstock.worker.ending import (
     closed,
     meant,
 )
-from penstock.worker.execution import Execution, Places
+from penstock.worker.execution import Execution
 from penstock.worker.forks import leave_child
 from penstock.worker.policy import Policy
 from penstock.worker.result import encoded
+from penstock.worker.room import Room
 
 __all__ = ["GRACE_SECONDS", "HAND_BACK_GRACE_SECONDS", "Attempt", "Limit", "Run"]
 
@@ -113,7 +114,7 @@ class Attempt:
         """Take it that it is well. From any thread."""
         self._heard = time.monotonic()
 
-    async def run(self, places: Places) -> Ending:
+    async def run(self, room: Room) -> Ending:
         """Run it to its end, in the caller's task: an attempt costs one. Whatever its code raises is an ending, for an
         attempt that nobody settles keeps its lease for ever."""
         if (stopped := self._asked()) is not None:
@@ -124,7 +125,7 @@ class Attempt:
             self._running.lease = self.begun.lease
         try:
             self._watch()
-            ending = await self._call(places)
+            ending = await self._call(room)
             if isinstance(self._running, Run) and self._running.own:  # a cancellation by itself that it didn't await
                 await asyncio.sleep(0)
             return ending
@@ -245,7 +246,7 @@ class Attempt:
         if self._execution is not None:
             await self._execution.vacated()
 
-    async def _call(self, places: Places) -> Ending:
+    async def _call(self, room: Room) -> Ending:
         definition, envelope = self.definition, self.envelope
         if definition is None:  # ruled out before it runs
             raise LookupError(f"no task {envelope.task!r} here")
@@ -254,10 +255,10 @@ class Attempt:
         except (BadArgument, MsgspecError) as error:
             return Unfit(str(error), foreign=envelope.shape not in ("", definition.arguments.shape))
         self.started = True
-        if definition.is_bare and not places.extensions.middlewares:  # most are; the rest of the way would cost as much
+        if definition.is_bare and not room.extensions.middlewares:  # most are; the rest of the way would cost as much
             args, kwargs = values
             return Returned(encoded(definition, await definition.function(*args, **kwargs)))
-        self._execution = Execution(definition, self.context, envelope.payload, values, places, self.tell)
+        self._execution = Execution(definition, self.context, envelope.payload, values, room, self.tell)
         try:
             result = await self._execution.result()
         except EndedApart as apart:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Raw
 
@@ -14,35 +14,16 @@ from penstock import codec
 from penstock.arguments import Values
 from penstock.context import TaskContext
 from penstock.definition import Definition, located
-from penstock.extensions import Extensions
 from penstock.outcome import Failure
 from penstock.progress import Progress
 from penstock.retry import Retry, Snooze
 from penstock.worker.child import Answer, Call, Error, Value
 from penstock.worker.ending import Died, EndedApart, RaisedInChild, Returned
 from penstock.worker.injection import Injection
-from penstock.worker.pool import Pool
-from penstock.worker.processes import Processes
+from penstock.worker.room import Room
 from penstock.worker.thread import Thread
 
-__all__ = ["Execution", "Places", "Room", "ended_in_child"]
-
-
-class Places(Protocol):
-    """Where functions run that aren't coroutines, and what the app adds to all of them."""
-
-    threads: Pool
-    processes: Processes
-    extensions: Extensions
-
-
-@dataclass(slots=True)
-class Room:
-    """Places of their own for what runs beside the tasks: broadcasts, which take none of theirs."""
-
-    threads: Pool
-    processes: Processes
-    extensions: Extensions
+__all__ = ["Execution", "ended_in_child"]
 
 
 @dataclass(eq=False)
@@ -54,7 +35,7 @@ class Execution:
     describe: Callable[[], TaskContext]
     payload: bytes
     values: Values
-    places: Places
+    room: Room
     tell: Callable[[Progress], None]
     _thread: Thread | None = None
     _injection: Injection | None = None
@@ -63,21 +44,21 @@ class Execution:
     async def result(self) -> object:
         """What the function returns, or a middleware instead; Raw if it is JSON already. Raises what they raise, and
         EndedApart for what went wrong in a process of its own."""
-        if not self.places.extensions.middlewares:
+        if not self.room.extensions.middlewares:
             return await self._result()
         execute: Callable[[], Awaitable[object]] = self._result
-        for middleware in reversed(self.places.extensions.middlewares):
+        for middleware in reversed(self.room.extensions.middlewares):
             execute = partial(middleware.execute, self._context, execute)
         return await execute()
 
     async def _result(self) -> object:
         if self.definition.place == "process":
             return await self._apart()
-        self._thread = Thread(self.places.threads)
+        self._thread = Thread(self.room.threads)
         needs = self.definition.parameters.needs
         if not needs:
             return await self._called(self._thread, *self.values)
-        self._injection = Injection(self._context, self._thread, self.places.extensions.overrides)
+        self._injection = Injection(self._context, self._thread, self.room.extensions.overrides)
         try:
             injected = await self._injection.values(needs)
             args, kwargs = self.definition.arguments.with_injected(self.values, injected)
@@ -101,10 +82,10 @@ class Execution:
         module, qualname = located(self.definition.function)
         context = self._context
         call = Call(module, qualname, context.id, context.task, context.attempt, self.payload)
-        ending = ended_in_child(await self.places.processes.run(call, self.tell))
+        ending = ended_in_child(await self.room.processes.run(call, self.tell))
         if not isinstance(ending, Returned):
             raise EndedApart(ending)
-        return codec.decode_value(ending.value) if self.places.extensions.middlewares else Raw(ending.value)
+        return codec.decode_value(ending.value) if self.room.extensions.middlewares else Raw(ending.value)
 
     @cached_property
     def _context(self) -> TaskContext:

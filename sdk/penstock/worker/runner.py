@@ -16,7 +16,6 @@ from penstock.broker.messages import Begun, Claimer, Delivery, Lease, Renewal, V
 from penstock.clock import ServerClock
 from penstock.definition import Definition
 from penstock.envelope import Envelope, Undecodable, decode, decode_of
-from penstock.extensions import Extensions
 from penstock.progress import NOTHING_SAID
 from penstock.status import Phase
 from penstock.telemetry import Tracing
@@ -24,17 +23,15 @@ from penstock.worker.attempt import Attempt, Limit, Run
 from penstock.worker.builtin import builtins
 from penstock.worker.conclusion import Conclusions
 from penstock.worker.ending import Ending, Raised, closed
-from penstock.worker.execution import Places
 from penstock.worker.foregone import foregone, supplied
 from penstock.worker.late import name_deaf, vacated
 from penstock.worker.leases import Leases
 from penstock.worker.outage import Outage
 from penstock.worker.parking import wanted
 from penstock.worker.policy import Policies
-from penstock.worker.pool import Pool
-from penstock.worker.processes import Processes
 from penstock.worker.recall import Recalls
 from penstock.worker.reporter import Reporter, running
+from penstock.worker.room import Room
 from penstock.worker.slots import Slots
 from penstock.worker.spans import attempt_span
 from penstock.worker.telling import tell_hooks
@@ -57,20 +54,19 @@ class Runner:
     claimer: Claimer
     lease_seconds: float
     slots: Slots
-    threads: Pool
-    processes: Processes
+    room: Room
     reporter: Reporter
     policies: Policies
-    extensions: Extensions = field(default_factory=Extensions)
     outage: Outage = field(default_factory=Outage)
     clock: ServerClock = field(default_factory=ServerClock)
     random: Callable[[], float] = random.random
-    beside: Places | None = None  # where broadcasts run; None: in the tasks' places
+    beside: Room | None = None  # where broadcasts run; None: where the tasks do
     attempts: dict[str, Attempt] = field(default_factory=dict)
     last: Attempt | None = None  # that was started
     done: int = 0
 
     def __post_init__(self) -> None:
+        self.extensions = self.room.extensions
         self.leases = Leases(self.broker, self.claimer, self.lease_seconds, self._lease_changed, self.outage)
         self.conclusions = Conclusions(
             broker=self.broker,
@@ -202,8 +198,8 @@ class Runner:
         await attempt.conclude()
         self.conclusions.settle(attempt, ruling, attempt.envelope.traceparent)
 
-    def _places(self, attempt: Attempt) -> Places:
-        return self if attempt.begun.lease.nonce or self.beside is None else self.beside
+    def _room_of(self, attempt: Attempt) -> Room:
+        return self.room if attempt.begun.lease.nonce or self.beside is None else self.beside
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._left.add(task)
@@ -217,7 +213,7 @@ class Runner:
         envelope = attempt.envelope
         if envelope.links is None and not envelope.codec and self.extensions.nobody:  # most: a call less
             ending = foregone(envelope, attempt.begun, attempt.definition)
-            ruling = self.conclusions.rule(attempt, ending or await attempt.run(self._places(attempt)))
+            ruling = self.conclusions.rule(attempt, ending or await attempt.run(self._room_of(attempt)))
         else:
             ruling = await self._ruled(attempt)
         if not attempt.given_up:
@@ -242,7 +238,7 @@ class Runner:
             ending = await supplied(self.broker, attempt, self.extensions.codec)
         if hooks.before and ending is None:
             await hooks.told(hooks.before, attempt.context)
-        ruling = self.conclusions.rule(attempt, ending or await attempt.run(self._places(attempt)))
+        ruling = self.conclusions.rule(attempt, ending or await attempt.run(self._room_of(attempt)))
         if not attempt.given_up:
             await tell_hooks(hooks, self.extensions.middlewares, attempt, ruling)
         return ruling

@@ -21,7 +21,6 @@ from penstock.extensions import Extensions
 from penstock.stopping import let_go, within
 from penstock.worker import databases
 from penstock.worker.attempt import Attempt
-from penstock.worker.execution import Room
 from penstock.worker.forks import working_here
 from penstock.worker.intake import Intake
 from penstock.worker.metrics import observe
@@ -29,10 +28,10 @@ from penstock.worker.outage import Outage
 from penstock.worker.policy import Policies
 from penstock.worker.pool import Pool
 from penstock.worker.presence import Presence
-from penstock.worker.processes import Processes
 from penstock.worker.progress import report_progress
 from penstock.worker.recycling import Limits, due, resident_bytes
 from penstock.worker.reporter import NobodyAsks, Reporter
+from penstock.worker.room import Room
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
 from penstock.worker.stalls import Stalls
@@ -108,13 +107,8 @@ class Worker:
         self.tally = Tally()
         outage = self._outage = Outage(self.tally)
         self.slots = Slots(settings.concurrency)
-        self._threads = threads or databases.Threads(settings.concurrency, TASK_THREADS)
-        self._processes = Processes(settings.concurrency)
-        self._beside = Room(
-            threads or databases.Threads(settings.concurrency, BROADCAST_THREADS),
-            Processes(settings.concurrency),
-            extensions,
-        )
+        self._room = Room.of(settings.concurrency, extensions, threads or TASK_THREADS)
+        self._beside = Room.of(settings.concurrency, extensions, threads or BROADCAST_THREADS)
         self._policies = Policies(broker, outage)
         self._runner = Runner(
             tasks,
@@ -122,11 +116,9 @@ class Worker:
             settings.claimer,
             settings.lease_seconds,
             self.slots,
-            self._threads,
-            self._processes,
+            self._room,
             self._reporter,
             self._policies,
-            extensions,
             outage,
             clock=ServerClock(extensions.clock),
             beside=self._beside,
@@ -230,13 +222,13 @@ class Worker:
         release(asyncio.get_running_loop())
         self._stalls.stop()
         await let_go([*self._reading, *self._timers], STOP_SECONDS)
-        for threads in (self._threads, self._beside.threads):
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._room.shut()
+        self._beside.shut()
         last_steps = (
             (REPORT_SECONDS, self._reporter.drain(REPORT_SECONDS), "reporting"),
             (CLOSE_SECONDS, self._leave(), "leaving the queues"),
             (CLOSE_SECONDS, self._runner.leases.stop(), "renewing leases"),
-            (CLOSE_SECONDS, self._processes.close(), "ending the tasks' processes"),
+            (CLOSE_SECONDS, self._room.processes.close(), "ending the tasks' processes"),
             (CLOSE_SECONDS, self._beside.processes.close(), "ending the broadcasts' processes"),
         )
         await asyncio.gather(*(within(most, step, what) for most, step, what in last_steps))

@@ -91,6 +91,16 @@ def left(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Those of before are back afterwards: uvloop leaves its own, which belongs to a closed loop."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_asks_the_process_to_stop(number: signal.Signals) -> None:
     async def work() -> bool:

@@ -17,6 +17,7 @@ from penstock.standing import Standing
 from penstock.worker.policy import Policies
 from penstock.worker.pool import Pool
 from penstock.worker.processes import Processes
+from penstock.worker.room import Room
 from penstock.worker.runner import Runner
 from penstock.worker.slots import Slots
 from tests.unit.penstock.worker.brokers import ME, FlakyBroker
@@ -46,7 +47,7 @@ class Reports:
 class Bench:
     """`shop.send` runs until `finish`, unless it is replaced."""
 
-    def __init__(self, broker: FlakyBroker, places: int, threads: Pool, processes: Processes) -> None:
+    def __init__(self, broker: FlakyBroker, places: int, room: Room) -> None:
         self.broker = broker
         self.slots = Slots(places)
         self.reports = Reports()
@@ -54,7 +55,7 @@ class Bench:
         self.tasks: dict[str, Definition] = {}
         self.started: list[str] = []
         self._gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self.runner = Runner(self.tasks, broker, ME, LEASE, self.slots, threads, processes, self.reports, self.policies)
+        self.runner = Runner(self.tasks, broker, ME, LEASE, self.slots, room, self.reports, self.policies)
 
         async def hold(context: TaskContext = TaskContext()) -> str:
             self.started.append(context.id)
@@ -117,7 +118,7 @@ class Bench:
 async def bench(places: int = 4) -> AsyncIterator[Bench]:
     """A bench for as long as the block lasts."""
     threads, processes = Pool(4), Processes(2)
-    made = Bench(FlakyBroker(), places, threads, processes)
+    made = Bench(FlakyBroker(), places, Room(threads, processes))
     try:
         yield made
     finally:
