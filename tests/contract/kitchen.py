@@ -130,6 +130,10 @@ class Kitchen:
         """Whether it was run."""
         return what in self.ran
 
+    async def has_children(self) -> bool:
+        """Whether the parent has enqueued all of them."""
+        return len(self.children) == 4
+
     async def nothing_left(self) -> None:
         """Return when nothing waits or runs."""
 

@@ -313,6 +313,7 @@ class TestChildren:
     async def test_they_are_cancelled_with_their_parent(self, kitchen: Kitchen) -> None:
         handle = await kitchen.parent.enqueue()
         await wait_for(lambda: kitchen.has("wait"), "the child to run")
+        await wait_for(kitchen.has_children, "all to be enqueued")
         assert await handle.cancel()
         assert await handle.wait(PATIENCE) is Phase.CANCELLED
         await kitchen.nothing_left()

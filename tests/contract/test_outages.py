@@ -271,6 +271,13 @@ class TestPool:
 
 
 class TestBlockingConnection:
+    async def test_it_may_be_closed_again_and_used_again(self, server: Server) -> None:
+        connection = BlockingConnection(server.url)
+        for member in ("first", "second"):
+            assert connection.call("test_add", [SET], [member]) == 1
+            connection.close()
+            connection.close()
+
     async def test_from_any_thread(self, server: Server) -> None:
         connection = BlockingConnection(server.url)
         assert connection.call("test_add", [SET], ["here"]) == 1

@@ -20,7 +20,6 @@ from penstock import Penstock
 from penstock.broker import Broker
 from penstock.broker.messages import Attendance, Depth
 from penstock.definition import Definition, Options
-from penstock.stopping import stopped
 from penstock.worker import Settings, Worker
 from tests.contract.messages import message
 from tests.contract.restless import shout, work
@@ -119,10 +118,11 @@ class Load:
         self.sent = 0
         self._crew = crew
         self._random = random
+        self._ended = False
         self._task = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
-        while True:
+        while not self._ended:
             calls = [self._crew.work.s(self.sent + n, self._seconds()) for n in range(self._random.randint(1, 6))]
             self.sent += len(calls)
             await self._crew.app.enqueue_many(calls)
@@ -141,7 +141,9 @@ class Load:
         await wait_for(reached, f"{count} more tasks to begin")
 
     async def end(self) -> None:
-        await stopped(self._task)
+        """Send no more: not by a cancellation, which may come in the middle of a send."""
+        self._ended = True
+        await self._task
 
         async def drained() -> bool:
             return (await self._crew.depth()).backlog == 0

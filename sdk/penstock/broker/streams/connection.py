@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ R = TypeVar("R")
 REPLY_SECONDS = 15.0  # longer than any blocking read
 SUBMIT_SECONDS = 5.0  # for who waits for a reply; a URL's `timeout` says otherwise
 RENEWAL_SECONDS = 5.0  # a lease that isn't renewed soon needn't be renewed late
+CALL_SECONDS = RENEWAL_SECONDS + 5.0  # beyond what the connection takes to give up
 CLOSE_SECONDS = 10.0
 TRIES = 16
 PAUSE_SECONDS = 0.1
@@ -254,8 +256,11 @@ class BlockingConnection:
         self._thread: threading.Thread | None = None
 
     def call(self, function: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]) -> Reply:
-        """What a function of the library returns."""
-        return self._run(self._connection.call(function, keys, args)).result()
+        """What a function of the library returns. After `close`, it connects anew."""
+        try:
+            return self._run(self._connection.call(function, keys, args)).result(CALL_SECONDS)
+        except FutureTimeout:  # its loop was stopped before it could end
+            raise NotConnected("the connection was closed here during a call") from None
 
     def _run(self, work: Coroutine[object, object, R]) -> Future[R]:
         with self._starting:
@@ -263,14 +268,16 @@ class BlockingConnection:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=_serve, args=[self._loop], name="penstock-blocking", daemon=True)
                 self._thread.start()
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Close the connection and end its loop. Nothing may be called after that."""
-        if self._loop is not None and self._thread is not None:
-            self._run(self._connection.close()).result(CLOSE_SECONDS)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(CLOSE_SECONDS)
+        """Close the connection and end its loop."""
+        with self._starting:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is not None and thread is not None:
+            asyncio.run_coroutine_threadsafe(self._connection.close(), loop).result(CLOSE_SECONDS)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(CLOSE_SECONDS)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
