@@ -24,15 +24,18 @@ from benchmarks.peers.server import Server, serve
 
 from penstock.kube import Kube
 from penstock.process import run
+from penstock.resources.pool import WorkerPool
 from penstock.stopping import stopped
 from penstock_operator.api import Key
+from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.watch import Watch
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
-from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.pools.controller import Edges, Pools
+from penstock_operator.pools.workloads import Workload
 from penstock_operator.settings import Settings
+from penstock_operator.watching.stored import Stored
 
 OUT = Path("build/bench/evaluation.json")
 NAMESPACES, POOLS = 50, 20  # of each namespace; each pool has a queue of its own
@@ -63,16 +66,15 @@ class Operator:
             "target": {"latencySeconds": 5},
             "windows": [{"schedule": "0 8 * * 1-5", "durationMinutes": 60, "minReplicas": 2}],
         }
-        self.pools.seen(
-            {
-                "apiVersion": "penstock.dev/v1alpha1",
-                "kind": "WorkerPool",
-                "metadata": meta,
-                "spec": {"app": "shop.tasks:app", "queues": [name], "autoscaling": scaling},
-            }
-        )
-        owned = meta | {"name": f"{name}-workers", "labels": {POOL_LABEL: name}}
-        self.pools.deployment_seen({"metadata": owned, "spec": {"replicas": 1}})
+        manifest = {
+            "apiVersion": "penstock.dev/v1alpha1",
+            "kind": "WorkerPool",
+            "metadata": meta,
+            "spec": {"app": "shop.tasks:app", "queues": [name], "autoscaling": scaling},
+        }
+        self.pools.seen(Stored(manifest, WorkerPool.stored(manifest)))
+        owned = DeploymentView.of({"metadata": meta, "spec": {"replicas": 1}})
+        self.pools.workloads.seen(Workload(f"{meta['uid']}-workers", (namespace, name), owned))
 
     def _horizons(self) -> dict[Key, float]:
         self._before = clocks(self.server.pid)

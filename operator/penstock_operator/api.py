@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.kube import Resource
+from penstock.kube import Manifest, Resource
 from penstock.report import TASK_BATCHES, TASKS, WORKER_POOLS
 from penstock.resources.kinds import GROUP, VERSION
 
@@ -22,6 +22,7 @@ __all__ = [
     "TASK_QUEUES",
     "WORKER_POOLS",
     "Key",
+    "part",
 ]
 
 TASK_QUEUES = Resource(f"/apis/{GROUP}/{VERSION}", "taskqueues")
@@ -39,3 +40,9 @@ OWNER = "penstock-operator"  # the field manager of what the operator writes
 
 Key = tuple[str, str]
 """(namespace, name) of an object."""
+
+
+def part(manifest: Manifest, name: str) -> Manifest:
+    """Its spec or status, whatever stands there: empty where that is no object."""
+    found = manifest.get(name)
+    return found if isinstance(found, dict) else {}

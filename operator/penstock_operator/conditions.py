@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from penstock.kube import Manifest
 from penstock.report import moment
 
-__all__ = ["Row", "conditions", "unsupported"]
+__all__ = ["INVALID", "Row", "conditions", "unsupported"]
 
 Row = tuple[str, bool, str, str]
+INVALID = "InvalidSpec"
+"""The reason of what isn't understood."""
+MESSAGE_LENGTH = 4096  # the schema's
 
 
 def conditions(rows: Sequence[Row], generation: int, *, old: Manifest, now: float) -> list[Manifest]:
@@ -32,7 +35,7 @@ def _condition(row: Row, generation: int, old: Manifest, now: float) -> Manifest
         "type": type,
         "status": status,
         "reason": reason,
-        "message": message,
+        "message": message[:MESSAGE_LENGTH],
         "lastTransitionTime": since,
         "observedGeneration": generation,
     }

@@ -20,6 +20,7 @@ class Index:
         self._keys: dict[str, Key] = {}  # by uid
         self._dependents: defaultdict[Key, set[Key]] = defaultdict(set)
         self._queues: Counter[Key] = Counter()  # how many Tasks each has
+        self._misread: set[Key] = set()
 
     def put(self, view: TaskView) -> TaskView | None:
         """Keep the latest look at a Task; the one before, which may be of a namesake."""
@@ -30,6 +31,8 @@ class Index:
         self._views[key] = view
         self._keys[view.uid] = key
         self._queues[view.ref.namespace, view.queue] += 1
+        if view.problem:
+            self._misread.add(key)
         for parent in view.spec.depends_on:
             self._dependents[view.ref.namespace, parent.name].add(key)
         return before
@@ -45,6 +48,7 @@ class Index:
 
     def _unlink(self, view: TaskView) -> None:
         self._keys.pop(view.uid, None)
+        self._misread.discard(view.key)
         queue = (view.ref.namespace, view.queue)
         self._queues[queue] -= 1
         if not self._queues[queue]:
@@ -84,6 +88,10 @@ class Index:
     def queues(self) -> Collection[Key]:
         """(namespace, queue) of all Tasks."""
         return self._queues.keys()
+
+    def misread(self) -> Iterable[str]:
+        """The namespaces of those that aren't understood, one for each."""
+        return (namespace for namespace, _ in self._misread)
 
     def dependents(self, key: Key) -> Collection[Key]:
         """Those whose dependsOn names it."""

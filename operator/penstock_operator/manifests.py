@@ -25,6 +25,7 @@ __all__ = [
     "namespace_objects",
     "owner",
     "pool_key",
+    "pool_of",
     "pool_queues",
     "selector",
     "workers_name",
@@ -54,6 +55,11 @@ def pool_key(pool: WorkerPool) -> Key:
 def workers_name(pool: str) -> str:
     """Of the pool's Deployment, and of all that goes with it."""
     return f"{pool}-workers"
+
+
+def pool_of(workers: str) -> str:
+    """The pool whose Deployment is called so."""
+    return workers.removesuffix("-workers")
 
 
 def selector(pool: str) -> dict[str, str]:

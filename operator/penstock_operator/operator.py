@@ -7,43 +7,74 @@ import logging
 import socket
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from typing import Protocol
 
-from penstock.errors import PenstockError
 from penstock.kube import Kube, Resource
+from penstock.resources.pool import WorkerPool
+from penstock.resources.queue import TaskQueue
 from penstock.stopping import stopped
 from penstock_operator.admission.view import TaskView
-from penstock_operator.api import PODS, TASK_BATCHES, TASKS, Key
+from penstock_operator.api import (
+    DEPLOYMENTS,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    TASK_BATCHES,
+    TASK_QUEUES,
+    TASKS,
+    WORKER_POOLS,
+    Key,
+)
 from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.watch import Watch
 from penstock_operator.batches.controller import Batches
 from penstock_operator.batches.view import BatchBody
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
-from penstock_operator.informer import Informer, Item, Source
 from penstock_operator.leader import Leader
 from penstock_operator.leader_label import LeaderLabel
 from penstock_operator.manifests import POOL_LABEL
-from penstock_operator.namespaces import Namespaces
+from penstock_operator.namespaces import GIVEN, Namespaces
 from penstock_operator.pools.controller import Edges, Pools
 from penstock_operator.pools.statuses import PoolStatuses
+from penstock_operator.pools.workloads import Workload
 from penstock_operator.queues import Queues
 from penstock_operator.settings import Settings
 from penstock_operator.surface.figures import Figures
 from penstock_operator.surface.server import Surface
 from penstock_operator.sweep import Known, Sweep
 from penstock_operator.tasks import Tasks
+from penstock_operator.watching import stored
+from penstock_operator.watching.informer import Informer
+from penstock_operator.watching.made import Made
+from penstock_operator.watching.source import Kind, Listener, Source, T
 
 __all__ = ["Operator"]
 
 log = logging.getLogger("penstock.operator")
-T = TypeVar("T", bound=Item)
 Part = Queues | Pools | PoolStatuses | Tasks | Batches
-AnyInformer = Informer[TaskView] | Informer[BatchBody] | Informer[PodView]
 PULSE_SECONDS = 1.0
-AGAIN_SECONDS = 1.0
+
+
+class Misreads(Protocol):
+    """Who keeps objects of a kind."""
+
+    def misread(self) -> Iterable[str]:
+        """The namespaces of those that aren't understood, one for each."""
+        ...
+
+
+class Follower(Protocol):
+    """An informer of whatever kind."""
+
+    @property
+    def synced(self) -> asyncio.Event:
+        """Set once it has told all that there is."""
+        ...
+
+    async def run(self) -> None:
+        """For ever."""
 
 
 class Operator:
@@ -62,7 +93,7 @@ class Operator:
         clock = kube.clock  # that of creationTimestamps, from which delays and deadlines count
         self._brokers = Brokers(settings.broker_url, settings.lease, clock)
         self._events = events = Events(kube, socket.gethostname())
-        namespaces = Namespaces(kube, settings)
+        self.namespaces = namespaces = Namespaces(kube, settings, self._unprepared)
         self.queues = Queues(
             kube, self._brokers, namespaces, self._rules_changed, required=settings.require_queues, clock=clock
         )
@@ -71,6 +102,12 @@ class Operator:
         self.pools = Pools(edges, self._watch.readings, self._watch.nudge, clock)
         self.tasks = Tasks(kube, self._brokers, events, self.queues.rules, clock)
         self.batches = Batches(kube, self._brokers, events, self.queues.rules, clock)
+        self._kinds: tuple[tuple[Resource, Misreads], ...] = (
+            (TASKS, self.tasks),
+            (TASK_BATCHES, self.batches),
+            (TASK_QUEUES, self.queues),
+            (WORKER_POOLS, self.pools.statuses),
+        )
         known = Known(self.tasks, self._knows, self._used)
         self._sweep = Sweep(kube, self._brokers, known, settings.compare_seconds, clock)
         self._informers = [
@@ -80,17 +117,42 @@ class Operator:
         self.last_pulse = 0.0
         self.ready = False
 
-    def _informers_of(self, namespace: str | None) -> Iterator[AnyInformer]:
-        kube, share = self._kube, self._settings.task_selector
-        yield Informer(kube, _source(TASKS, TaskView.parse, namespace, share), self.tasks)
-        yield Informer(kube, _source(TASK_BATCHES, BatchBody.parse, namespace, share), self.batches)
+    def _informers_of(self, namespace: str | None) -> Iterator[Follower]:
+        share, pools, pods = self._settings.task_selector, self.pools, self.pools.pods
+        yield self._informer(TASKS, TaskView, self.tasks, namespace, share)
+        yield self._informer(TASK_BATCHES, BatchBody, self.batches, namespace, share)
+        yield self._informer(TASK_QUEUES, stored.Kind(TaskQueue), self.queues, namespace)
         if not self._settings.only_tasks:
-            yield Informer(kube, _source(PODS, PodView.parse, namespace, POOL_LABEL), self.pools.pods)
+            yield self._informer(WORKER_POOLS, stored.Kind(WorkerPool), pools, namespace)
+            yield self._informer(DEPLOYMENTS, Workload, pools.workloads, namespace, POOL_LABEL)
+            yield self._informer(PODS, PodView, pods, namespace, POOL_LABEL)
+            yield self._informer(POD_DISRUPTION_BUDGETS, Made, pools.budgets, namespace, POOL_LABEL)
+            for place, makings in self.namespaces.makings.items():
+                yield self._informer(place, Made, makings, namespace, name=GIVEN[place])
+
+    def _informer(
+        self,
+        of: Resource,
+        kind: Kind[T],
+        listener: Listener[T],
+        namespace: str | None,
+        labels: str = "",
+        *,
+        name: str = "",
+    ) -> Informer[T]:
+        """`name`: of them, only those called so, for which rights can be given one by one."""
+        selectors = {"labelSelector": labels} if labels else {}
+        selectors |= {"fieldSelector": f"metadata.name={name}"} if name else {}
+        return Informer(self._kube, Source(of.path(namespace), kind, namespace, selectors), listener)
 
     # --- what the watches say ---------------------------------------------------------------------------------------
 
     def _rules_changed(self, namespace: str) -> None:
         self.tasks.rules_changed(namespace)
+
+    def _unprepared(self, namespace: str) -> None:
+        self.queues.unprepared(namespace)
+        self.pools.unprepared(namespace)
 
     def _horizons(self) -> dict[Key, float]:
         return dict.fromkeys(self.queues.keys(), 0.0) | self.pools.horizons()
@@ -117,8 +179,13 @@ class Operator:
         dropped = self._events.dropped
         if not self.leader.valid:
             return Figures(events_dropped=dropped)
+        invalid = {
+            (kind.plural, namespace): count
+            for kind, part in self._kinds
+            for namespace, count in Counter(part.misread()).items()
+        }
         views, decided = self.pools.views, self.pools.chronicle.timelines.decided()
-        return Figures(True, tuple(views.views()), views.looked_at(), tuple(decided), dropped)
+        return Figures(True, tuple(views.views()), views.looked_at(), tuple(decided), dropped, invalid)
 
     def surface(self) -> Surface:
         """What explains the pools over HTTP."""
@@ -160,28 +227,22 @@ class Operator:
         parts: list[Part] = [self.tasks, self.batches]
         if not self._settings.only_tasks:
             parts = [self.queues, self.pools, self.pools.statuses, *parts]
-        await self._load_queues()
         await self._seen_all()
         await self._brokers.lead(epoch, self._used())
-        label = asyncio.create_task(self._label.worn(), name="penstock leader's label")
         try:
+            self.namespaces.resume()
             for part in parts:
-                part.resume()
                 part.queue.start()
-            await asyncio.gather(self._watch.run(), self._sweep.run(), self.pools.chronicle.run())
+                part.resume()
+            async with asyncio.TaskGroup() as term:  # no loop goes on into the next one
+                term.create_task(self._label.worn(), name="penstock leader's label")
+                for loop in (self._watch, self._sweep, self.pools.chronicle):
+                    term.create_task(loop.run(), name=f"penstock {type(loop).__name__.lower()}")
+        except ExceptionGroup as failed:  # of one loop, which has ended the others
+            raise failed.exceptions[0] from None
         finally:
-            await stopped(label)
             for part in parts:
                 await part.queue.stop()
-
-    async def _load_queues(self) -> None:
-        """Their rules decide about Tasks; kopf's watch doesn't say when it has told all."""
-        while True:
-            with suppress(PenstockError):
-                for namespace in self._settings.watch_namespaces or (None,):
-                    await self.queues.load(namespace)
-                return
-            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _pulse(self) -> None:
         while True:
@@ -191,7 +252,3 @@ class Operator:
     def stuck(self) -> bool:
         """Whether a loop has died, or leading fails again and again, which nothing should be able to cause."""
         return self.leader.failing or any(loop.done() for loop in self._loops)
-
-
-def _source(of: Resource, parse: Callable[[bytes], T], namespace: str | None, labels: str) -> Source[T]:
-    return Source(of.path(namespace), parse, namespace, {"labelSelector": labels} if labels else {})

@@ -3,11 +3,8 @@ hold. A queue without a resource has the settings of its namespace's TaskQueue `
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-
-from pydantic import ValidationError
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from penstock.broker.messages import Depth
 from penstock.errors import ApiRefused
@@ -17,13 +14,14 @@ from penstock.workqueue import WorkQueue
 from penstock_operator.admission.decisions import QueueRules
 from penstock_operator.api import TASK_QUEUES, Key
 from penstock_operator.brokers import Brokers
-from penstock_operator.conditions import Row, conditions, unsupported
+from penstock_operator.conditions import INVALID, Row, conditions, unsupported
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.queue_config import config_of
+from penstock_operator.watching.names import Names
+from penstock_operator.watching.stored import Stored
 
 __all__ = ["DEFAULT", "Queues"]
 
-log = logging.getLogger("penstock.operator")
 STATUS_SECONDS = 5.0
 NOT_FOUND = 404
 DEFAULT = "default"
@@ -50,8 +48,9 @@ class Queues:
         self._changed = changed
         self._required = required
         self._clock = clock
+        self._names = Names()
         self._resources: dict[Key, TaskQueue] = {}
-        self._rules: dict[Key, QueueRules] = {}
+        self._misread: dict[Key, Stored[TaskQueue]] = {}
         self._published: dict[Key, TaskQueueSpec | None] = {}
         self._depths: dict[Key, Depth] = {}
         self._written: dict[Key, Manifest] = {}
@@ -59,45 +58,55 @@ class Queues:
 
     # --- what the watch says ----------------------------------------------------------------------------------------
 
-    async def load(self, namespace: str | None) -> None:
-        """All there are, in a namespace or everywhere, before the first Task is decided on."""
-        async for body in self._kube.list(TASK_QUEUES, namespace):
-            self.seen(body)
-
-    def seen(self, body: Manifest) -> None:
-        """A TaskQueue was added or changed."""
-        key = (body["metadata"]["namespace"], body["metadata"]["name"])
-        try:
-            resource = TaskQueue.stored(body)
-        except ValidationError as error:
-            log.error("TaskQueue %s/%s isn't understood and stays as it is: %s", *key, error)
-            return
-        before = self._resources.get(key)
-        self._resources[key] = resource
-        if before is None or before.spec != resource.spec:
-            self._concerned(key)
+    def seen(self, body: Stored[TaskQueue]) -> None:
+        """A TaskQueue was added or changed. One that isn't understood changes nothing of the settings."""
+        key, resource = body.key, body.resource
+        self._names.put(body.uid, key)
+        if resource is None:
+            self._misread[key] = body
+        else:
+            self._misread.pop(key, None)
+            before = self._resources.get(key)
+            self._resources[key] = resource
+            if before is None or before.spec != resource.spec:
+                self._concerned(key)
         self.queue.add(key)
 
-    def gone(self, body: Manifest) -> None:
+    def gone(self, uid: str) -> None:
         """A TaskQueue was deleted: the queue goes back to the namespace's settings, or to the defaults."""
-        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if (key := self._names.pop(uid)) is None:
+            return
+        for kept in (self._misread, self._depths):
+            kept.pop(key, None)
         if self._resources.pop(key, None) is not None:
             self._concerned(key)
         self.queue.add(key)
 
+    def uids(self, namespace: str | None = None) -> Collection[str]:
+        """Of all that are kept."""
+        return self._names.uids(namespace)
+
     def _concerned(self, key: Key) -> None:
         """Its Tasks, and where it is the namespace's default, all queues that have no settings of their own."""
         namespace, name = key
-        for one in [one for one in self._rules if one[0] == namespace]:
-            del self._rules[one]
         if name == DEFAULT:
             for other in [other for other in self._published if other[0] == namespace]:
                 self.queue.add(other)
         self._changed(namespace)
 
+    def unprepared(self, namespace: str) -> None:
+        """Somebody has taken from it what its workers need."""
+        for key in self._resources:
+            if key[0] == namespace:
+                self.queue.add(key)
+
     def used(self, queues: Iterable[Key]) -> None:
         """Queues that somebody uses: those that have no resource may have a default's settings."""
-        for key in queues:
+        wanted = set(queues)
+        for key in self._published.keys() - wanted - self._resources.keys():
+            if self._published[key] is None:  # nobody's any more, and nothing has to be taken back
+                del self._published[key]
+        for key in wanted:
             if key not in self._published and (key[0], DEFAULT) in self._resources:
                 self.queue.add(key)
 
@@ -105,18 +114,13 @@ class Queues:
 
     def rules(self, namespace: str, queue: str) -> QueueRules:
         """Who may come to a queue."""
-        key = (namespace, queue)
-        if key not in self._rules:
-            self._rules[key] = self._ruled(key)
-        return self._rules[key]
-
-    def _ruled(self, key: Key) -> QueueRules:
-        spec = self._spec(key)
+        spec = self._spec((namespace, queue))
         if spec is not None:
             return QueueRules(spec.ttl_seconds_after_finished, spec.allowed_tasks)
         if not self._required:
             return ANYTHING
-        return QueueRules(exists=False, known=tuple(sorted(name for space, name in self._resources if space == key[0])))
+        known = sorted(name for space, name in self._resources if space == namespace)
+        return QueueRules(exists=False, known=tuple(known))
 
     def _spec(self, key: Key) -> TaskQueueSpec | None:
         """Its own settings, or its namespace's."""
@@ -126,6 +130,10 @@ class Queues:
     def keys(self) -> set[Key]:
         """(namespace, queue) of all that have a resource."""
         return set(self._resources)
+
+    def misread(self) -> Iterable[str]:
+        """The namespaces of those that aren't understood, one for each."""
+        return (namespace for namespace, _ in self._misread)
 
     def depths(self, depths: Mapping[Key, Depth | None]) -> None:
         """The queues were looked at; their statuses follow in their own time."""
@@ -137,7 +145,7 @@ class Queues:
 
     def resume(self) -> None:
         """Publish all again: somebody else may have published something else meanwhile."""
-        known = {*self._resources, *self._published}
+        known = {*self._resources, *self._misread, *self._published}
         self._published.clear()
         for key in known:
             self.queue.add(key)
@@ -145,6 +153,9 @@ class Queues:
     # --- acting -----------------------------------------------------------------------------------------------------
 
     async def _reconcile(self, key: Key) -> None:
+        if (misread := self._misread.get(key)) is not None:
+            await self._say(key, _complaint(misread, now=self._clock()), misread.status)
+            return
         spec = self._spec(key)
         if key not in self._published or self._published[key] != spec:
             await self._publish(key, spec)
@@ -154,16 +165,15 @@ class Queues:
             self._written.pop(key, None)
             return
         await self._namespaces.ensure(key[0])
-        await self._write_status(key, resource)
+        old = self._written.get(key) or resource.status.manifest()
+        await self._say(key, _status(resource, self._depths.get(key), old=old, now=self._clock()), old)
 
     async def _publish(self, key: Key, spec: TaskQueueSpec | None) -> None:
         broker = self._brokers.of(key[0])
         await broker.configure(key[1], config_of(spec) if spec else None)
         await broker.pause(key[1], spec.paused if spec else False)
 
-    async def _write_status(self, key: Key, resource: TaskQueue) -> None:
-        old = self._written.get(key) or resource.status.manifest()
-        status = _status(resource, self._depths.get(key), old=old, now=self._clock())
+    async def _say(self, key: Key, status: Manifest, old: Manifest) -> None:
         if status == old:
             return
         try:
@@ -172,6 +182,13 @@ class Queues:
             if error.status != NOT_FOUND:
                 raise
         self._written[key] = status
+
+
+def _complaint(body: Stored[TaskQueue], *, now: float) -> Manifest:
+    """The status of one that isn't understood; what it held when it was last is kept."""
+    row: Row = ("Ready", False, INVALID, body.problem)
+    said = conditions([row], body.generation, old=body.status, now=now)
+    return body.status | {"observedGeneration": body.generation, "conditions": said}
 
 
 def _status(resource: TaskQueue, depth: Depth | None, *, old: Manifest, now: float) -> Manifest:

@@ -7,12 +7,13 @@ import itertools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from penstock.broker import Broker
 from penstock.broker.messages import Snapshot
-from penstock.errors import PenstockError
+from penstock.errors import NotConnected, PenstockError
 from penstock.keys import item_of, resource_uid
 from penstock.kube import Kube
 from penstock.outcome import Failure, Outcome
@@ -72,9 +73,13 @@ class Sweep:
     async def look(self, number: int) -> None:
         """Compare once."""
         await self._find_lost()
-        await self._report_left_over()
+        for namespace, queue in self._known.queues():
+            with _apart(f"outcomes of queue {namespace}/{queue}"):
+                await self._report_left_over(namespace, queue)
         if number % ORPHANS_EVERY == 0:
-            await self._find_orphans()
+            for namespace in {namespace for namespace, _ in self._known.queues()}:
+                with _apart(f"tasks without a resource in namespace {namespace}"):
+                    await self._find_orphans(namespace)
 
     # --- what the broker has lost -----------------------------------------------------------------------------------
 
@@ -83,8 +88,9 @@ class Sweep:
         for view in self._turn(self._tasks.unfinished()):
             by_namespace[view.ref.namespace].append(view)
         for namespace, views in by_namespace.items():
-            for first in range(0, len(views), BATCH):
-                await self._compare(namespace, views[first : first + BATCH])
+            with _apart(f"Tasks of namespace {namespace}"):
+                for first in range(0, len(views), BATCH):
+                    await self._compare(namespace, views[first : first + BATCH])
 
     def _turn(self, views: list[TaskView]) -> Iterable[TaskView]:
         """The next MOST of them."""
@@ -115,12 +121,11 @@ class Sweep:
         if outcome is not None and of is not None and (of.uid, of.run) == (ref.uid, ref.run):
             await self._reported(outcome)
 
-    async def _report_left_over(self) -> None:
-        for namespace, queue in self._known.queues():
-            broker = self._brokers.of(namespace)
-            horizon = self._clock() - REPORT_GRACE_SECONDS
-            left = [outcome for outcome in await broker.outbox(queue, BATCH) if outcome.finished_at < horizon]
-            await broker.clear([outcome for outcome in left if self._stands(outcome) or await self._reported(outcome)])
+    async def _report_left_over(self, namespace: str, queue: str) -> None:
+        broker = self._brokers.of(namespace)
+        horizon = self._clock() - REPORT_GRACE_SECONDS
+        left = [outcome for outcome in await broker.outbox(queue, BATCH) if outcome.finished_at < horizon]
+        await broker.clear([outcome for outcome in left if self._stands(outcome) or await self._reported(outcome)])
 
     def _stands(self, outcome: Outcome) -> bool:
         """Whether its resource says so already: its worker is alive, and only about to clear it."""
@@ -138,16 +143,15 @@ class Sweep:
 
     # --- what nobody wants any more ---------------------------------------------------------------------------------
 
-    async def _find_orphans(self) -> None:
+    async def _find_orphans(self, namespace: str) -> None:
         """Tasks whose resource was deleted while no operator watched needn't run. The API server has the last word: a
         watch may lag, and another operator may handle what this one doesn't see."""
-        for namespace in {namespace for namespace, _ in self._known.queues()}:
-            suspects = await self._suspects(namespace)
-            if not suspects:
-                continue
-            there = {uid for kind in (TASKS, TASK_BATCHES) async for uid in self._kube.uids(kind, namespace)}
-            for id in [id for id, uid in suspects.items() if uid not in there]:
-                await self._abandon(self._brokers.of(namespace), id)
+        suspects = await self._suspects(namespace)
+        if not suspects:
+            return
+        there = {uid for kind in (TASKS, TASK_BATCHES) async for uid in self._kube.uids(kind, namespace)}
+        for id in [id for id, uid in suspects.items() if uid not in there]:
+            await self._abandon(self._brokers.of(namespace), id)
 
     async def _abandon(self, broker: Broker, id: str) -> None:
         if (item := item_of(id)) is not None:
@@ -167,6 +171,19 @@ class Sweep:
     def _deleted(self, id: str) -> Outcome:
         failure = Failure("Deleted", "its resource was deleted")
         return Outcome(id=id, task="", phase=Phase.CANCELLED, finished_at=self._clock(), failure=failure)
+
+
+@contextmanager
+def _apart(what: str) -> Iterator[None]:
+    """What can't be done for one queue or namespace keeps no other from it. What concerns all of them is raised."""
+    try:
+        yield
+    except NotConnected:
+        raise
+    except PenstockError as error:
+        log.warning("couldn't compare the %s, trying again later: %s", what, error)
+    except Exception:  # a bug must not end what makes good for others
+        log.exception("couldn't compare the %s, trying again later", what)
 
 
 async def _unfinished(broker: Broker, queue: str) -> AsyncGenerator[str, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from penstock.kube import Kube
 from penstock.outcome import Failure
@@ -76,7 +76,7 @@ class Tasks:
 
     def _left(self, view: TaskView) -> None:
         self._life.forget(view.id)
-        if not view.finished:
+        if not view.finished and self.queue.running:  # who stands by needn't remember: the sweep finds what was missed
             self._orphans[view.key].append(view)
             self.queue.add(view.key)
 
@@ -106,6 +106,10 @@ class Tasks:
         """Those that the broker should know."""
         return self._life.admitted(self._index.views())
 
+    def misread(self) -> Iterable[str]:
+        """See Misreads."""
+        return self._index.misread()
+
     def queues(self) -> set[tuple[str, str]]:
         """(namespace, queue) of all Tasks that are kept."""
         return set(self._index.queues())
@@ -118,6 +122,7 @@ class Tasks:
     def resume(self) -> None:
         """Look at all of them again: somebody else may have acted meanwhile."""
         self._life.forget_all()
+        self._orphans.clear()
         for key in self._index:
             self.queue.add(key)
 

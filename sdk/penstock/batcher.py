@@ -58,6 +58,11 @@ class Batcher(Generic[Item, Answer]):
             _answer(pairs)
         return None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an answer that isn't about to be given."""
+        return not self._waiting and (self._worker is None or self._worker.done())
+
     async def close(self) -> None:
         """Wait for what is under way."""
         if self._worker is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_ARGUMENTS",
     "adapter",
+    "check_depth",
     "complaint",
     "decode_call",
     "decode_value",
@@ -81,7 +82,7 @@ def encode_whole(value: object) -> bytes:
 def _encoded(value: object, encoder: msgspec.json.Encoder, depth: int = MAX_DEPTH) -> bytes:
     try:
         encoded = encoder.encode(value)
-        _check_depth(encoded, depth)
+        check_depth(encoded, depth)
         if b"null" in encoded and value is not None and not _finite(msgspec.to_builtins(value, enc_hook=_beyond_json)):
             raise ValueError("it holds NaN or an infinity, which JSON can't say")
         return encoded
@@ -92,8 +93,9 @@ def _encoded(value: object, encoder: msgspec.json.Encoder, depth: int = MAX_DEPT
         ) from error
 
 
-def _check_depth(encoded: bytes, most: int) -> None:
-    """Deeper, and no decoder would take it. Most have fewer brackets altogether."""
+def check_depth(encoded: bytes, most: int) -> None:
+    """Raise ValueError for JSON of more levels: deeper, and no decoder would take it. Most have fewer brackets
+    altogether."""
     if encoded.count(b"[") + encoded.count(b"{") > most:
         brackets = _STRINGS.sub(b"", encoded).translate(None, delete=_OTHERS)
         if max(accumulate(map(_STEPS.__getitem__, brackets))) > most:

@@ -21,6 +21,7 @@ from penstock.distribution import install
 from penstock.errors import ApiRefused, ConfigurationError, NotConnected
 from penstock.kube_pod import PodClient
 from penstock.namespace import pod_namespace
+from penstock.shallow import decode_shallow
 from penstock.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = ["Kube", "Manifest", "Resource"]
 # An object of the API as JSON. Whoever needs its fields validates it by a model of `resources`.
 Manifest = dict[str, Any]
 
+_objects = msgspec.json.Decoder(Manifest)
 KUBECONFIG = "~/.kube/config"
 REQUEST_SECONDS = 30.0
 PAGE = 500
@@ -96,7 +98,7 @@ class Kube:
     ) -> Manifest:
         """One call's answer as JSON."""
         answer = await self.raw(method, path, query=query, body=body, content_type=content_type)
-        return msgspec.json.decode(answer, type=Manifest)
+        return decode_shallow(_objects, answer)
 
     async def raw(
         self,
@@ -153,7 +155,7 @@ class Kube:
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Manifest | None:
         """An object, or None if there is none."""
         found = await self.get_raw(resource, namespace, name)
-        return None if found is None else msgspec.json.decode(found, type=Manifest)
+        return None if found is None else decode_shallow(_objects, found)
 
     async def get_raw(self, resource: Resource, namespace: str | None, name: str) -> bytes | None:
         """The same as it comes."""
@@ -230,7 +232,7 @@ class Kube:
     ) -> AsyncGenerator[Manifest, None]:
         query = {"limit": str(PAGE)} | dict(selectors)
         while True:
-            page = msgspec.json.decode(await self.raw("GET", path, query=query, accept=accept), type=Manifest)
+            page = decode_shallow(_objects, await self.raw("GET", path, query=query, accept=accept))
             for item in page["items"] or ():  # null is how Go spells an empty list that nobody made
                 yield item
             if not (token := page["metadata"].get("continue")):
@@ -243,7 +245,7 @@ class Kube:
         """(type, object) of what is there and of all changes to it, until the server ends the watch."""
         async for chunk in self.lines(resource.path(namespace), {"watch": "true"} | selectors):
             for line in chunk:
-                event = msgspec.json.decode(line, type=Manifest)
+                event = decode_shallow(_objects, line)
                 yield event["type"], event["object"]
 
     async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Sequence[bytes], None]:
@@ -298,8 +300,8 @@ async def _by_kubeconfig() -> Any:
 
 def _refused(status: int, answer: bytes, retry_after: str | None) -> ApiRefused:
     try:
-        said = msgspec.json.decode(answer, type=Manifest)
-    except msgspec.MsgspecError:
+        said = _objects.decode(answer)
+    except (msgspec.MsgspecError, RecursionError):
         said = {}
     seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
     message = said.get("message") or answer.decode(errors="replace")[:500]

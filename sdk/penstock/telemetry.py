@@ -113,6 +113,7 @@ class Metric(StrEnum):
     QUEUE_DEAD = "penstock.queue.dead_letters", "Dead letters"
     QUEUE_OLDEST = "penstock.queue.oldest", "How long the oldest ready task has waited"
     LEADING = "penstock.operator.leading", "1 in the operator that leads, 0 in the others"
+    INVALID = "penstock.operator.invalid_objects", "Objects that aren't understood, by kind and namespace"
     EVENTS_DROPPED = "penstock.operator.events_dropped", "Kubernetes Events beyond the operator's budget"
 
 

@@ -32,7 +32,8 @@ RETRIES_PER_SECOND = 200.0
 class WorkQueue(Generic[Key]):
     """Calls `work(key)` for every key added, `workers` at a time; a key whose work raises comes again, later and later.
 
-    `work` may return seconds after which it wants to see the key again.
+    `work` may return seconds after which it wants to see the key again. What is added while the queue isn't `running`
+    is dropped, or the queue of a process that stands by would grow for weeks: who starts it adds all that there is.
     """
 
     def __init__(self, name: str, work: Callable[[Key], Awaitable[float | None]], *, workers: int) -> None:
@@ -54,8 +55,15 @@ class WorkQueue(Generic[Key]):
     def __len__(self) -> int:
         return len(self._queued) + len(self._active)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return bool(self._tasks)
+
     def add(self, key: Key) -> None:
         """Work on `key` as soon as possible."""
+        if not self.running:
+            return
         self._due.pop(key, None)
         if key not in self._queued:
             self._queued.add(key)
@@ -66,6 +74,8 @@ class WorkQueue(Generic[Key]):
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Work on `key` in `seconds`, or earlier if somebody asked for that."""
+        if not self.running:
+            return
         at = asyncio.get_running_loop().time() + seconds
         if at < self._due.get(key, float("inf")):
             self._due[key] = at
@@ -91,9 +101,12 @@ class WorkQueue(Generic[Key]):
         ]
 
     async def stop(self) -> None:
-        """End the workers; what they had begun is cancelled. What is added from now on waits for the next start."""
+        """End the workers; what they had begun is cancelled, and what waits is dropped."""
         await stopped(*self._tasks)
         self._tasks = []
+        for kept in (self._ready, self._queued, self._active, self._later, self._due, self._failures):
+            kept.clear()
+        self._idle.set()
 
     async def idle(self) -> None:
         """Return when nothing is queued or being worked on (what is planned for later doesn't count)."""

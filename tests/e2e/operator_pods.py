@@ -56,6 +56,14 @@ class OperatorPods:
         wait_sync(lambda: len(self.all()) == replicas, f"{replicas} operators")
         self.wait_ready()
 
+    def restarts(self) -> dict[str, int]:
+        """How often each pod's containers were started again."""
+        items = self.system.json("pods", "-l", SELECTOR)["items"]
+        return {
+            pod["metadata"]["uid"]: sum(one["restartCount"] for one in pod["status"].get("containerStatuses", ()))
+            for pod in items
+        }
+
     def wait_ready(self) -> None:
         """Return when all are ready."""
         self.system("rollout", "status", DEPLOYMENT, f"--timeout={READY_SECONDS:.0f}s")

@@ -21,6 +21,7 @@ from penstock.report import moment
 from penstock.resources.task import FINAL, TaskStatus
 from penstock.status import Phase
 
+WITHOUT_GENERATION = ("secrets", "serviceaccounts", "rolebindings", "pods", "leases")
 PAGE = 2  # small, so that every list of a test has pages
 
 
@@ -72,6 +73,13 @@ class FakeKube(Kube):
     def the(self, resource: Resource, namespace: str, name: str) -> Manifest:
         """One object, which must be there."""
         return copy.deepcopy(self._objects[resource.path(namespace), name])
+
+    def mark_deleted(self, resource: Resource, namespace: str, name: str) -> None:
+        """Delete an object that a finalizer keeps."""
+        place = _place(resource.path(namespace, name))
+        body = copy.deepcopy(self._existing(place))
+        body["metadata"]["deletionTimestamp"] = moment(self._clock())
+        self._save(place, self._existing(place), body, dry_run=False)
 
     def vanish(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete an object without a word to the watchers, as happens between two watches."""
@@ -141,7 +149,8 @@ class FakeKube(Kube):
             if self._history and self._history[0][2] == "COMPACTED" and version < self._history[0][0]:
                 yield [msgspec.json.encode({"type": "ERROR", "object": {"code": 410, "message": "too old"}})]
                 return
-            news = [one for one in self._history if one[0] > version and _within(one[1], path)]
+            later = (one for one in self._history if one[0] > version)
+            news = [one for one in later if _within(one[1], path) and _selected(one[3], query)]
             version = self._version
             if news:
                 yield [msgspec.json.encode({"type": type, "object": body}) for _, _, type, body in news]
@@ -179,7 +188,7 @@ class FakeKube(Kube):
             body
             for (collection, _), body in self._objects.items()
             if (collection == path if "/namespaces/" in path else collection.endswith(f"/{plural}"))
-            and _selected(body, query.get("labelSelector", ""))
+            and _selected(body, query)
         ]
         first = int(query.get("continue", "0"))
         page, rest = wanted[first : first + PAGE], wanted[first + PAGE :]
@@ -200,9 +209,10 @@ class FakeKube(Kube):
         born["metadata"] |= {
             "namespace": place.namespace,
             "uid": f"00000000-0000-0000-0000-{self._numbers:012x}",
-            "generation": 1,
             "creationTimestamp": moment(self._clock()),
         }
+        if place.plural not in WITHOUT_GENERATION:
+            born["metadata"]["generation"] = 1
         if place.plural in ("tasks", "taskbatches"):
             born.setdefault("status", {"phase": "Pending", "observedGeneration": -1})
             born["spec"].setdefault("run", 1)
@@ -240,7 +250,7 @@ class FakeKube(Kube):
     def _save(self, place: Place, old: Manifest | None, new: Manifest, *, dry_run: bool) -> Manifest:
         if place.plural == "tasks":
             _check_status(old, new)
-        if old is not None and old.get("spec") != new.get("spec"):
+        if old is not None and old.get("spec") != new.get("spec") and "generation" in old["metadata"]:
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
         if not dry_run:
             if new != old:
@@ -321,10 +331,12 @@ def _within(collection: str, path: str) -> bool:
     return collection == path or (collection.endswith("/" + path.rsplit("/", 1)[-1]) and "/namespaces/" not in path)
 
 
-def _selected(body: Manifest, selector: str) -> bool:
+def _selected(body: Manifest, query: Mapping[str, str]) -> bool:
+    if (name := query.get("fieldSelector", "").removeprefix("metadata.name=")) and body["metadata"]["name"] != name:
+        return False
     labels = body["metadata"].get("labels") or {}
-    pairs = [pair.partition("=") for pair in filter(None, selector.split(","))]
-    return all(labels.get(key) == value for key, _, value in pairs)
+    pairs = [pair.partition("=") for pair in filter(None, query.get("labelSelector", "").split(","))]
+    return all(key in labels and (not equals or labels[key] == value) for key, equals, value in pairs)
 
 
 def _place(path: str) -> Place:

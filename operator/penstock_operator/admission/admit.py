@@ -30,16 +30,22 @@ class Admission:
         """Queue the Task, unless its queue is full."""
         began = self._clock()
         identity = admit_identity(task)
-        receipt = await self._batcher(task.ref.namespace, task.queue)(envelope_of(task, identity))
+        receipt = await self._sent(task, envelope_of(task, identity))
         if receipt.sent is not Sent.FULL:
             self._trace(task, identity, began)
         return receipt
 
-    def _batcher(self, namespace: str, queue: str) -> Batcher[Envelope, Receipt]:
-        key = (namespace, queue)
-        if key not in self._batchers:
-            self._batchers[key] = Batcher(self._brokers.of(namespace).send)
-        return self._batchers[key]
+    async def _sent(self, task: TaskView, envelope: Envelope) -> Receipt:
+        """With others of its queue. Queues come and go: one that nobody sends to any more is forgotten."""
+        key = (task.ref.namespace, task.queue)
+        batcher = self._batchers.get(key)
+        if batcher is None:
+            batcher = self._batchers[key] = Batcher(self._brokers.of(key[0]).send)
+        try:
+            return await batcher(envelope)
+        finally:
+            if batcher.idle and self._batchers.get(key) is batcher:
+                del self._batchers[key]
 
     def _trace(self, task: TaskView, identity: str, began: float) -> None:
         names = partial(telemetry.attributes, id=task.id, task=task.spec.task, queue=task.queue)

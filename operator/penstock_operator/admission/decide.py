@@ -9,6 +9,7 @@ from penstock_operator.admission.decisions import Admit, Cancel, Decision, Expir
 from penstock_operator.admission.dependencies import cyclic, dependent
 from penstock_operator.admission.queue_rules import disallowed, queueless
 from penstock_operator.admission.view import TaskView
+from penstock_operator.conditions import INVALID
 
 __all__ = ["decide"]
 
@@ -32,6 +33,16 @@ def _expiry(task: TaskView, around: Surroundings) -> Expire:
 def cancelled(task: TaskView, around: Surroundings) -> Decision | None:
     """A cancellation counts at any time before the end."""
     return Cancel("Cancelled", "spec.cancel is true") if task.spec.cancel else None
+
+
+def deleted(task: TaskView, around: Surroundings) -> Decision | None:
+    """Nobody wants it any more, though another's finalizer keeps the object."""
+    return Cancel("Deleted", "it is being deleted: metadata.finalizers keep the object") if task.deleting else None
+
+
+def misread(task: TaskView, around: Surroundings) -> Decision | None:
+    """What isn't understood can't be run as it was meant."""
+    return Refuse(INVALID, task.problem) if task.problem else None
 
 
 def overdue(task: TaskView, around: Surroundings) -> Decision | None:
@@ -60,6 +71,8 @@ def suspended(task: TaskView, around: Surroundings) -> Decision | None:
 
 POLICIES: tuple[Callable[[TaskView, Surroundings], Decision | None], ...] = (
     cancelled,
+    deleted,
+    misread,
     overdue,
     oversized,
     disallowed,

@@ -12,12 +12,17 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw, Struct, field
 
+from penstock.bounds import HORIZON_SECONDS
+from penstock.codec import check_depth
+from penstock.culprit import MAX_DEPTH
 from penstock.envelope import ResourceRef
 from penstock.keys import Priority, task_id
+from penstock.kube import Manifest
 from penstock.resources.limits import ARGUMENT_BYTES
 from penstock.resources.task import OnFailure
 from penstock.status import Phase
 from penstock.telemetry import ANNOTATION
+from penstock_operator.api import part
 
 __all__ = ["Dependency", "Spec", "TaskView"]
 
@@ -79,6 +84,7 @@ class _Metadata(Struct, rename="camel"):
     uid: str
     creation_timestamp: datetime
     generation: int = 1
+    deletion_timestamp: datetime | None = None
     annotations: _Annotations | None = None
 
 
@@ -119,7 +125,8 @@ class TaskView(Struct, frozen=True, gc=False):
 
     `id` is the broker's for this run: the same however often it is admitted. `payload` is the JSON array
     [args, kwargs], or empty where it isn't kept; `payload_bytes` is its size. `observed` is the generation that its
-    status speaks of, in so many `conditions`; `said` is the reason of the one on its admission.
+    status speaks of, in so many `conditions`; `said` is the reason of the one on its admission. `problem` tells why it
+    isn't understood; then the spec holds what is. `deleting`: somebody has deleted it, and a finalizer keeps it.
     """
 
     ref: ResourceRef
@@ -136,23 +143,28 @@ class TaskView(Struct, frozen=True, gc=False):
     said: str
     payload: bytes
     payload_bytes: int
+    problem: str = ""
+    deleting: bool = False
 
     @classmethod
     def parse(cls, body: bytes, *, whole: bool = False) -> TaskView:
-        """From the API's JSON. `whole`: with its payload, however large. Raises msgspec's ValidationError for what a
-        newer schema may have let in."""
+        """From the API's JSON. `whole`: with its payload, however large. Raises ValueError for what a newer schema may
+        have let in, and RecursionError."""
         found = _tasks.decode(body)
         meta, spec, status = found.metadata, found.spec, found.status
         # Of the names there are few, and many that have them.
         queue = sys.intern(spec.queue or spec.task.partition(".")[0])
         ended = status.phase.terminal and status.run >= spec.run
+        created = meta.creation_timestamp.timestamp()
+        if not ended:
+            _check_start(spec, created)
         payload, size = (b"", 0) if ended and not whole else _payload(body)
         return cls(
             ResourceRef(sys.intern(meta.namespace), meta.name, meta.uid, spec.run, meta.generation),
             spec,
             queue,
             task_id(queue, f"{meta.uid}-{spec.run}"),
-            meta.creation_timestamp.timestamp(),
+            created,
             status.phase,
             status.run,
             status.finished_at.timestamp() if status.finished_at else None,
@@ -162,6 +174,32 @@ class TaskView(Struct, frozen=True, gc=False):
             next((sys.intern(one.reason) for one in status.conditions if one.type == "Admitted"), ""),
             payload if whole or size <= KEPT_BYTES else b"",
             size,
+            deleting=meta.deletion_timestamp is not None,
+        )
+
+    @classmethod
+    def misread(cls, body: Manifest, problem: str) -> TaskView:
+        """Of a Task that isn't understood: what tells it apart, and how far it is."""
+        meta, spec, status = body["metadata"], part(body, "spec"), part(body, "status")
+        task, phase, number = _text(spec.get("task")) or "unknown", status.get("phase"), _number(spec.get("run"), 1)
+        queue = _text(spec.get("queue")) or task.partition(".")[0]
+        return cls(
+            ResourceRef(meta["namespace"], meta["name"], meta["uid"], number, meta.get("generation", 1)),
+            Spec(task, queue, run=number),
+            queue,
+            task_id(queue, f"{meta['uid']}-{number}"),
+            datetime.fromisoformat(meta["creationTimestamp"]).timestamp(),
+            Phase(phase) if phase in list(Phase) else Phase.PENDING,
+            _number(status.get("run"), 1),
+            _ended_at(status),
+            _number(status.get("observedGeneration"), -1),
+            len(status["conditions"]) if isinstance(status.get("conditions"), list) else 0,
+            None,
+            "",
+            b"",
+            0,
+            problem,
+            "deletionTimestamp" in meta,
         )
 
     @property
@@ -202,10 +240,42 @@ class TaskView(Struct, frozen=True, gc=False):
 _QUEUED = (Phase.QUEUED, Phase.RUNNING, Phase.RETRYING)
 
 
+def _check_start(spec: Spec, created: float) -> None:
+    """Raise ValueError for a moment that can't be reckoned with, or that nobody will see."""
+    if spec.not_before is None:
+        return
+    try:
+        late = spec.not_before.timestamp() > created + HORIZON_SECONDS
+    except (OverflowError, ValueError):  # a year that only exists in some time zones
+        late = True
+    if late:
+        years = round(HORIZON_SECONDS / (365 * 86_400))
+        raise ValueError(f"spec.notBefore: {spec.not_before} is more than {years} years ahead: use an earlier time")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _ended_at(status: Manifest) -> float | None:
+    try:
+        return datetime.fromisoformat(_text(status.get("finishedAt"))).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
 def _payload(body: bytes) -> tuple[bytes, int]:
     """[args, kwargs] and its size: the API server's own spelling, unless that alone would make it too large."""
     call = _calls.decode(body).spec
     payload = b"[%b,%b]" % (bytes(call.args), bytes(call.kwargs))
+    try:
+        check_depth(payload, MAX_DEPTH + 2)
+    except ValueError as error:
+        raise ValueError(f"spec.args or spec.kwargs: {error}: pass a reference instead") from None
     if len(payload) > ARGUMENT_BYTES:  # Go spells <, > and & with six bytes each
         payload = msgspec.json.encode(msgspec.json.decode(payload))
     return payload, len(payload)

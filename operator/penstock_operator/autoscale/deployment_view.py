@@ -12,8 +12,8 @@ __all__ = ["DeploymentView"]
 @dataclass(frozen=True, slots=True)
 class DeploymentView:
     """At that resourceVersion: how many replicas it asks for, how many there are, `ready` and `updated` to the present
-    template. `observed`: whether its controller has seen the present spec. `trouble` is what keeps pods from being
-    made, and `stalled` that they don't come up, in Kubernetes' words."""
+    template. `observed`: whether its controller has seen the present spec, whose changes `generation` counts. `trouble`
+    is what keeps pods from being made, and `stalled` that they don't come up, in Kubernetes' words."""
 
     wanted: int = 0
     replicas: int = 0
@@ -23,6 +23,7 @@ class DeploymentView:
     trouble: str = ""
     stalled: str = ""
     version: str = ""
+    generation: int = 0
 
     @classmethod
     def of(cls, body: Manifest) -> DeploymentView:
@@ -37,6 +38,7 @@ class DeploymentView:
             _message(status, "ReplicaFailure", "True"),
             _message(status, "Progressing", "False"),
             meta.get("resourceVersion", ""),
+            meta.get("generation", 0),
         )
 
     @property

@@ -7,6 +7,8 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct, field
 
+from penstock.kube import Manifest
+from penstock_operator.api import part
 from penstock_operator.deletion_cost import DELETION_COST
 from penstock_operator.manifests import POOL_LABEL
 
@@ -122,6 +124,24 @@ class PodView(Struct, frozen=True):
             meta.annotations or {},
             broken or _unschedulable(pod.status),
             bool(broken),
+        )
+
+    @classmethod
+    def misread(cls, manifest: Manifest, problem: str) -> PodView:
+        """One that isn't understood: it is there, and that is all that is known."""
+        meta, status = manifest["metadata"], part(manifest, "status")
+        return cls(
+            meta["namespace"],
+            meta["name"],
+            meta["uid"],
+            (meta.get("labels") or {}).get(POOL_LABEL, ""),
+            datetime.fromisoformat(meta["creationTimestamp"]).timestamp(),
+            str(status.get("phase", "")),
+            bool(part(manifest, "spec").get("nodeName")),
+            None,
+            "deletionTimestamp" in meta,
+            {},
+            f"its pod isn't understood: {problem}",
         )
 
     @property

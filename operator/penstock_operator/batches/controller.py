@@ -30,6 +30,7 @@ from penstock_operator.batches.status import batch_status
 from penstock_operator.batches.view import BatchBody, BatchView
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events, Subject
+from penstock_operator.watching.source import problem_of
 
 __all__ = ["Batches"]
 
@@ -71,18 +72,14 @@ class Batches:
         body = batch.manifest
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         before = self._views.get(key)
-        try:
-            view = BatchView.of(body, before)
-        except (KeyError, ValueError) as error:  # pydantic's ValidationError is a ValueError
-            log.error("TaskBatch %s/%s isn't understood and stays as it is: %r", *key, error)
-            return
+        view = _view(batch, before)
         self._views[key] = view
         self._keys[view.ref.uid] = key
         if before is not None and before.ref.uid != view.ref.uid:
             self._keys.pop(before.ref.uid, None)
-            self._orphans[key] = before
-        if before is None or before.ref != view.ref:  # else only its status has changed, which is our own doing
-            self.queue.add(key)
+            self._orphan(key, before)
+        if before is None or (before.ref, before.deleting) != (view.ref, view.deleting):
+            self.queue.add(key)  # else only its status has changed, which is our own doing
 
     def gone(self, uid: str) -> None:
         """A TaskBatch was deleted."""
@@ -97,6 +94,10 @@ class Batches:
         """Whether it is kept."""
         return uid in self._keys
 
+    def misread(self) -> Iterable[str]:
+        """The namespaces of those that aren't understood, one for each."""
+        return (view.ref.namespace for view in self._views.values() if view.problem)
+
     def queues(self) -> set[Key]:
         """(namespace, queue) of all that are kept."""
         return {(view.ref.namespace, view.spec.queue_name()) for view in self._views.values()}
@@ -104,6 +105,7 @@ class Batches:
     def resume(self) -> None:
         """Look at all of them again: somebody else may have acted meanwhile."""
         self._recalled.clear()
+        self._orphans.clear()
         for key in self._views:
             self.queue.add(key)
 
@@ -112,6 +114,10 @@ class Batches:
         self._wrote.pop(key, None)
         if (view := self._views.pop(key, None)) is not None:
             self._keys.pop(view.ref.uid, None)
+            self._orphan(key, view)
+
+    def _orphan(self, key: Key, view: BatchView) -> None:
+        if self.queue.running:  # who stands by needn't remember: the sweep finds what was missed
             self._orphans[key] = view
             self.queue.add(key)
 
@@ -142,10 +148,10 @@ class Batches:
         rules = self._rules(view.ref.namespace, view.spec.queue_name())
         refused = None if view.began_before else refusal(view, rules)
         hold = Hold.STOPPED if refused else hold_of(view, now)
-        may_create = view.spec.items is not None or not view.began_before
+        may_create = refused is None and (view.spec.items is not None or not view.began_before)
         items = await broker.tend(batch_terms(view.spec, view.ref.uid, hold), create=may_create)
         if items is None:
-            return batch_status(view, lost(view), LOST, now=now)
+            return batch_status(view, lost(view), refused or ending(view, lost(view), now) or LOST, now=now)
         items = await self._brought_on(broker, view, items, hold)
         counts = counted(items, view.spec.total)
         return batch_status(view, counts, refused or judge(view, counts, now), now=now)
@@ -258,6 +264,17 @@ class Batches:
         if items is not None:
             await self._cancel(broker, view, items, DELETED)
             await broker.forget_batch(view.id)
+
+
+def _view(batch: BatchBody, before: BatchView | None) -> BatchView:
+    """What is understood of it."""
+    problem = batch.problem
+    if not problem:
+        try:
+            return BatchView.of(batch.manifest, before)
+        except Exception as error:  # a newer schema may have let in anything
+            problem = problem_of(error)
+    return BatchView.misread(batch.manifest, problem)
 
 
 def _chunks(indexes: Iterable[int]) -> Iterator[Sequence[int]]:

@@ -14,6 +14,7 @@ from penstock.resources.phase import BatchPhase
 from penstock_operator.admission.decisions import QueueRules
 from penstock_operator.admission.queue_rules import unwelcome
 from penstock_operator.batches.view import BatchView
+from penstock_operator.conditions import INVALID
 
 __all__ = ["Counts", "Judgement", "counted", "ending", "hold_of", "judge", "lost", "refusal"]
 
@@ -68,14 +69,23 @@ def counted(items: BatchItems, total: int | None) -> Counts:
 def hold_of(view: BatchView, now: float) -> Hold:
     """What keeps its items from starting, as far as that doesn't depend on them."""
     deadline = view.deadline(now)
-    if view.spec.cancel or (deadline is not None and deadline <= now):
+    if view.problem or view.deleting or view.spec.cancel or (deadline is not None and deadline <= now):
         return Hold.STOPPED
     return Hold.SUSPENDED if view.spec.suspend else Hold.NONE
+
+
+def _unfit(view: BatchView) -> Judgement | None:
+    """Why nothing of it may run, whatever it says."""
+    if view.deleting:
+        return Judgement(BatchPhase.CANCELLED, "Deleted", "it is being deleted: metadata.finalizers keep the object")
+    return Judgement(BatchPhase.FAILED, INVALID, view.problem) if view.problem else None
 
 
 def ending(view: BatchView, counts: Counts, now: float) -> Judgement | None:
     """Why what hasn't ended is to be cancelled, if it is."""
     spec, deadline = view.spec, view.deadline(now)
+    if (unfit := _unfit(view)) is not None:
+        return unfit
     if spec.cancel:
         return Judgement(BatchPhase.CANCELLED, "Cancelled", "spec.cancel is true")
     if deadline is not None and deadline <= now:
@@ -130,7 +140,9 @@ def _running(view: BatchView, counts: Counts) -> Judgement:
 
 
 def refusal(view: BatchView, rules: QueueRules) -> Judgement | None:
-    """What its queue doesn't allow, or arguments beyond a bound that the CRD can't check."""
+    """What isn't understood, what its queue doesn't allow, or arguments beyond a bound that the CRD can't check."""
+    if (unfit := _unfit(view)) is not None:
+        return unfit
     if (unwanted := unwelcome(view.spec.task, view.spec.queue_name(), rules)) is not None:
         return Judgement(BatchPhase.FAILED, *unwanted)
     for index, item in enumerate(view.spec.items or ()):

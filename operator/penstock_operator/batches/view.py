@@ -9,24 +9,39 @@ import msgspec
 from msgspec import Struct
 
 from penstock import telemetry
+from penstock.codec import check_depth
+from penstock.culprit import MAX_DEPTH
 from penstock.envelope import ResourceRef
 from penstock.keys import batch_id
 from penstock.kube import Manifest
 from penstock.resources.batch import TaskBatchSpec
 from penstock.resources.phase import BatchPhase
+from penstock_operator.api import part
 
 __all__ = ["BatchBody", "BatchView"]
 
+ENVELOPE_LEVELS = 8  # of an object around an item's arguments
+
 
 class BatchBody(Struct, frozen=True):
-    """A TaskBatch as the API server gives it."""
+    """A TaskBatch as the API server gives it; `problem` tells why it isn't understood."""
 
     manifest: Manifest
+    problem: str = ""
 
     @classmethod
     def parse(cls, body: bytes) -> BatchBody:
-        """From its JSON."""
+        """From its JSON. Raises ValueError for one that is too deep."""
+        try:
+            check_depth(body, MAX_DEPTH + ENVELOPE_LEVELS)
+        except ValueError as error:
+            raise ValueError(f"spec.items: {error}: pass a reference instead") from None
         return cls(msgspec.json.decode(body, type=Manifest))
+
+    @classmethod
+    def misread(cls, manifest: Manifest, problem: str) -> BatchBody:
+        """One that isn't understood."""
+        return cls(manifest, problem)
 
     @property
     def uid(self) -> str:
@@ -36,13 +51,16 @@ class BatchBody(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class BatchView:
-    """One TaskBatch at one resourceVersion. Times are seconds since the epoch; `status` is its status as JSON."""
+    """One TaskBatch at one resourceVersion. Times are seconds since the epoch; `status` is its status as JSON.
+    `problem` tells why it isn't understood; then the spec holds what is."""
 
     ref: ResourceRef
     spec: TaskBatchSpec
     created_at: float
     status: Manifest
     traceparent: str
+    problem: str = ""
+    deleting: bool = False
 
     @classmethod
     def of(cls, body: Manifest, before: BatchView | None = None) -> BatchView:
@@ -53,7 +71,29 @@ class BatchView:
         ref = ResourceRef(meta["namespace"], meta["name"], meta["uid"], spec.run, meta.get("generation", 1))
         given = (meta.get("annotations") or {}).get(telemetry.ANNOTATION)
         traceparent = given if given and telemetry.trace_id(given) else telemetry.derived(ref.uid)
-        return cls(ref, spec, _epoch(meta["creationTimestamp"]), dict(body.get("status") or {}), traceparent)
+        status, deleting = dict(body.get("status") or {}), "deletionTimestamp" in meta
+        return cls(ref, spec, _epoch(meta["creationTimestamp"]), status, traceparent, deleting=deleting)
+
+    @classmethod
+    def misread(cls, body: Manifest, problem: str) -> BatchView:
+        """One that isn't understood: what tells it apart, and how far it is."""
+        meta, given = body["metadata"], part(body, "spec")
+        known: Manifest = {name: given[name] for name in ("task", "queue", "run", "itemCount") if name in given}
+        try:
+            spec = TaskBatchSpec.stored(known)
+        except ValueError:
+            spec = TaskBatchSpec(task="unknown")
+        ref = ResourceRef(meta["namespace"], meta["name"], meta["uid"], spec.run, meta.get("generation", 1))
+        status = dict(part(body, "status"))
+        return cls(
+            ref,
+            spec,
+            _epoch(meta["creationTimestamp"]),
+            status,
+            telemetry.derived(ref.uid),
+            problem,
+            "deletionTimestamp" in meta,
+        )
 
     @property
     def id(self) -> str:

@@ -10,10 +10,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from penstock.errors import ApiRefused, ConfigurationError
-from penstock.kube import Kube, Manifest
+from penstock.kube import Kube
 from penstock.resources.pool import WorkerPool
 from penstock.workqueue import WorkQueue
 from penstock_operator.api import Key
@@ -22,7 +20,6 @@ from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.survey import Reading
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
-from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.pools.budgets import Budgets
 from penstock_operator.pools.chronicle import Chronicle
@@ -35,7 +32,11 @@ from penstock_operator.pools.protection import Protection
 from penstock_operator.pools.state import PoolState
 from penstock_operator.pools.statuses import PoolStatuses
 from penstock_operator.pools.views import PoolViews
+from penstock_operator.pools.workloads import Workloads
 from penstock_operator.settings import Settings
+from penstock_operator.watching.made import Makings
+from penstock_operator.watching.names import Names
+from penstock_operator.watching.stored import Stored
 
 __all__ = ["Edges", "Pools"]
 
@@ -71,12 +72,14 @@ class Pools:
         self._clock = clock
         self._deployments = Deployments(edges.kube, edges.settings)
         self._farewells = Farewells(edges.kube, edges.brokers)
-        self._budgets = Budgets(edges.kube)
+        self._budgets = Budgets(edges.kube, self._concerned)
         self._protection = Protection(edges.kube)
         self.chronicle = Chronicle(edges.events, clock)
         self._states: dict[Key, PoolState] = {}
         self._servers: dict[Key, dict[Key, PoolState]] = {}  # by queue
+        self._names = Names()
         self.pods = Pods(self._concerned)
+        self.workloads = Workloads(self._deployment_seen, self._deployment_gone)
         self._judge = Judge(self.pods, readings, clock)
         self.views = PoolViews(self._states, readings)
         self.statuses = PoolStatuses(edges.kube, self._states, clock)
@@ -84,25 +87,25 @@ class Pools:
 
     # --- what the watches say ---------------------------------------------------------------------------------------
 
-    def seen(self, body: Manifest) -> None:
-        """A pool was added or changed."""
-        try:
-            pool = WorkerPool.stored(body)
-        except ValidationError as error:
-            log.error("WorkerPool %s isn't understood and stays as it is: %s", body["metadata"]["name"], error)
+    def seen(self, body: Stored[WorkerPool]) -> None:
+        """A pool was added or changed. One that isn't understood goes on as it was when it was last."""
+        self._names.put(body.uid, body.key)
+        if body.resource is None:
+            self.statuses.complain(body)
             return
-        status = dict(body.get("status") or {})
-        new = PoolState(pool, status)
+        self.statuses.understood(body.key)
+        new = PoolState(body.resource, body.status)
         state = self._states.setdefault(new.key, new)
         self._unlink(state)
-        state.pool, state.stored = pool, status
+        state.pool, state.stored = new.pool, new.stored
         for queue in state.queues:
             self._servers.setdefault((state.key[0], queue), {})[state.key] = state
         self._concerned(state.key)
 
-    def gone(self, body: Manifest) -> None:
+    def gone(self, uid: str) -> None:
         """A pool was deleted; Kubernetes' garbage collection takes its Deployment."""
-        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if (key := self._names.pop(uid)) is None:
+            return
         state = self._states.pop(key, None)
         if state is not None:
             self._unlink(state)
@@ -113,6 +116,10 @@ class Pools:
         self.queue.forget(key)
         self.statuses.forget(key)
 
+    def uids(self, namespace: str | None = None) -> Collection[str]:
+        """Of all that are kept."""
+        return self._names.uids(namespace)
+
     def _unlink(self, state: PoolState) -> None:
         for queue in state.queues:
             servers = self._servers.get((state.key[0], queue), {})
@@ -120,20 +127,28 @@ class Pools:
             if not servers:
                 self._servers.pop((state.key[0], queue), None)
 
-    def deployment_seen(self, body: Manifest) -> None:
-        """A pool's Deployment changed."""
-        key = (body["metadata"]["namespace"], body["metadata"]["labels"][POOL_LABEL])
+    def _deployment_seen(self, key: Key, view: DeploymentView | None) -> None:
         if (state := self._states.get(key)) is not None:
-            state.deployment = DeploymentView.of(body)
+            state.deployment = view
             self._concerned(key)
 
-    def deployment_gone(self, body: Manifest) -> None:
-        """Somebody deleted a pool's Deployment: it comes again."""
-        key = (body["metadata"]["namespace"], body["metadata"]["labels"][POOL_LABEL])
+    def _deployment_gone(self, key: Key) -> None:
+        """It comes again."""
         if (state := self._states.get(key)) is not None:
             state.deployment = DeploymentView()
             self._deployments.forget(key)
             self._concerned(key)
+
+    @property
+    def budgets(self) -> Makings:
+        """The PodDisruptionBudgets that were made for them."""
+        return self._budgets.makings
+
+    def unprepared(self, namespace: str) -> None:
+        """Somebody has taken from it what its workers need."""
+        for key in self._states:
+            if key[0] == namespace:
+                self.queue.add(key)
 
     def _concerned(self, key: Key) -> None:
         if key in self._states:
@@ -196,8 +211,8 @@ class Pools:
 
     async def _reconcile(self, key: Key) -> float | None:
         state = self._states.get(key)
-        if state is None:
-            return None
+        if state is None or state.pool.metadata.deletion_timestamp is not None:
+            return None  # gone, or as good as that: what is its own goes with it
         await self._edges.namespaces.ensure(key[0])
         if state.deployment is None:
             state.deployment = await self._deployments.look(key)

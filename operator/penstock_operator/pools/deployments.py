@@ -18,13 +18,21 @@ __all__ = ["Deployments"]
 NOT_FOUND, CONFLICT = 404, 409
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was written of a Deployment's spec, but for its replicas, and the generation that this has made of it."""
+
+    fingerprint: str
+    generation: int
+
+
 @dataclass
 class Deployments:
-    """What was applied of each pool."""
+    """What was applied of each pool. What somebody else has changed since is applied anew."""
 
     kube: Kube
     settings: Settings
-    _applied: dict[Key, str] = field(default_factory=dict)
+    _applied: dict[Key, Applied] = field(default_factory=dict)
 
     async def look(self, pool: Key) -> DeploymentView:
         """As it is now; an empty one where there is none."""
@@ -42,17 +50,20 @@ class Deployments:
         manifest = deployment(pool, replicas, self.settings)
         wanted = fingerprint(manifest | {"spec": manifest["spec"] | {"replicas": 0}})
         at = {"resourceVersion": seen.version} if seen.version else {}
-        if wanted != self._applied.get(key):
-            found = await self._apply(key, manifest | {"metadata": manifest["metadata"] | at})
-            self._applied[key] = wanted
-            return DeploymentView.of(found)
+        before = self._applied.get(key)
+        if before is None or before.fingerprint != wanted or before.generation < seen.generation:
+            manifest |= {"metadata": manifest["metadata"] | at}
+            return self._brought(key, wanted, await self.kube.apply(DEPLOYMENTS, key[0], manifest, owner=OWNER))
         if seen.wanted == replicas:
             return seen
         change = {"metadata": at, "spec": {"replicas": replicas}}
-        return DeploymentView.of(await self.kube.merge(DEPLOYMENTS, key[0], workers_name(key[1]), change, owner=OWNER))
+        scaled = await self.kube.merge(DEPLOYMENTS, key[0], workers_name(key[1]), change, owner=OWNER)
+        return self._brought(key, wanted, scaled)
 
-    async def _apply(self, key: Key, manifest: Manifest) -> Manifest:
-        return await self.kube.apply(DEPLOYMENTS, key[0], manifest, owner=OWNER)
+    def _brought(self, key: Key, fingerprint: str, body: Manifest) -> DeploymentView:
+        view = DeploymentView.of(body)
+        self._applied[key] = Applied(fingerprint, view.generation)
+        return view
 
     def outdated(self, pool: Key, error: ApiRefused) -> bool:
         """Whether it was refused because it isn't as it was last seen: the next try looks first."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from penstock.kube import Manifest
 from penstock.report import moment
+from penstock.resources.pool import WorkerPool
 from penstock_operator.autoscale.decision import Decision, notable
 from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.policies.windows import misspelt
 from penstock_operator.autoscale.signals import Fleet
-from penstock_operator.conditions import Row, conditions
+from penstock_operator.conditions import INVALID, Row, conditions
 from penstock_operator.manifests import selector
 from penstock_operator.pools.state import PoolState
+from penstock_operator.watching.stored import Stored
 
-__all__ = ["pool_status", "said"]
+__all__ = ["complaint", "pool_status", "said"]
 
 STARTING = Decision(0, "Starting", "the queues are about to be read")
 MESSAGE_LIMIT = 4096  # the schema's
@@ -34,6 +36,13 @@ def pool_status(state: PoolState, *, old: Manifest, now: float) -> Manifest:
         "decision": _decision(decision, old, now),
         "conditions": conditions(_told(state, deployment, decision), generation, old=old, now=now),
     }
+
+
+def complaint(body: Stored[WorkerPool], *, now: float) -> Manifest:
+    """The status of a pool that isn't understood; its figures stay as they were last."""
+    row: Row = ("Ready", False, INVALID, body.problem)
+    told = conditions([row], body.generation, old=body.status, now=now)
+    return body.status | {"observedGeneration": body.generation, "conditions": told}
 
 
 def said(status: Manifest) -> Manifest:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from penstock.errors import ApiRefused
 from penstock.kube import Kube, Manifest
 from penstock.pace import Pace
+from penstock.resources.pool import WorkerPool
 from penstock.workqueue import WorkQueue
 from penstock_operator.api import WORKER_POOLS, Key
 from penstock_operator.pools.state import PoolState
-from penstock_operator.pools.status import pool_status, said
+from penstock_operator.pools.status import complaint, pool_status, said
+from penstock_operator.watching.stored import Stored
 
 __all__ = ["PoolStatuses"]
 
@@ -32,14 +34,29 @@ class PoolStatuses:
         self._pace = Pace(WRITES_PER_SECOND, BURST)
         self._written: dict[Key, Manifest] = {}
         self._figures_at: dict[Key, float] = {}
+        self._misread: dict[Key, Stored[WorkerPool]] = {}
         self.queue: WorkQueue[Key] = WorkQueue("pool statuses", self._write, workers=WRITERS)
 
     def changed(self, key: Key) -> None:
         """Something was decided, done or seen."""
         self.queue.add(key)
 
+    def complain(self, body: Stored[WorkerPool]) -> None:
+        """A pool was changed, and isn't understood (any more)."""
+        self._misread[body.key] = body
+        self.queue.add(body.key)
+
+    def understood(self, key: Key) -> None:
+        """And one that is."""
+        self._misread.pop(key, None)
+
+    def misread(self) -> Iterable[str]:
+        """The namespaces of those that aren't understood, one for each."""
+        return (namespace for namespace, _ in self._misread)
+
     def forget(self, key: Key) -> None:
         """The pool is gone."""
+        self._misread.pop(key, None)
         self._written.pop(key, None)
         self._figures_at.pop(key, None)
         self.queue.forget(key)
@@ -47,11 +64,14 @@ class PoolStatuses:
     def resume(self) -> None:
         """Somebody else may have written since."""
         self._written.clear()
-        for key in self._states:
+        for key in (*self._states, *self._misread):
             self.queue.add(key)
 
     async def _write(self, key: Key) -> float | None:
         state, now = self._states.get(key), self._clock()
+        if (misread := self._misread.get(key)) is not None:
+            await self._complain(key, misread, now)
+            return None
         if state is None or state.deployment is None:
             return None
         before = self._written.get(key, state.stored)
@@ -65,6 +85,11 @@ class PoolStatuses:
         await asyncio.sleep(self._pace.reserve())
         await self._store(key, status)
         return None
+
+    async def _complain(self, key: Key, body: Stored[WorkerPool], now: float) -> None:
+        status = complaint(body, now=now)
+        if status != body.status:
+            await self._store(key, status)
 
     async def _store(self, key: Key, status: Manifest) -> None:
         try:

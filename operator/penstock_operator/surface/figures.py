@@ -25,13 +25,15 @@ FRESH_SECONDS = 0.5  # the instruments are read one after the other
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of them at one moment. Those who don't lead know of no pool. `decided`: (pool, reason, how often)."""
+    """All of them at one moment. Those who don't lead know of no pool. `decided`: (pool, reason, how often). `invalid`:
+    how many aren't understood, by kind and namespace."""
 
     leading: bool = False
     pools: tuple[View, ...] = ()
     queues: Mapping[Key, Depth | None] = field(default_factory=dict)
     decided: tuple[tuple[Key, str, int], ...] = ()
     events_dropped: int = 0
+    invalid: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Glimpse:
@@ -108,6 +110,11 @@ def _decisions(figures: Figures) -> Iterator[Observation]:
         yield Observation(count, _names(key, "penstock.pool") | {"penstock.reason": reason})
 
 
+def _invalid(figures: Figures) -> Iterator[Observation]:
+    for (kind, namespace), count in figures.invalid.items():
+        yield Observation(count, {"k8s.namespace.name": namespace, "penstock.kind": kind})
+
+
 def _leading(figures: Figures) -> Iterator[Observation]:
     yield Observation(int(figures.leading))
 
@@ -131,6 +138,7 @@ _GAUGES: tuple[tuple[Metric, str, Reading], ...] = (
     (Metric.QUEUE_DELAYED, "{task}", partial(_of_queues, attrgetter("delayed"))),
     (Metric.QUEUE_DEAD, "{task}", partial(_of_queues, attrgetter("dead"))),
     (Metric.QUEUE_OLDEST, "s", partial(_of_queues, attrgetter("oldest"))),
+    (Metric.INVALID, "{object}", _invalid),
     (Metric.LEADING, "1", _leading),
 )
 _COUNTERS: tuple[tuple[Metric, str, Reading], ...] = (

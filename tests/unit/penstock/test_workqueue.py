@@ -236,6 +236,23 @@ async def test_stopping_cancels_what_runs(work: Work) -> None:
     assert not work.active["a"]
 
 
+async def test_what_comes_while_it_stands_still_is_not_kept(work: Work) -> None:
+    queue = WorkQueue("test", work, workers=1)
+    for _ in range(2):
+        for number in range(1000):
+            queue.add(f"early-{number}")
+            queue.add_after(f"late-{number}", 60)
+        assert (len(queue), len(queue._later), len(queue._due)) == (0, 0, 0)
+        queue.start()
+        work.gate.clear()
+        queue.add("a")
+        queue.add("b")
+        await soon(work.began)
+        await asyncio.wait_for(queue.stop(), 5)
+        work.began.clear()
+    assert work.done == []
+
+
 async def test_stopping_ends_workers_that_were_called_just_now(work: Work) -> None:
     queue = WorkQueue("test", work, workers=1)
     queue.start()

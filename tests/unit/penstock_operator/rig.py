@@ -27,6 +27,7 @@ from penstock_operator.events import Events
 from penstock_operator.settings import Settings
 from penstock_operator.sweep import Known
 from penstock_operator.tasks import Tasks
+from penstock_operator.watching.source import Kind, Listener, Source, T
 from tests.unit.fake_kube import FakeKube
 
 NAMESPACE = "shop"
@@ -46,6 +47,14 @@ class Clock:
     def pass_(self, seconds: float) -> None:
         """Turn it on."""
         self.now += seconds
+
+
+def told(listener: Listener[T], kind: Kind[T], type: str, body: Manifest) -> None:
+    """What an informer tells of one object."""
+    if type == "DELETED":
+        listener.gone(body["metadata"]["uid"])
+    else:
+        listener.seen(Source("", kind).read(msgspec.json.encode(body)))
 
 
 @dataclass
@@ -69,10 +78,7 @@ class TaskRig:
 
     def _watched(self, type: str, body: Manifest) -> None:
         if self.watching:
-            if type == "DELETED":
-                self.tasks.gone(body["metadata"]["uid"])
-            else:
-                self.tasks.seen(TaskView.parse(msgspec.json.encode(body)))
+            told(self.tasks, TaskView, type, body)
 
     @property
     def broker(self) -> Broker:
@@ -112,7 +118,7 @@ class TaskRig:
         self.tasks.queue.start()
         for body in self.kube.stored(TASKS):
             if not names or body["metadata"]["name"] in names:
-                self.tasks.seen(TaskView.parse(msgspec.json.encode(body)))
+                told(self.tasks, TaskView, "ADDED", body)
         await self.idle()
 
     async def later(self, seconds: float = 0.0) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from penstock.kube import Manifest
 from penstock.report import TASKS
-from penstock_operator.api import DEPLOYMENTS, TASK_QUEUES, WORKER_POOLS
+from penstock_operator.api import DEPLOYMENTS, WORKER_POOLS
 from penstock_operator.health import STUCK_SECONDS, Health
 from penstock_operator.operator import Operator
 from tests.unit.fake_kube import FakeKube
@@ -27,14 +27,11 @@ POOL: Manifest = {
 
 
 class Whole:
-    """The operator with the watches that kopf would bring it."""
+    """The operator over an API server in memory."""
 
     def __init__(self, beside: Whole | None = None) -> None:
         self.kube: FakeKube = beside.kube.twin() if beside else FakeKube()
         self.operator = Operator(self.kube, self.kube.twin(), replace(SETTINGS, pod=uuid.uuid4().hex))
-        pools, queues = self.operator.pools, self.operator.queues
-        self.kube.tell(WORKER_POOLS, lambda type, body: (pools.gone if type == "DELETED" else pools.seen)(body))
-        self.kube.tell(TASK_QUEUES, lambda type, body: (queues.gone if type == "DELETED" else queues.seen)(body))
 
     async def scaled_to(self, replicas: int) -> None:
         async def there() -> bool:
@@ -95,6 +92,38 @@ async def test_only_the_leader_acts() -> None:
     await user.create(TASKS, NAMESPACE, {"metadata": {"name": "b"}, "spec": {"task": "mail.send", "suspend": True}})
     await wait_for(partial(_blocked, first, "b"), "the second to act", patience=5)
     await second.operator.stop()
+
+
+async def test_no_loop_goes_on_after_its_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, sweeps = Whole(), set[int]()
+    terms: list[int] = []
+
+    async def fail() -> None:
+        if len(terms) < 3:
+            await asyncio.sleep(0.01)
+            raise ValueError("a bug")
+        await asyncio.Event().wait()
+
+    async def sweep() -> None:
+        terms.append(len(terms))
+        sweeps.add(terms[-1])
+        mine = terms[-1]
+        try:
+            await asyncio.Event().wait()
+        finally:
+            sweeps.discard(mine)
+
+    monkeypatch.setattr(whole.operator._watch, "run", fail)
+    monkeypatch.setattr(whole.operator._sweep, "run", sweep)
+    await whole.operator.start()
+
+    async def third() -> bool:
+        return len(terms) == 3
+
+    await wait_for(third, "the third term", patience=10)
+    assert sweeps == {2}
+    await whole.operator.stop()
+    assert sweeps == set()
 
 
 async def _leads(whole: Whole) -> bool:

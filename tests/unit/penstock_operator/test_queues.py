@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -9,14 +10,15 @@ from penstock import workqueue
 from penstock.broker.messages import Depth, Limits, QueueConfig
 from penstock.errors import NotConnected
 from penstock.kube import Manifest
-from penstock.resources.queue import TaskQueueStatus
+from penstock.resources.queue import TaskQueue, TaskQueueStatus
 from penstock_operator import queues as module
 from penstock_operator.api import TASK_QUEUES
 from penstock_operator.brokers import Brokers
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.queues import Queues
+from penstock_operator.watching.stored import Kind
 from tests.unit.fake_kube import FakeKube
-from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS, Clock
+from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS, Clock, told
 from tests.waiting import wait_for
 
 
@@ -36,9 +38,7 @@ class QueueRig:
             required=required,
             clock=self.clock,
         )
-        self.kube.tell(
-            TASK_QUEUES, lambda type, body: (self.queues.gone if type == "DELETED" else self.queues.seen)(body)
-        )
+        self.kube.tell(TASK_QUEUES, partial(told, self.queues, Kind(TaskQueue)))
 
     async def idle(self) -> None:
         """Until the operator has nothing to do."""
@@ -129,7 +129,7 @@ async def test_the_same_is_not_written_twice(rig: QueueRig) -> None:
     before = len(rig.kube.requests)
     rig.queues.depths(depths)
     await rig.idle()
-    rig.queues.seen(rig.kube.the(TASK_QUEUES, NAMESPACE, "mail"))
+    told(rig.queues, Kind(TaskQueue), "MODIFIED", rig.kube.the(TASK_QUEUES, NAMESPACE, "mail"))
     await rig.idle()
     assert len(rig.kube.requests) == before
 
@@ -195,9 +195,23 @@ async def test_the_default_life_of_its_tasks(rig: QueueRig) -> None:
     assert rig.queues.rules(NAMESPACE, "other").ttl is None
 
 
-async def test_a_queue_that_is_not_understood_changes_nothing(rig: QueueRig) -> None:
+async def test_a_queue_that_is_not_understood_changes_nothing_and_says_so(rig: QueueRig) -> None:
     await rig.apply(maxCrashes=0)
     assert await rig.config() == QueueConfig()
+    assert (rig.condition("Ready")["status"], rig.condition("Ready")["reason"]) == ("False", "InvalidSpec")
+    assert rig.condition("Ready")["message"].startswith("spec.maxCrashes: ")
+
+
+async def test_one_that_is_not_understood_any_more_keeps_its_settings(rig: QueueRig) -> None:
+    await rig.apply(maxCrashes=7)
+    rig.queues.depths({(NAMESPACE, "mail"): Depth(ready=3)})
+    await rig.shows(3)
+    await rig.change(maxCrashes=0)
+    assert (await rig.config()).max_crashes == 7
+    assert (rig.condition("Ready")["reason"], rig.status()["depth"]) == ("InvalidSpec", 3)
+    await rig.change(maxCrashes=8)
+    assert (await rig.config()).max_crashes == 8
+    assert rig.condition("Ready")["status"] == "True"
 
 
 async def test_times_move_with_what_they_speak_of_only(rig: QueueRig) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,6 +31,61 @@ async def finish(rig: TaskRig, phase: Phase = Phase.SUCCEEDED) -> None:
     await StatusWriter(rig.kube).ended(outcome)
     await rig.broker.clear([outcome])
     await rig.idle()
+
+
+class TestDeletionWithAFinalizer:
+    @pytest.mark.parametrize("spec", [{}, {"suspend": True}, {"delaySeconds": 60}, {"priority": "urgent"}], ids=str)
+    async def test_what_waits_is_cancelled(self, rig: TaskRig, spec: dict[str, Any]) -> None:
+        rig.watching = False
+        await rig.apply(**spec)
+        rig.watching = True
+        rig.kube.mark_deleted(TASKS, NAMESPACE, "a")
+        await rig.idle()
+        assert (rig.phase(), rig.condition("Finished")["reason"]) == ("Cancelled", "Deleted")
+        assert await rig.queued() == []
+
+    async def test_what_runs_is_told(self, rig: TaskRig) -> None:
+        await rig.apply()
+        begun = await rig.start()
+        rig.kube.mark_deleted(TASKS, NAMESPACE, "a")
+        await rig.idle()
+        assert [str(one) for one in rig.broker.renew([begun.lease], WORKER)] == ["cancel"]
+
+
+class TestWhatIsNotUnderstood:
+    async def test_it_fails_and_says_so(self, rig: TaskRig) -> None:
+        await rig.apply(priority="urgent")
+        assert (rig.phase(), rig.condition("Failed")["reason"]) == ("Failed", "InvalidSpec")
+        assert rig.status()["error"]["message"] == "spec.priority: Invalid enum value 'urgent'"
+        assert (await rig.depth()).ready == 0
+
+    async def test_what_waits_for_it_ends_with_it(self, rig: TaskRig) -> None:
+        await rig.apply(priority="urgent")
+        await rig.apply("b", dependsOn=[{"name": "a"}])
+        assert rig.condition("Finished", "b")["reason"] == "DependencyFailed"
+
+    async def test_it_is_deleted_after_its_time(self, rig: TaskRig) -> None:
+        await rig.apply(priority="urgent")
+        await rig.later(86_401)
+        assert rig.names() == []
+
+    async def test_made_so_while_it_waits_it_leaves_its_queue(self, rig: TaskRig) -> None:
+        await rig.apply()
+        await rig.change(priority="urgent")
+        assert (rig.phase(), (await rig.depth()).ready) == ("Failed", 0)
+
+    async def test_made_so_while_it_runs_it_ends_as_its_worker_says(self, rig: TaskRig) -> None:
+        await rig.apply()
+        outcome = await rig.settle(await rig.start())
+        await rig.change(priority="urgent")
+        await StatusWriter(rig.kube).ended(outcome)
+        await rig.later(1.0)
+        assert rig.phase() == "Succeeded"
+
+    async def test_mended_it_may_run_again(self, rig: TaskRig) -> None:
+        await rig.apply(priority="urgent")
+        await rig.change(priority="high", run=2)
+        assert (await rig.depth()).ready == 1
 
 
 class TestAdmission:

@@ -15,6 +15,7 @@ from penstock.keys import QueueKeys
 
 __all__ = ["Calls"]
 
+KEPT = 1000  # queues whose keys are remembered
 # What only a leader may do, once there is one; see `lua/lead.lua`.
 _LED = frozenset(
     {
@@ -50,6 +51,8 @@ class Calls:
         """The queue's keys in this namespace."""
         known = self._keys.get(queue)
         if known is None:
+            if len(self._keys) >= KEPT:  # some applications make names of queues
+                self._keys.clear()
             known = self._keys[queue] = QueueKeys(self.namespace, queue)
         return known
 

@@ -64,6 +64,8 @@ class StreamsSteering(Calls):
         reply = await self._redis.command("HSCAN", self.keys(queue).outbox, cursor, "COUNT", limit)
         following, flat = replies.sequence(reply)
         self._outboxes[queue] = replies.text(following)
+        if self._outboxes[queue] == "0":  # through with it
+            del self._outboxes[queue]
         return replies.outcomes_of(replies.sequence(flat)[1::2])
 
     async def unfinished(self, queue: str, cursor: str) -> tuple[str, list[str]]:

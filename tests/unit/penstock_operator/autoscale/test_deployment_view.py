@@ -37,19 +37,19 @@ def body(
 
 def test_one_that_is_as_it_should_be() -> None:
     found = DeploymentView.of(body())
-    assert found == DeploymentView(wanted=3, replicas=3, ready=2, updated=3, version="9001")
+    assert found == DeploymentView(wanted=3, replicas=3, ready=2, updated=3, version="9001", generation=4)
     assert (found.observed, found.rolling_out) == (True, False)
 
 
 def test_a_new_one_has_nothing_yet() -> None:
     new = {"metadata": {"name": "fast-workers", "generation": 1, "resourceVersion": "1"}, "spec": {"replicas": 2}}
     for made in (new, new | {"status": {}}, new | {"status": None}):
-        assert DeploymentView.of(made) == DeploymentView(wanted=2, observed=False, version="1")
+        assert DeploymentView.of(made) == DeploymentView(wanted=2, observed=False, version="1", generation=1)
 
 
 def test_asleep_the_counts_are_left_out() -> None:
     asleep = body(0) | {"status": {"observedGeneration": 4, "conditions": [AVAILABLE, PROGRESSING]}}
-    assert DeploymentView.of(asleep) == DeploymentView(version="9001")
+    assert DeploymentView.of(asleep) == DeploymentView(version="9001", generation=4)
 
 
 def test_without_a_count_it_asks_for_one() -> None:

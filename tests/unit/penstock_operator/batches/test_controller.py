@@ -23,8 +23,9 @@ from penstock_operator.batches.controller import Batches
 from penstock_operator.batches.view import BatchBody
 from penstock_operator.brokers import Brokers
 from penstock_operator.events import Events
+from penstock_operator.watching.source import Source
 from tests.unit.fake_kube import FakeKube
-from tests.unit.penstock_operator.rig import NAMESPACE, WORKER, Clock
+from tests.unit.penstock_operator.rig import NAMESPACE, WORKER, Clock, told
 
 
 class BatchRig:
@@ -35,12 +36,7 @@ class BatchRig:
         self.rules = QueueRules()
         self.brokers = Brokers("memory://", clock=self.clock)
         self.kube = FakeKube(self.clock)
-        self.kube.tell(
-            TASK_BATCHES,
-            lambda type, body: (
-                self.batches.gone(body["metadata"]["uid"]) if type == "DELETED" else self.batches.seen(BatchBody(body))
-            ),
-        )
+        self.kube.tell(TASK_BATCHES, lambda type, body: told(self.batches, BatchBody, type, body))
         self.operate()
 
     def operate(self) -> None:
@@ -54,7 +50,7 @@ class BatchRig:
         self.operate()
         self.batches.queue.start()
         for body in self.kube.stored(TASK_BATCHES):
-            self.batches.seen(BatchBody(body))
+            told(self.batches, BatchBody, "ADDED", body)
         await self.idle()
 
     @property
@@ -359,6 +355,32 @@ class TestWriting:
         assert rig.said("phase", "observedGeneration") == ["Succeeded", 2]
         assert {one["observedGeneration"] for one in rig.status()["conditions"]} == {2}
 
-    async def test_what_is_not_understood_stays(self, rig: BatchRig) -> None:
-        await rig.apply(parallelism="many")
-        assert rig.said("phase") == ["Pending"]
+    async def test_what_is_not_understood_fails_and_says_so(self, rig: BatchRig) -> None:
+        await rig.apply(parallelism="many", items=[{}])
+        [failed] = [one for one in rig.status()["conditions"] if one["type"] == "Failed"]
+        assert (rig.said("phase"), failed["reason"]) == (["Failed"], "InvalidSpec")
+        assert failed["message"].startswith("parallelism: ")
+        assert (await rig.broker.depth(["mail"]))["mail"].ready == 0
+
+    async def test_one_that_a_finalizer_keeps_is_cancelled(self, rig: BatchRig) -> None:
+        await rig.apply(items=[{}, {}])
+        rig.kube.mark_deleted(TASK_BATCHES, NAMESPACE, "a")
+        await rig.idle()
+        await rig.later()
+        assert (rig.said("phase"), rig.said("cancelled")) == (["Cancelled"], [2])
+        assert (await rig.broker.depth(["mail"]))["mail"].ready == 0
+
+    async def test_what_is_not_understood_any_more_is_cancelled(self, rig: BatchRig) -> None:
+        await rig.apply(items=[{}, {}])
+        await rig.kube.merge(TASK_BATCHES, NAMESPACE, "a", {"spec": {"parallelism": "many"}})
+        await rig.idle()
+        await rig.later()
+        assert (rig.said("phase"), rig.said("cancelled")) == (["Failed"], [2])
+        assert (await rig.broker.depth(["mail"]))["mail"].ready == 0
+
+    def test_one_that_is_nested_too_deep_is_not_read(self) -> None:
+        spec = b'{"task": "mail.send", "items": [{"args": [%b]}]}' % (b"[" * 300 + b"]" * 300)
+        body = b'{"metadata": {"uid": "u"}, "spec": %b}' % spec
+        assert Source("", BatchBody).read(body).problem == (
+            "spec.items: it is nested deeper than 100 levels: pass a reference instead"
+        )

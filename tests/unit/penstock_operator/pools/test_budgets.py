@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from penstock.errors import ApiRefused, ConfigurationError
 from penstock.kube import Manifest
 from penstock.resources.pool import WorkerPool
-from penstock_operator.api import POD_DISRUPTION_BUDGETS
-from penstock_operator.pools.budgets import AGAIN_SECONDS, Budgets
+from penstock_operator.api import POD_DISRUPTION_BUDGETS, Key
+from penstock_operator.pools.budgets import Budgets
+from penstock_operator.watching.made import Made
 from tests.unit.fake_kube import FakeKube
-from tests.unit.penstock_operator.rig import NAMESPACE, Clock
+from tests.unit.penstock_operator.rig import NAMESPACE, told
 from tests.unit.penstock_operator.test_manifests import pool
 
 ONE, HALF, NONE = (
@@ -52,14 +55,20 @@ async def test_nothing_new_costs_nothing(kube: FakeKube, mine: WorkerPool) -> No
     assert len(kube.requests) == before
 
 
-async def test_what_was_deleted_comes_back_in_time(kube: FakeKube) -> None:
-    clock = Clock()
-    budgets = Budgets(kube, clock)
+@pytest.mark.parametrize("deleted", [True, False])
+async def test_what_was_deleted_or_changed_is_told_and_made_again(kube: FakeKube, deleted: bool) -> None:
+    drifted: list[Key] = []
+    budgets = Budgets(kube, drifted.append)
+    kube.tell(POD_DISRUPTION_BUDGETS, partial(told, budgets.makings, Made))
     await budgets.ensure(ONE)
-    await kube.delete(POD_DISRUPTION_BUDGETS, NAMESPACE, "fast-workers")
-    clock.pass_(AGAIN_SECONDS)
+    assert drifted == []
+    if deleted:
+        await kube.delete(POD_DISRUPTION_BUDGETS, NAMESPACE, "fast-workers")
+    else:
+        await kube.merge(POD_DISRUPTION_BUDGETS, NAMESPACE, "fast-workers", {"spec": {"maxUnavailable": 9}})
+    assert drifted == [(NAMESPACE, "fast")]
     await budgets.ensure(ONE)
-    assert len(stored(kube)) == 1
+    assert [body["spec"]["maxUnavailable"] for body in stored(kube)] == [1]
 
 
 async def test_another_operator_takes_away_what_it_did_not_make(kube: FakeKube) -> None:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-import msgspec
 import pytest
 
 from penstock.broker.messages import Claimer, Depth
 from penstock.envelope import Envelope
 from penstock.errors import ApiRefused, NotConnected
 from penstock.kube import Manifest
+from penstock.resources.pool import WorkerPool
 from penstock_operator.api import DEPLOYMENTS, EVENTS, PODS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS, WORKER_POOLS
 from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.rates import Rates
@@ -21,8 +21,10 @@ from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.pools import controller as module
 from penstock_operator.pools.controller import Edges, Pools
+from penstock_operator.pools.workloads import Workload
+from penstock_operator.watching.stored import Kind
 from tests.unit.fake_kube import FakeKube
-from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS, Clock
+from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS, Clock, told
 
 BUSY = Depth(ready=25)
 EMPTY = Depth()
@@ -37,11 +39,9 @@ class PoolRig:
         self.kube = FakeKube(self.clock)
         self.brokers = Brokers("memory://", clock=self.clock)
         self.readings: dict[tuple[str, str], Reading] = {}
-        self.kube.tell(
-            WORKER_POOLS, lambda type, body: (self.pools.gone if type == "DELETED" else self.pools.seen)(body)
-        )
-        self.kube.tell(DEPLOYMENTS, self._deployment)
-        self.kube.tell(PODS, self._pod)
+        self.kube.tell(WORKER_POOLS, lambda type, body: told(self.pools, Kind(WorkerPool), type, body))
+        self.kube.tell(DEPLOYMENTS, lambda type, body: told(self.pools.workloads, Workload, type, body))
+        self.kube.tell(PODS, lambda type, body: told(self.pools.pods, PodView, type, body))
         self.operate()
 
     def operate(self) -> None:
@@ -60,15 +60,6 @@ class PoolRig:
         """And stop it."""
         await self.pools.queue.stop()
         await self.pools.statuses.queue.stop()
-
-    def _deployment(self, type: str, body: Manifest) -> None:
-        (self.pools.deployment_gone if type == "DELETED" else self.pools.deployment_seen)(body)
-
-    def _pod(self, type: str, body: Manifest) -> None:
-        if type == "DELETED":
-            self.pools.pods.gone(body["metadata"]["uid"])
-        else:
-            self.pools.pods.seen(PodView.parse(msgspec.json.encode(body)))
 
     async def idle(self) -> None:
         """Until the operator has nothing to do."""
@@ -316,7 +307,7 @@ async def test_a_restarted_operator_keeps_the_count_until_it_knows(rig: PoolRig)
     await rig.stop()
     rig.operate()
     rig.start()
-    rig.pools.seen(rig.kube.the(WORKER_POOLS, NAMESPACE, "fast"))
+    told(rig.pools, Kind(WorkerPool), "ADDED", rig.kube.the(WORKER_POOLS, NAMESPACE, "fast"))
     await rig.idle()
     assert rig.replicas == 3
     await rig.depth(None)
@@ -362,6 +353,29 @@ async def test_a_pool_that_is_not_understood_leaves_the_others_alone(rig: PoolRi
     await rig.apply("odd", concurrency=0)
     await rig.apply()
     assert [body["metadata"]["name"] for body in rig.kube.stored(DEPLOYMENTS)] == ["fast-workers"]
+    [ready] = rig.kube.the(WORKER_POOLS, NAMESPACE, "odd")["status"]["conditions"]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "InvalidSpec")
+    assert ready["message"].startswith("spec.concurrency: ")
+
+
+async def test_one_that_is_not_understood_any_more_goes_on_as_before(rig: PoolRig) -> None:
+    await rig.apply()
+    await rig.change(concurrency=0)
+    assert rig.condition("Ready")["reason"] == "InvalidSpec"
+    await rig.depth(BUSY)
+    assert rig.replicas == 3
+    await rig.change(concurrency=5)
+    assert rig.condition("Ready")["reason"] != "InvalidSpec"
+
+
+async def test_the_deployment_of_a_pool_that_is_being_deleted_is_not_made_anew(rig: PoolRig) -> None:
+    await rig.apply()
+    await rig.depth(BUSY)
+    rig.kube.mark_deleted(WORKER_POOLS, NAMESPACE, "fast")  # in the foreground: what it owns goes first
+    await rig.kube.delete(DEPLOYMENTS, NAMESPACE, "fast-workers")
+    await rig.idle()
+    await rig.depth(BUSY)
+    assert rig.kube.stored(DEPLOYMENTS) == []
 
 
 async def test_a_deleted_pool_is_forgotten(rig: PoolRig) -> None:
@@ -369,6 +383,24 @@ async def test_a_deleted_pool_is_forgotten(rig: PoolRig) -> None:
     await rig.kube.delete(WORKER_POOLS, NAMESPACE, "fast")
     await rig.idle()
     assert rig.pools.queues() == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"template": {"spec": {"containers": [{"name": "worker", "image": "evil:1"}]}}}},
+        {"spec": {"replicas": 7}},
+        {"spec": {"template": {"spec": {"serviceAccountName": "default"}}}},
+    ],
+    ids=["image", "replicas", "account"],
+)
+async def test_a_deployment_that_somebody_changed_is_as_it_was(rig: PoolRig, change: Manifest) -> None:
+    await rig.apply()
+    await rig.depth(BUSY)
+    before = rig.deployment()["spec"]
+    await rig.kube.merge(DEPLOYMENTS, NAMESPACE, "fast-workers", change)
+    await rig.idle()
+    assert rig.deployment()["spec"] == before
 
 
 async def test_a_deployment_that_went_unseen_comes_again(rig: PoolRig) -> None:

@@ -50,7 +50,7 @@ async def scraped() -> AsyncIterator[Scraped]:
 def leading() -> Figures:
     pools = Pools()
     decided = ((FAST, "Backlog", 4), (FAST, "Idle", 2))
-    return Figures(True, tuple(pools.views()), pools.looked_at(), decided, 7)
+    return Figures(True, tuple(pools.views()), pools.looked_at(), decided, 7, {("tasks", "shop"): 3})
 
 
 async def test_pools_and_queues(scraped: Scraped) -> None:
@@ -67,6 +67,7 @@ async def test_pools_and_queues(scraped: Scraped) -> None:
     assert page["penstock_queue_waiting_tasks"] == {MAIL: 22}
     assert page["penstock_queue_dead_letters"] == {MAIL: 1}
     assert page["penstock_pool_decisions_total"] == {(*FAST, "Backlog"): 4, (*FAST, "Idle"): 2}
+    assert page["penstock_operator_invalid_objects"] == {("shop", "tasks"): 3}
     assert (page["penstock_operator_leading"], page["penstock_operator_events_dropped_total"]) == ({(): 1}, {(): 7})
 
 

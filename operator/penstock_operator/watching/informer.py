@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import msgspec
 from msgspec import Raw, Struct
 
 from penstock.errors import ApiRefused, NotConnected, PenstockError
 from penstock.kube import Kube
+from penstock.shallow import decode_shallow
+from penstock_operator.watching.source import Listener, Source, T
 
-__all__ = ["Informer", "Listener", "Source"]
+__all__ = ["Informer"]
 
 log = logging.getLogger("penstock.operator")
 PAGE = 500
@@ -31,51 +32,12 @@ WATCH_SECONDS = 300
 # All is compared with what the server holds this often, though nothing seems to be missing.
 COMPARE_SECONDS = 600.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
-GONE = 410
-
-
-class Item(Protocol):
-    """What an informer must know of an object."""
-
-    @property
-    def uid(self) -> str:
-        """Tells namesakes apart."""
-        ...
-
-
-T = TypeVar("T", bound=Item)
-T_contra = TypeVar("T_contra", bound=Item, contravariant=True)
-
-
-class Listener(Protocol[T_contra]):
-    """Whom an informer tells."""
-
-    def seen(self, item: T_contra, /) -> None:
-        """It was added or changed, or is just there."""
-
-    def gone(self, uid: str, /) -> None:
-        """It was deleted."""
-
-    def uids(self, namespace: str | None, /) -> Collection[str]:
-        """Of all that was seen in a namespace (None: in all) and isn't gone."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Source(Generic[T]):
-    """Where the objects are, and how one is read. `parse` raises a ValueError for what it doesn't understand."""
-
-    path: str
-    parse: Callable[[bytes], T]
-    namespace: str | None = None
-    selectors: dict[str, str] = field(default_factory=dict)
+FORBIDDEN, NOT_FOUND, GONE = 403, 404, 410
 
 
 class _Metadata(Struct, rename="camel"):
     resource_version: str = ""
-    name: str = ""
     uid: str = ""
-    namespace: str = ""
 
 
 class _Head(Struct):
@@ -109,7 +71,8 @@ _heads = msgspec.json.Decoder(_Head)
 
 
 class Informer(Generic[T]):
-    """Tells `listener` of one source, for ever. `synced` is set once all that was there has been told."""
+    """Tells `listener` of one source, for ever. `synced` is set once all that was there has been told, or that a single
+    namespace may not be read: one that is gone mustn't keep the others waiting."""
 
     def __init__(
         self,
@@ -135,10 +98,19 @@ class Informer(Generic[T]):
         while True:
             try:
                 await self._follow(await self._list())
-            except _Forgotten:
-                log.info("%s: the server has forgotten where the watch was; listing all again", self._source.path)
+            except _Forgotten as error:
+                await self._rest(f"the watch can't go on ({error}); all is listed again")
             except PenstockError as error:
+                self._barred(error)
                 await self._rest(error)
+            except Exception as error:  # an answer that is none, or a bug: all is listed again
+                log.exception("%s: watching failed", self._source.path)
+                await self._rest(repr(error))
+
+    def _barred(self, error: PenstockError) -> None:
+        """What was seen of a namespace stays as it is: only a list could tell that it is gone."""
+        if self._source.namespace and isinstance(error, ApiRefused) and error.status in (FORBIDDEN, NOT_FOUND):
+            self.synced.set()
 
     # --- listing ----------------------------------------------------------------------------------------------------
 
@@ -156,26 +128,23 @@ class Informer(Generic[T]):
         for uid in before:
             self._listener.gone(uid)
         self.synced.set()
-        self._pause = FIRST_PAUSE_SECONDS
         return page.metadata.resource_version
 
     async def _page(self, query: dict[str, str]) -> _Page:
         try:
-            return _pages.decode(await self._kube.raw("GET", self._source.path, query=query))
+            return decode_shallow(_pages, await self._kube.raw("GET", self._source.path, query=query))
         except ApiRefused as error:
             if error.status == GONE:  # the list took longer than the server keeps its state
-                raise _Forgotten from error
+                raise _Forgotten(error.message) from error
             raise
 
     def _tell(self, body: bytes) -> str:
-        """Tell of one object. Its uid."""
+        """Tell of one object. Its uid. What it holds mustn't keep others from being told."""
+        item = self._source.read(body)
         try:
-            item = self._source.parse(body)
-        except ValueError as error:
-            head = _heads.decode(body).metadata
-            log.error("%s/%s isn't understood and stays as it is: %s", head.namespace, head.name, error)
-            return head.uid
-        self._listener.seen(item)
+            self._listener.seen(item)
+        except Exception:
+            log.exception("%s: what was to be done about %s failed", self._source.path, item.uid)
         return item.uid
 
     # --- watching ---------------------------------------------------------------------------------------------------
@@ -201,9 +170,9 @@ class Informer(Generic[T]):
         }
         async with aclosing(self._kube.lines(self._source.path, query | self._source.selectors)) as chunks:
             while lines := await self._next(chunks, version):
-                self._pause = FIRST_PAUSE_SECONDS
                 for line in lines:
                     version = self._heard(line) or version
+                self._pause = FIRST_PAUSE_SECONDS  # only now: an error comes as a line, too
         return version
 
     async def _next(self, chunks: AsyncGenerator[Sequence[bytes], None], version: str) -> Sequence[bytes]:
@@ -215,13 +184,13 @@ class Informer(Generic[T]):
             raise _Broken(version, f"nothing was heard for {self._silence:g} s") from None
         except (NotConnected, ApiRefused) as error:
             if isinstance(error, ApiRefused) and error.status == GONE:
-                raise _Forgotten from error
+                raise _Forgotten(error.message) from error
             raise _Broken(version, str(error)) from error
 
     def _heard(self, line: bytes) -> str:
-        event = _events.decode(line)
+        event = decode_shallow(_events, line)
         body = bytes(event.object)
-        head = _heads.decode(body)
+        head = decode_shallow(_heads, body)
         match event.type:
             case "ADDED" | "MODIFIED":
                 self._tell(body)
@@ -232,9 +201,9 @@ class Informer(Generic[T]):
                 raise _Forgotten(f"{head.code}: {head.message}")
         return head.metadata.resource_version
 
-    async def _rest(self, error: Exception) -> None:
+    async def _rest(self, why: object) -> None:
         pause = self._pause * (0.5 + self._random() / 2)
-        log.warning("%s: %s; again in %.1f s", self._source.path, error, pause)
+        log.warning("%s: %s; again in %.1f s", self._source.path, why, pause)
         self._pause = min(LONGEST_PAUSE_SECONDS, self._pause * 2)
         await asyncio.sleep(pause)
 

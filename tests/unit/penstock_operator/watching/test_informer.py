@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 
 import pytest
 
 from penstock.errors import ApiRefused, NotConnected
 from penstock.kube import Manifest
 from penstock.report import TASKS
-from penstock_operator import informer as module
 from penstock_operator.admission.view import TaskView
-from penstock_operator.informer import Informer, Source
-from tests.unit.fake_kube import FakeKube
-from tests.waiting import wait_for
+from penstock_operator.watching import informer as module
+from penstock_operator.watching.informer import Informer
+from penstock_operator.watching.source import Source
+from tests.unit.fake_kube import PAGE, FakeKube
+from tests.waiting import outlast, wait_for
+
+PAGES = -(-3 // PAGE)  # of the three that are there
 
 
 class Heard:
@@ -23,8 +26,11 @@ class Heard:
     def __init__(self) -> None:
         self.tasks: dict[str, TaskView] = {}
         self.times = 0
+        self.fails_at = ""
 
     def seen(self, task: TaskView) -> None:
+        if task.ref.name == self.fails_at:
+            raise LookupError("a bug")
         self.tasks[task.uid] = task
         self.times += 1
 
@@ -42,9 +48,7 @@ class Rig:
     def __init__(self) -> None:
         self.kube = FakeKube()
         self.heard = Heard()
-        self.informer = Informer(
-            self.kube, Source(TASKS.path(), TaskView.parse), self.heard, silence=0.2, random=lambda: 0.0
-        )
+        self.informer = Informer(self.kube, Source(TASKS.path(), TaskView), self.heard, silence=0.2, random=lambda: 0.0)
 
     async def create(self, *names: str, **spec: object) -> None:
         for name in names:
@@ -158,16 +162,66 @@ def _thrice(error: NotConnected | ApiRefused, kube: FakeKube) -> Callable[[str, 
     return refuse
 
 
-async def test_what_is_not_understood_is_left_alone_and_not_taken_for_gone(rig: Rig) -> None:
+async def test_what_is_not_understood_is_told_as_such(rig: Rig) -> None:
     await rig.create("odd", priority="urgent")
     await rig.create("fine")
-    await rig.knows("a", "b", "c", "fine")
+    await rig.knows("a", "b", "c", "odd", "fine")
+    [odd] = [task for task in rig.heard.tasks.values() if task.ref.name == "odd"]
+    assert odd.problem == "spec.priority: Invalid enum value 'urgent'"
+
+
+async def test_a_listener_that_fails_at_one_hears_of_the_others(rig: Rig) -> None:
+    rig.heard.fails_at = "bad"
+    await rig.create("bad", "good")
+    await rig.knows("a", "b", "c", "good")
+
+
+async def test_errors_do_not_make_it_list_without_a_pause(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an API server that starts, or a broken proxy, answers each watch with one."""
+
+    async def broken(path: str, query: Mapping[str, str]) -> AsyncGenerator[Sequence[bytes], None]:
+        yield [b'{"type": "ERROR", "object": {"code": 500, "message": "etcd"}}']
+
+    monkeypatch.setattr(rig.kube, "lines", broken)
+    rig.kube.break_watches()
+    before = rig.lists()
+    await asyncio.to_thread(outlast, 0.5, "errors without end")
+    assert rig.lists() - before <= 6 * PAGES
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_namespace_that_may_not_be_read_keeps_nobody_waiting(status: int) -> None:
+    kube, heard = FakeKube(), Heard()
+    kube.refuse = lambda _method, _path: ApiRefused(status, "No", "the namespace is gone")
+    informer = Informer(kube, Source(TASKS.path("gone"), TaskView, "gone"), heard, random=lambda: 0.0)
+    running = asyncio.create_task(informer.run())
+    await asyncio.wait_for(informer.synced.wait(), 5)
+    kube.refuse = lambda _method, _path: None
+    await kube.create(TASKS, "gone", task("a"))
+
+    async def known() -> bool:
+        return heard.names() == {"a"}
+
+    await wait_for(known, "the Task of the namespace that is there again")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_all_of_the_cluster_has_to_be_read() -> None:
+    kube = FakeKube()
+    kube.refuse = lambda _method, _path: ApiRefused(403, "Forbidden", "no rights")
+    informer = Informer(kube, Source(TASKS.path(), TaskView), Heard(), random=lambda: 0.0)
+    running = asyncio.create_task(informer.run())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(informer.synced.wait(), 0.2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_all_is_compared_from_time_to_time() -> None:
     rig = Rig()
     rig.informer = Informer(
-        rig.kube, Source(TASKS.path(), TaskView.parse), rig.heard, silence=0.05, compare=0.1, random=lambda: 0.0
+        rig.kube, Source(TASKS.path(), TaskView), rig.heard, silence=0.05, compare=0.1, random=lambda: 0.0
     )
     await rig.create("a")
     running = asyncio.create_task(rig.informer.run())
