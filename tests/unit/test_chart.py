@@ -213,7 +213,7 @@ def test_in_some_namespaces_alone_it_has_no_rights_elsewhere() -> None:
 def test_it_may_see_to_the_disruption_budgets_of_pools_and_to_their_pods(kind: str, values: tuple[str, ...]) -> None:
     rules = rendered(*values)[kind, "penstock-operator"]["rules"]
     may = {(group, name): rule["verbs"] for rule in rules for group in rule["apiGroups"] for name in rule["resources"]}
-    assert may["policy", "poddisruptionbudgets"] == ["get", "create", "patch", "delete"]
+    assert may["policy", "poddisruptionbudgets"] == ["get", "list", "watch", "create", "patch", "delete"]
     assert may["", "pods"] == ["get", "list", "watch", "patch"]
 
 

@@ -99,8 +99,8 @@ async def test_no_loop_goes_on_after_its_term(monkeypatch: pytest.MonkeyPatch) -
     terms: list[int] = []
 
     async def fail() -> None:
+        await asyncio.sleep(0.01)
         if len(terms) < 3:
-            await asyncio.sleep(0.01)
             raise ValueError("a bug")
         await asyncio.Event().wait()
 
