@@ -7,6 +7,7 @@ from penstock.report import TASK_BATCHES, TASKS, WORKER_POOLS
 from penstock.resources.kinds import GROUP, VERSION
 
 __all__ = [
+    "CORE_EVENTS",
     "DEPLOYMENTS",
     "EVENTS",
     "LEASES",
@@ -27,6 +28,7 @@ __all__ = [
 
 TASK_QUEUES = Resource(f"/apis/{GROUP}/{VERSION}", "taskqueues")
 DEPLOYMENTS = Resource("/apis/apps/v1", "deployments")
+CORE_EVENTS = Resource("/api/v1", "events")
 EVENTS = Resource("/apis/events.k8s.io/v1", "events")
 LEASES = Resource("/apis/coordination.k8s.io/v1", "leases")
 NAMESPACES = Resource("/api/v1", "namespaces")

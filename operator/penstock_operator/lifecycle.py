@@ -17,6 +17,7 @@ from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from penstock_operator.admission.admit import Admission, admit_identity
+from penstock_operator.admission.prospects import TURN, Prospect
 from penstock_operator.admission.view import TaskView
 from penstock_operator.api import TASKS
 from penstock_operator.brokers import Brokers
@@ -36,11 +37,19 @@ ENDED_SECONDS = 24 * 3600.0
 class Lifecycle:
     """Each step returns the seconds after which to look again, if that is needed without news."""
 
-    def __init__(self, kube: Kube, brokers: Brokers, events: Events, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        brokers: Brokers,
+        events: Events,
+        clock: Callable[[], float] = time.time,
+        outlook: Callable[[str, str], Prospect] = lambda _namespace, _queue: TURN,
+    ) -> None:
         self._kube = kube
         self._brokers = brokers
         self._events = events
         self._clock = clock
+        self._outlook = outlook
         self._writer = StatusWriter(kube)
         self._admission = Admission(brokers, clock)
         self._admitted: dict[str, float] = {}  # id → when it was found to be on its queue
@@ -87,10 +96,13 @@ class Lifecycle:
             if receipt.sent is Sent.FULL:
                 return await self._full(view, now)
             self._admitted[view.id] = now
-        if not view.waits_or_runs and (wait := self._turn(view, now)) > 0:
+        prospect = self._outlook(view.ref.namespace, view.queue)
+        untold = not view.waits_or_runs or (view.phase is Phase.QUEUED and view.said != prospect.reason)
+        if untold and (wait := self._turn(view, now)) > 0:
             return wait
-        if not view.waits_or_runs:
-            await self._say_queued(view, now)
+        if untold:
+            await self._say_queued(view, now, prospect)
+            self._turns.pop(view.id, None)
         return None if view.deadline is None else max(0.0, view.deadline - now)
 
     def _turn(self, view: TaskView, now: float) -> float:
@@ -122,13 +134,13 @@ class Lifecycle:
             await self._writer.standing(view.ref, standing, over=[view.phase])
         return ROOM_SECONDS
 
-    async def _say_queued(self, view: TaskView, now: float) -> None:
+    async def _say_queued(self, view: TaskView, now: float, prospect: Prospect) -> None:
         not_before = view.not_before or 0.0
         wait = f", not before {not_before - now:.0f} s from now" if not_before > now else ""
         standing = Standing(
             Phase.QUEUED,
-            "Queued",
-            f"waits in queue {view.queue}{wait}",
+            prospect.reason,
+            f"waits in queue {view.queue}{wait}{'; ' * bool(prospect.message)}{prospect.message}",
             now,
             queued_at=max(self._admitted[view.id], not_before),
             traceparent=admit_identity(view),

@@ -159,6 +159,7 @@ def _forced_worker(pool: WorkerPool, settings: Settings, env: list[Manifest]) ->
     names = {variable["name"] for variable in ours}
     return {
         "image": pool.spec.image or settings.worker_image,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "ports": [{"name": "health", "containerPort": HEALTH_PORT}],
         "env": [*ours, *(variable for variable in env if variable["name"] not in names)],
         "readinessProbe": _probe("/readyz", periodSeconds=2, timeoutSeconds=2),

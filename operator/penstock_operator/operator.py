@@ -36,6 +36,7 @@ from penstock_operator.leader import Leader
 from penstock_operator.leader_label import LeaderLabel
 from penstock_operator.manifests import POOL_LABEL
 from penstock_operator.namespaces import GIVEN, Namespaces
+from penstock_operator.outlooks import Outlooks
 from penstock_operator.pools.controller import Edges, Pools
 from penstock_operator.pools.statuses import PoolStatuses
 from penstock_operator.pools.workloads import Workload
@@ -99,8 +100,9 @@ class Operator:
         )
         self._watch = Watch(self._brokers, self._horizons, self._asleep, self._looked)
         edges = Edges(kube, self._brokers, namespaces, events, settings)
-        self.pools = Pools(edges, self._watch.readings, self._watch.nudge, clock)
-        self.tasks = Tasks(kube, self._brokers, events, self.queues.rules, clock)
+        self.pools = Pools(edges, self._watch.readings, self._watch.nudge, clock, self._outlook_changed)
+        self._outlooks = Outlooks(self.queues, self.pools, blind=settings.only_tasks)
+        self.tasks = Tasks(kube, self._brokers, events, self.queues.rules, clock, self._outlooks.of)
         self.batches = Batches(kube, self._brokers, events, self.queues.rules, clock)
         self._kinds: tuple[tuple[Resource, Misreads], ...] = (
             (TASKS, self.tasks),
@@ -148,7 +150,12 @@ class Operator:
     # --- what the watches say ---------------------------------------------------------------------------------------
 
     def _rules_changed(self, namespace: str) -> None:
+        self._outlooks.changed(namespace)
         self.tasks.rules_changed(namespace)
+
+    def _outlook_changed(self, namespace: str, queues: Collection[str]) -> None:
+        self._outlooks.changed(namespace)
+        self.tasks.outlook_changed(namespace, queues)
 
     def _unprepared(self, namespace: str) -> None:
         self.queues.unprepared(namespace)

@@ -127,6 +127,11 @@ class Queues:
         resource = self._resources.get(key) or self._resources.get((key[0], DEFAULT))
         return resource.spec if resource else None
 
+    def paused(self, namespace: str, queue: str) -> bool:
+        """Whether its settings say so."""
+        spec = self._spec((namespace, queue))
+        return spec is not None and spec.paused
+
     def keys(self) -> set[Key]:
         """(namespace, queue) of all that have a resource."""
         return set(self._resources)

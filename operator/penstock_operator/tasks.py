@@ -23,6 +23,7 @@ from penstock_operator.admission.decisions import (
     Refuse,
     Surroundings,
 )
+from penstock_operator.admission.prospects import TURN, Prospect
 from penstock_operator.admission.view import TaskView
 from penstock_operator.api import Key
 from penstock_operator.brokers import Brokers
@@ -45,10 +46,12 @@ class Tasks:
         events: Events,
         rules: Callable[[str, str], QueueRules],
         clock: Callable[[], float] = time.time,
+        outlook: Callable[[str, str], Prospect] = lambda _namespace, _queue: TURN,
     ) -> None:
+        """`rules` of a queue, and the `outlook` of who waits in it: both by namespace and name."""
         self._rules = rules
         self._clock = clock
-        self._life = Lifecycle(kube, brokers, events, clock)
+        self._life = Lifecycle(kube, brokers, events, clock, outlook)
         self._index = Index()
         self._orphans: defaultdict[Key, list[TaskView]] = defaultdict(list)  # deleted or replaced before they ended
         self.queue: WorkQueue[Key] = WorkQueue("tasks", self._reconcile, workers=WORKERS)
@@ -130,6 +133,12 @@ class Tasks:
         """Those of a queue did: look again at what hasn't ended."""
         for view in self._index.views():
             if view.ref.namespace == namespace and not view.finished:
+                self.queue.add(view.key)
+
+    def outlook_changed(self, namespace: str, queues: Collection[str]) -> None:
+        """That of those who wait there did."""
+        for view in self._index.views():
+            if view.phase is Phase.QUEUED and view.ref.namespace == namespace and view.queue in queues:
                 self.queue.add(view.key)
 
     # --- acting -----------------------------------------------------------------------------------------------------

@@ -119,8 +119,9 @@ class ApiRefused(SubmissionError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may succeed later."""
-        return self.status in (408, 429) or self.status >= 500
+        """Whether the same request may succeed later. Server-side apply answers a field that isn't one with 500."""
+        typed = self.status == 500 and self.message.startswith("failed to create typed")
+        return (self.status in (408, 429) or self.status >= 500) and not typed
 
 
 class Deposed(PenstockError):

@@ -14,7 +14,8 @@ from tests.contract.servers import Server
 from tests.foreign.conftest import Postgres, manage, process
 from tests.waiting import wait_sync
 
-WORKER = (sys.executable, "manage.py", "penstock_worker", "--concurrency", "4", "--drain-seconds", "5")
+THREADS = 4
+WORKER = (sys.executable, "manage.py", "penstock_worker", "--concurrency", str(THREADS), "--drain-seconds", "5")
 
 
 def database(tmp_path: Path) -> dict[str, str]:
@@ -112,9 +113,9 @@ def test_tasks_work_after_the_database_was_restarted(
         postgres.stop()
         assert "Succeeded" not in all_of_them()
         postgres.start()
-        if age != "0":  # as in requests, those that hold a connection notice by failing once
-            all_of_them()
-        assert set(all_of_them()) == {"Succeeded"}
+        # As in requests, each thread that holds a connection notices by failing once; whose turn it is, is luck.
+        rounds = 2 * THREADS if age != "0" else 1
+        assert any(set(all_of_them()) == {"Succeeded"} for _ in range(rounds))
         left = call(app, "shop.connections").result_sync(timeout=30)
     assert isinstance(left, int)
     assert left <= (1 if age == "0" else 10)

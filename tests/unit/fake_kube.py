@@ -332,11 +332,18 @@ def _within(collection: str, path: str) -> bool:
 
 
 def _selected(body: Manifest, query: Mapping[str, str]) -> bool:
-    if (name := query.get("fieldSelector", "").removeprefix("metadata.name=")) and body["metadata"]["name"] != name:
+    fields = [field.split("=") for field in filter(None, query.get("fieldSelector", "").split(","))]
+    if any(_field(body, path) != value for path, value in fields):
         return False
     labels = body["metadata"].get("labels") or {}
     pairs = [pair.partition("=") for pair in filter(None, query.get("labelSelector", "").split(","))]
     return all(key in labels and (not equals or labels[key] == value) for key, equals, value in pairs)
+
+
+def _field(body: Any, path: str) -> object:
+    for name in path.split("."):
+        body = body.get(name, {})
+    return body
 
 
 def _place(path: str) -> Place:

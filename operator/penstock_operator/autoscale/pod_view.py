@@ -21,6 +21,7 @@ BROKEN = frozenset(
         *("CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "RunContainerError"),
     }
 )
+LAST_LINES = 3  # of its log
 CRASHES = 2  # restarts that aren't an accident any more
 
 
@@ -54,6 +55,7 @@ class _Waiting(Struct):
 class _Terminated(Struct, rename="camel"):
     exit_code: int = 0
     reason: str = ""
+    message: str = ""  # the log's last lines, where the container says nothing else
 
 
 class _State(Struct):
@@ -174,12 +176,22 @@ def _ready_at(status: _Status) -> float | None:
 def _broken(status: _Status) -> str:
     for container in (*status.init_container_statuses, *status.container_statuses):
         waiting, ended = container.state.waiting, container.last_state.terminated or container.state.terminated
+        looping = waiting is not None and waiting.reason == "CrashLoopBackOff"
+        if ended is not None and (looping or container.restart_count >= CRASHES):
+            return _crashes(container, ended)
         if waiting is not None and waiting.reason in BROKEN:
             return f"container {container.name}: {waiting.reason}: {waiting.message}"
-        if ended is not None and container.restart_count >= CRASHES:
-            why = f"exit code {ended.exit_code}" + (f", {ended.reason}" if ended.reason else "")
-            return f"container {container.name} has ended {container.restart_count} times ({why}): see its log"
     return ""
+
+
+def _crashes(container: _Container, ended: _Terminated) -> str:
+    why = f"exit code {ended.exit_code}" + (f", {ended.reason}" if ended.reason else "")
+    times = "once" if container.restart_count == 1 else f"{container.restart_count} times"
+    told = f"container {container.name} has ended {times} ({why}): "
+    if ended.reason == "OOMKilled":
+        return f"{told}raise its memory limit in spec.template, or lower spec.concurrency"
+    lines = ended.message.strip().splitlines()[-LAST_LINES:]
+    return told + (f"its log ends with: {' / '.join(lines)}" if lines else "see its log")
 
 
 def _unschedulable(status: _Status) -> str:

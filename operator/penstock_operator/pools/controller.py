@@ -23,10 +23,12 @@ from penstock_operator.events import Events
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.pools.budgets import Budgets
 from penstock_operator.pools.chronicle import Chronicle
+from penstock_operator.pools.complaints import deployment_complaint, namespace_complaint
 from penstock_operator.pools.deployments import Deployments
 from penstock_operator.pools.disruption import MARKS
 from penstock_operator.pools.farewells import Farewells
 from penstock_operator.pools.judge import Judge
+from penstock_operator.pools.pod_events import PodEvents
 from penstock_operator.pools.pods import Pods
 from penstock_operator.pools.protection import Protection
 from penstock_operator.pools.state import PoolState
@@ -66,12 +68,18 @@ class Pools:
         readings: Mapping[Key, Reading],
         look: Callable[[Key], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
+        concerned: Callable[[str, Collection[str]], None] = lambda _namespace, _queues: None,
     ) -> None:
+        """`concerned` hears of queues, with their namespace, that are served by others now, or whose pools' trouble has
+        begun or ended."""
         self._edges = edges
+        self._tell = concerned
+        self._troubled: set[Key] = set()
         self._look = look
         self._clock = clock
         self._deployments = Deployments(edges.kube, edges.settings)
         self._farewells = Farewells(edges.kube, edges.brokers)
+        self._events = PodEvents(edges.kube)
         self._budgets = Budgets(edges.kube, self._concerned)
         self._protection = Protection(edges.kube)
         self.chronicle = Chronicle(edges.events, clock)
@@ -95,11 +103,15 @@ class Pools:
             return
         self.statuses.understood(body.key)
         new = PoolState(body.resource, body.status)
+        before = self._states.get(new.key)
         state = self._states.setdefault(new.key, new)
+        served = set(state.queues) if before else set[str]()
         self._unlink(state)
         state.pool, state.stored = new.pool, new.stored
         for queue in state.queues:
             self._servers.setdefault((state.key[0], queue), {})[state.key] = state
+        if changed := served ^ set(state.queues):
+            self._tell(state.key[0], changed)
         self._concerned(state.key)
 
     def gone(self, uid: str) -> None:
@@ -107,8 +119,10 @@ class Pools:
         if (key := self._names.pop(uid)) is None:
             return
         state = self._states.pop(key, None)
+        self._troubled.discard(key)
         if state is not None:
             self._unlink(state)
+            self._tell(key[0], state.queues)
         self._deployments.forget(key)
         for part in (self._budgets, self._protection, self.chronicle):
             part.gone(key)
@@ -161,6 +175,11 @@ class Pools:
         """(namespace, queue) that pools serve."""
         return set(self._servers)
 
+    def serving(self, namespace: str, queue: str) -> tuple[bool, str]:
+        """Whether a pool serves it, and what keeps one that does from working."""
+        servers = self._servers.get((namespace, queue), {}).values()
+        return bool(servers), next((f"WorkerPool {one.key[1]}: {one.trouble}" for one in servers if one.trouble), "")
+
     def horizons(self) -> dict[Key, float]:
         """How many seconds ahead tasks count that will be due: by then a worker that is started now is up."""
         return {queue: max(map(self._horizon, servers.values())) for queue, servers in self._servers.items()}
@@ -178,7 +197,8 @@ class Pools:
         """These were just looked at: decide, and act where that changes something."""
         for key in {key for queue in queues for key in self._servers.get(queue, ())}:
             state = self._states[key]
-            if self._judged(state) or state.chosen or self._protects(state):
+            silent = self.pods.silent(key, self._clock()) is not None
+            if self._judged(state) or state.chosen or silent or self._protects(state):
                 self.queue.add(key)
             self.statuses.changed(key)
 
@@ -187,6 +207,9 @@ class Pools:
         before = state.decision
         acts = self._judge.judge(state, self._rivals(state))
         self.chronicle.judged(state, before)
+        if bool(state.trouble) != (state.key in self._troubled):
+            self._troubled ^= {state.key}
+            self._tell(state.key[0], state.queues)
         return acts
 
     def _protects(self, state: PoolState) -> bool:
@@ -213,12 +236,14 @@ class Pools:
         state = self._states.get(key)
         if state is None or state.pool.metadata.deletion_timestamp is not None:
             return None  # gone, or as good as that: what is its own goes with it
-        await self._edges.namespaces.ensure(key[0])
+        if not await self._prepared(state):
+            return REFUSED_AGAIN_SECONDS
         if state.deployment is None:
             state.deployment = await self._deployments.look(key)
             self._judged(state)
         step, was_awake = self._step(state), not state.asleep
         await self._bring_about(state, step)
+        await self._heed_events(state)
         await self._protection.ensure(state.pool, self._judge.annotations(state), self._judge.busy(state))
         self.statuses.changed(key)
         if step.under_way or (state.asleep and was_awake):  # they tell who rests, or are to say when something comes
@@ -227,6 +252,23 @@ class Pools:
         if step.under_way:
             return STEP_SECONDS
         return REFUSED_AGAIN_SECONDS if state.refused else None
+
+    async def _prepared(self, state: PoolState) -> bool:
+        """Whether its namespace has what workers need."""
+        try:
+            await self._edges.namespaces.ensure(state.key[0])
+        except ApiRefused as error:
+            state.refused = namespace_complaint(error)
+            self.statuses.changed(state.key)
+            if error.passing:
+                raise
+            return False
+        return True
+
+    async def _heed_events(self, state: PoolState) -> None:
+        """Of a pod that doesn't start, and doesn't say why."""
+        if (pod := self.pods.silent(state.key, self._clock())) is not None:
+            self.pods.warn(pod, await self._events.about(pod.namespace, pod.uid), self._clock())
 
     def _step(self, state: PoolState) -> Step:
         """The next one towards what was decided; no step down before anything was."""
@@ -264,6 +306,8 @@ class Pools:
         outdated = self._deployments.outdated(state.key, error)
         if outdated:
             state.deployment = None
+        if not outdated:
+            state.refused = deployment_complaint(error)
         if error.passing or outdated:
+            self.statuses.changed(state.key)
             raise error
-        state.refused = error.message

@@ -36,6 +36,11 @@ class PoolState:
     refused: str = ""
 
     @property
+    def trouble(self) -> str:
+        """What keeps its workers from starting."""
+        return self.refused or self.signals.fleet.trouble
+
+    @property
     def key(self) -> Key:
         """(namespace, name)."""
         return pool_key(self.pool)

@@ -72,7 +72,7 @@ class PoolStatuses:
         if (misread := self._misread.get(key)) is not None:
             await self._complain(key, misread, now)
             return None
-        if state is None or state.deployment is None:
+        if state is None or (state.deployment is None and not state.refused):
             return None
         before = self._written.get(key, state.stored)
         status = pool_status(state, old=before, now=now)

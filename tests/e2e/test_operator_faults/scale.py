@@ -15,10 +15,11 @@ class Scale:
     outage: float
     some: int
     patience: float  # after the fault's end, for the last Task's
+    hand_over: float  # until a standby leads that the leader has told: by more, the Lease would have run out
 
 
-SHORT = Scale(tasks=1000, kill_every=5, outage=20, some=200, patience=90)
-FULL = Scale(tasks=5000, kill_every=10, outage=75, some=1000, patience=300)
+SHORT = Scale(tasks=1000, kill_every=5, outage=20, some=200, patience=90, hand_over=2.5)
+FULL = Scale(tasks=5000, kill_every=10, outage=75, some=1000, patience=300, hand_over=1.0)
 
 
 def chosen() -> Scale:

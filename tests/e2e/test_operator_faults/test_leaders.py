@@ -18,7 +18,6 @@ from tests.waiting import wait_sync
 PER_SECOND = 20.0
 HELD = 20
 FAIL_OVER_SECONDS = 5.0
-HAND_OVER_SECONDS = 1.0
 TAKEN_OVER_WITHIN = 60.0
 COMPARED_WITHIN = 15.0  # several looks of an operator for what its broker has lost
 
@@ -79,7 +78,7 @@ def test_a_leader_that_stops_hands_over(trial: Trials, judge: Judge, pair: Opera
         assert any(name in pair.holder() for name in others), f"{pair.holder()} wasn't ready yet"
         judge(it)
     print(f"another held the Lease {took:.2f} s after the leader was told to stop")
-    assert took <= HAND_OVER_SECONDS
+    assert took <= scale.hand_over
 
 
 def test_a_leader_that_was_deposed_and_does_not_know_it(

@@ -20,6 +20,7 @@ from penstock.outcome import Outcome
 from penstock.report import TASKS
 from penstock.status import Phase
 from penstock_operator.admission.decisions import QueueRules
+from penstock_operator.admission.prospects import TURN, Prospect
 from penstock_operator.admission.view import TaskView
 from penstock_operator.api import EVENTS
 from penstock_operator.brokers import Brokers
@@ -63,6 +64,7 @@ class TaskRig:
 
     clock: Clock = field(default_factory=Clock)
     rules: QueueRules = field(default_factory=QueueRules)
+    prospect: Prospect = TURN
 
     def __post_init__(self) -> None:
         self.brokers = Brokers("memory://", clock=self.clock)
@@ -74,7 +76,14 @@ class TaskRig:
     def operate(self) -> None:
         """Another operator process, which knows nothing yet."""
         events = Events(self.kube, "test")
-        self.tasks = Tasks(self.kube, self.brokers, events, lambda _namespace, _queue: self.rules, self.clock)
+        self.tasks = Tasks(
+            self.kube,
+            self.brokers,
+            events,
+            lambda _namespace, _queue: self.rules,
+            self.clock,
+            lambda _namespace, _queue: self.prospect,
+        )
 
     def _watched(self, type: str, body: Manifest) -> None:
         if self.watching:

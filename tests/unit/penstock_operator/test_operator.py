@@ -64,6 +64,26 @@ async def _ready(whole: Whole) -> bool:
     return whole.operator.ready
 
 
+async def test_a_task_is_told_why_nobody_takes_it(whole: Whole) -> None:
+    await whole.kube.create(WORKER_POOLS, NAMESPACE, POOL)
+    task = {"metadata": {"name": "a"}, "spec": {"task": "mail.send", "queue": "mial"}}
+    await whole.kube.create(TASKS, NAMESPACE, task)
+
+    def message() -> str:
+        status = whole.kube.the(TASKS, NAMESPACE, "a")["status"]
+        return next((str(one["message"]) for one in status.get("conditions", ()) if one["type"] == "Admitted"), "")
+
+    async def told() -> bool:
+        return message() == "waits in queue mial; no WorkerPool of this namespace serves it: did you mean mail?"
+
+    async def waits() -> bool:
+        return message() == "waits in queue mial"
+
+    await wait_for(told, "the Task to say so", patience=5)
+    await whole.kube.merge(WORKER_POOLS, NAMESPACE, "fast", {"spec": {"queues": ["mail", "mial"]}})
+    await wait_for(waits, "a pool to serve it", patience=5)
+
+
 async def test_it_ends_in_order() -> None:
     whole = Whole()
     readiness: list[bool] = []

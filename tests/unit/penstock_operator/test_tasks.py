@@ -14,6 +14,7 @@ from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from penstock_operator import lifecycle as module
 from penstock_operator.admission.decisions import QueueRules
+from penstock_operator.admission.prospects import TURN, Prospect
 from penstock_operator.admission.view import TaskView
 from tests.unit.penstock_operator.rig import NAMESPACE, WORKER, TaskRig, task_rig
 from tests.waiting import wait_for
@@ -31,6 +32,49 @@ async def finish(rig: TaskRig, phase: Phase = Phase.SUCCEEDED) -> None:
     await StatusWriter(rig.kube).ended(outcome)
     await rig.broker.clear([outcome])
     await rig.idle()
+
+
+class TestProspects:
+    async def test_who_waits_is_told_what_for(self, rig: TaskRig) -> None:
+        rig.prospect = Prospect("QueueNotServed", "no pool")
+        await rig.apply()
+        await rig.later(2.0)
+        admitted = rig.condition("Admitted")
+        assert (admitted["status"], admitted["reason"]) == ("True", "QueueNotServed")
+        assert admitted["message"] == "waits in queue mail; no pool"
+
+    async def test_and_when_that_changes(self, rig: TaskRig) -> None:
+        await rig.apply()
+        await rig.later(2.0)
+        assert rig.condition("Admitted")["reason"] == "Queued"
+        rig.prospect = Prospect("WorkersCannotStart", "no image")
+        rig.tasks.outlook_changed(NAMESPACE, ["mail"])
+        await rig.idle()
+        await rig.later(1.0)
+        assert rig.condition("Admitted")["message"] == "waits in queue mail; no image"
+        rig.prospect = TURN
+        rig.tasks.outlook_changed(NAMESPACE, ["mail"])
+        await rig.idle()
+        await rig.later(1.0)
+        assert (rig.condition("Admitted")["reason"], rig.phase()) == ("Queued", "Queued")
+
+    async def test_who_runs_is_left_alone(self, rig: TaskRig) -> None:
+        await rig.apply()
+        await rig.start()
+        await rig.later(2.0)
+        writes = rig.kube.written("PATCH", "tasks")
+        rig.prospect = Prospect("WorkersCannotStart", "no image")
+        await rig.kube.merge(TASKS, NAMESPACE, "a", {"status": {"phase": "Running"}}, subresource="status")
+        await rig.later(2.0)
+        assert rig.kube.written("PATCH", "tasks") == writes + 1
+
+    async def test_the_same_is_told_once(self, rig: TaskRig) -> None:
+        await rig.apply()
+        await rig.later(2.0)
+        writes = rig.kube.written("PATCH", "tasks")
+        for _ in range(3):
+            await rig.later(5.0)
+        assert rig.kube.written("PATCH", "tasks") == writes
 
 
 class TestDeletionWithAFinalizer:

@@ -50,8 +50,12 @@ def test_who_goes_or_has_gone_does_not_count() -> None:
         ((UP, UP_AGAIN, STARTING), "", False),
         ((UP, UNSCHEDULABLE), "1 of 2 pods: Unschedulable: 0/3 nodes are available: 3 Insufficient cpu.", False),
         ((NO_IMAGE, NO_IMAGE), "2 of 2 pods: container worker: ImagePullBackOff: ", True),
-        ((UP, CRASHING), "1 of 2 pods: container worker: CrashLoopBackOff: ", True),
-        ((UNSCHEDULABLE, CRASHING), "1 of 2 pods: container worker: CrashLoopBackOff: ", True),
+        ((UP, CRASHING), "1 of 2 pods: container worker has ended 3 times (exit code 137, OOM", True),
+        (
+            (UNSCHEDULABLE, CRASHING),
+            "1 of 2 pods: container worker has ended 3 times (exit code 137, OOM",
+            True,
+        ),
     ],
 )
 def test_what_keeps_pods_from_starting_the_broken_ones_first(

@@ -49,7 +49,11 @@ def test_one_that_starts_is_neither_ready_nor_in_trouble(status: Manifest) -> No
     ("status", "trouble"),
     [
         (NO_IMAGE, f"container worker: ImagePullBackOff: {BACK_OFF}"),
-        (CRASHING, "container worker: CrashLoopBackOff: back-off 40s restarting failed container=worker"),
+        (
+            CRASHING,
+            "container worker has ended 3 times (exit code 137, OOMKilled): raise its memory limit in spec.template, "
+            "or lower spec.concurrency",
+        ),
         (RESTARTED_TWICE, "container worker has ended 2 times (exit code 1, Error): see its log"),
     ],
 )
@@ -58,7 +62,19 @@ def test_what_is_broken_for_a_reason_of_its_own(status: Manifest, trouble: str) 
     assert (pod.trouble, pod.broken, pod.alive) == (trouble, True, True)
 
 
-@pytest.mark.parametrize("reason", sorted(BROKEN))
+def test_the_last_lines_of_the_log_of_one_that_crashes() -> None:
+    """Kubernetes gives them as the message, since the container's policy asks for that."""
+    log = "Traceback\n  File tasks.py\nImportError: no module\nnamed shop\n"
+    ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": log}}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
+    crashed = {"name": "worker", "restartCount": 1, "state": waiting, "lastState": ended}
+    assert view({"phase": "Running", "containerStatuses": [crashed]}).trouble == (
+        "container worker has ended once (exit code 1, Error): its log ends with:   File tasks.py / ImportError: no "
+        "module / named shop"
+    )
+
+
+@pytest.mark.parametrize("reason", sorted(BROKEN - {"CrashLoopBackOff"}))
 @pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])
 def test_any_container_may_be_the_one(kind: str, reason: str) -> None:
     broken = {"name": "migrate", "restartCount": 0, "state": {"waiting": {"reason": reason}}, "lastState": {}}

@@ -10,7 +10,16 @@ from penstock.envelope import Envelope
 from penstock.errors import ApiRefused, NotConnected
 from penstock.kube import Manifest
 from penstock.resources.pool import WorkerPool
-from penstock_operator.api import DEPLOYMENTS, EVENTS, PODS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS, WORKER_POOLS
+from penstock_operator.api import (
+    CORE_EVENTS,
+    DEPLOYMENTS,
+    EVENTS,
+    PODS,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    WORKER_POOLS,
+)
 from penstock_operator.autoscale.pod_view import PodView
 from penstock_operator.autoscale.rates import Rates
 from penstock_operator.autoscale.survey import Reading
@@ -24,6 +33,7 @@ from penstock_operator.pools.controller import Edges, Pools
 from penstock_operator.pools.workloads import Workload
 from penstock_operator.watching.stored import Kind
 from tests.unit.fake_kube import FakeKube
+from tests.unit.penstock_operator import pod_bodies
 from tests.unit.penstock_operator.rig import NAMESPACE, SETTINGS, Clock, told
 
 BUSY = Depth(ready=25)
@@ -347,6 +357,40 @@ async def test_a_refused_template_is_told_on_the_pool_and_tried_again(
     await rig.change(template=None)
     assert rig.condition("Ready")["reason"] == "ScaledToZero"
     assert rig.replicas == 0
+
+
+async def test_a_field_that_is_none_is_told_though_it_is_answered_with_500(rig: PoolRig) -> None:
+    said = "failed to create typed patch object (shop/fast-workers; apps/v1, Kind=Deployment): .spec.template.a: no"
+    refusal = ApiRefused(500, "", said)
+    rig.kube.refuse = lambda method, path: refusal if method == "PATCH" and "/deployments/" in path else None
+    await rig.apply(template={"a": []})
+    assert rig.condition("Ready")["reason"] == "DeploymentRefused"
+    assert rig.condition("Ready")["message"].startswith("spec.template.a: no: write spec.template")
+
+
+async def test_what_keeps_its_namespace_from_being_prepared_is_told(rig: PoolRig) -> None:
+    refusal = ApiRefused(403, "Forbidden", "exceeded quota: small")
+    rig.kube.refuse = lambda method, path: refusal if method == "PATCH" and "/rolebindings/" in path else None
+    await rig.apply()
+    ready = rig.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "DeploymentRefused")
+    assert ready["message"].endswith("RoleBinding can't be made: exceeded quota: small")
+
+
+async def test_events_explain_a_pod_that_does_not_start(rig: PoolRig) -> None:
+    await rig.apply()
+    await rig.depth(BUSY)
+    await rig.kube.create(PODS, NAMESPACE, pod_bodies.body(pod_bodies.CREATING, name="slow"))
+    slow = rig.kube.the(PODS, NAMESPACE, "slow")["metadata"]["uid"]
+    for at, message in (("08", 'configmap "shop" not found'), ("07", "earlier")):
+        event = {"lastTimestamp": f"2026-11-30T10:00:{at}Z", "reason": "FailedMount", "message": message}
+        about = {"involvedObject": {"uid": slow}, "type": "Warning"}
+        await rig.kube.create(CORE_EVENTS, NAMESPACE, {"metadata": {"name": f"event-{at}"}, **about, **event})
+    rig.clock.pass_(20)
+    for _ in range(2):  # looks
+        await rig.depth(BUSY)
+    assert rig.condition("Ready")["message"] == '1 of 1 pods: FailedMount: configmap "shop" not found'
+    assert rig.condition("ScalingLimited")["reason"] == "PodsCannotStart"
 
 
 async def test_a_pool_that_is_not_understood_leaves_the_others_alone(rig: PoolRig) -> None:
