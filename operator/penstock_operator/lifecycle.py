@@ -10,13 +10,14 @@ import msgspec
 
 from penstock.broker import Broker
 from penstock.broker.messages import Cancellation, Sent
+from penstock.keys import task_id
 from penstock.kube import Kube
 from penstock.outcome import Failure, Outcome
 from penstock.pace import Pace
 from penstock.standing import Standing
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
-from penstock_operator.admission.admit import Admission, admit_identity
+from penstock_operator.admission.admit import Admission, admit_identity, envelope_of
 from penstock_operator.admission.prospects import TURN, Prospect
 from penstock_operator.admission.view import TaskView
 from penstock_operator.api import TASKS
@@ -31,6 +32,7 @@ QUEUED_AFTER_SECONDS = 1.0
 QUEUED_PER_SECOND = 50.0
 ROOM_SECONDS = 2.0  # between two tries to get into a full queue
 LOOK_AGAIN_SECONDS = 1.0
+EARLIER_RUNS = 16  # that may not have ended when another is asked for
 ENDED_SECONDS = 24 * 3600.0
 
 
@@ -89,21 +91,52 @@ class Lifecycle:
         """Onto its queue; and say so, if it waits there for more than a moment."""
         now = self._clock()
         if view.id not in self._admitted:
+            if await self._earlier_goes_on(view, now):
+                return LOOK_AGAIN_SECONDS
             whole = await self._whole(view)
             if whole is None:
                 return None
+            if view.edited:
+                await self._revise(whole, now)
             receipt = await self._admission.admit(whole)
             if receipt.sent is Sent.FULL:
                 return await self._full(view, now)
             self._admitted[view.id] = now
         prospect = self._outlook(view.ref.namespace, view.queue)
-        untold = not view.waits_or_runs or (view.phase is Phase.QUEUED and view.said != prospect.reason)
+        outdated = view.said != prospect.reason or view.observed < view.ref.generation
+        untold = not view.waits_or_runs or (view.phase is Phase.QUEUED and outdated)
         if untold and (wait := self._turn(view, now)) > 0:
             return wait
         if untold:
             await self._say_queued(view, now, prospect)
             self._turns.pop(view.id, None)
         return None if view.deadline is None else max(0.0, view.deadline - now)
+
+    async def _revise(self, view: TaskView, now: float) -> None:
+        """Bring an edit of what waits to its message. What runs already goes on as it was: a new run has the edit."""
+        due = None if view.phase is Phase.RETRYING else max(now, view.not_before or 0.0)
+        await self._broker(view).revise(view.id, due=due, message=envelope_of(view, admit_identity(view)))
+
+    async def _earlier_goes_on(self, view: TaskView, now: float) -> bool:
+        """Whether an earlier run hasn't ended: it is cancelled, and this one waits for that. Two never overlap."""
+        told = view.said == "EarlierRun"  # then the status speaks of this run already
+        first = max(1 if told else view.status_run, view.ref.run - EARLIER_RUNS)
+        ids = [task_id(view.queue, f"{view.uid}-{run}") for run in range(first, view.ref.run)]
+        if not ids:
+            return False
+        broker = self._broker(view)
+        found = await broker.snapshots(ids)
+        open = [id for id, one in zip(ids, found, strict=True) if one is not None and not one.phase.terminal]
+        why = Failure("NewRun", f"spec.run was raised to {view.ref.run}")
+        ends = [msgspec.structs.replace(self._outcome(view, Phase.CANCELLED, why), id=id, resource=None) for id in open]
+        asked = [await broker.cancel(end, reason=why.type, life=ENDED_SECONDS) for end in ends]
+        if not any(result is Cancellation.REQUESTED for result, _ in asked):
+            return False
+        if not told:
+            message = f"run {view.ref.run} starts once the run before it, which was cancelled, has ended"
+            standing = Standing(Phase.BLOCKED, "EarlierRun", message, now, admitted=False)
+            await self._writer.standing(view.ref, standing, over=[view.phase])
+        return True
 
     def _turn(self, view: TaskView, now: float) -> float:
         """Seconds until it is worth saying that it is queued, and its turn has come."""
@@ -150,7 +183,8 @@ class Lifecycle:
     async def hold(self, view: TaskView, reason: str, message: str) -> float | None:
         """Off its queue if it waits there, and say why it isn't queued. What runs already goes on."""
         now = self._clock()
-        if view.phase is not Phase.BLOCKED or view.said != reason or view.id in self._admitted:
+        told = view.phase is Phase.BLOCKED and view.said == reason and view.observed == view.ref.generation
+        if not told or view.id in self._admitted:
             result = await self._broker(view).withdraw(view.id)
             if result in (Cancellation.REQUESTED, Cancellation.FINISHED):
                 return LOOK_AGAIN_SECONDS

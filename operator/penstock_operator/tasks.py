@@ -11,6 +11,7 @@ from penstock.kube import Kube
 from penstock.outcome import Failure
 from penstock.status import Phase
 from penstock.workqueue import WorkQueue
+from penstock_operator.admission.admit import same_call
 from penstock_operator.admission.decide import decide
 from penstock_operator.admission.decisions import (
     Admit,
@@ -63,8 +64,10 @@ class Tasks:
         before = self._index.put(view)
         if before == view:
             return  # all are told again from time to time
-        if before is not None and before.id != view.id:
-            self._left(before)  # a new run, or another Task of the same name, takes its place
+        if before is not None and before.uid != view.uid:
+            self._left(before)  # another Task of the same name takes its place
+        elif before is not None and (before.id != view.id or not same_call(before, view)):
+            self._life.forget(before.id)  # a new run, which cancels the one before, or an edit of its message
         if before is None or before.id != view.id or before.finished != view.finished:
             self._wake_relatives(view)
         self.queue.add(view.key)

@@ -98,6 +98,21 @@ def slow_sync(seconds: float, context: TaskContext = TaskContext()) -> int:
 
 
 @app.task
+async def stubborn(seconds: float, context: TaskContext = TaskContext()) -> dict[str, float]:
+    """Cancelled, it takes so long to end, and notes when it has. Its next run, which doesn't wait, tells that moment
+    and when it began itself."""
+    began, client, key = time.time(), _redis(), NOTES.replace("notes", "stubborn")
+    if (before := await client.get(key)) is not None:
+        return {"before": float(before), "began": began}
+    try:
+        await asyncio.sleep(PATIENCE_SECONDS)
+    finally:
+        await asyncio.sleep(seconds)
+        await client.set(key, time.time(), ex=NOTES_SECONDS)
+    raise AssertionError("nobody cancelled it")
+
+
+@app.task
 async def whoami(seconds: float) -> int:
     """The worker process that ran it."""
     await asyncio.sleep(seconds)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from penstock import telemetry, tracing
 from penstock.batcher import Batcher
 from penstock.broker.messages import Receipt, Sent
@@ -15,7 +17,7 @@ from penstock.telemetry import Step
 from penstock_operator.admission.view import TaskView
 from penstock_operator.brokers import Brokers
 
-__all__ = ["Admission", "admit_identity", "envelope_of"]
+__all__ = ["Admission", "admit_identity", "envelope_of", "same_call"]
 
 
 class Admission:
@@ -67,6 +69,14 @@ def admit_identity(task: TaskView) -> str:
         return own
     _, _, span_hex, flags = own.split("-")
     return f"00-{trace_id}-{span_hex}-{flags}"
+
+
+def same_call(one: TaskView, other: TaskView) -> bool:
+    """Whether two looks at a Task make the same message. Its arguments are immutable."""
+    first, second = (
+        msgspec.structs.replace(envelope_of(task, ""), payload=b"", resource=None) for task in (one, other)
+    )
+    return first == second
 
 
 def envelope_of(task: TaskView, traceparent: str) -> Envelope:

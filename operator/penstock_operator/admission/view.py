@@ -218,6 +218,11 @@ class TaskView(Struct, frozen=True, gc=False):
         return self.phase.terminal and self.status_run >= self.ref.run
 
     @property
+    def edited(self) -> bool:
+        """Whether its spec may have been changed since it was queued."""
+        return self.ref.generation > max(self.observed, 1)
+
+    @property
     def waits_or_runs(self) -> bool:
         """Whether its status says that this run has been queued."""
         return self.phase in _QUEUED and self.status_run >= self.ref.run

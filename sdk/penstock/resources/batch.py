@@ -7,7 +7,7 @@ from pydantic import Field
 from penstock.resources.kinds import API_VERSION, TASK_BATCH, Kind
 from penstock.resources.limits import DEFAULT_TTL_SECONDS, FAILED_INDEXES_LENGTH, MAX_INLINE_ITEMS, MAX_ITEMS
 from penstock.resources.meta import Conditions, Resource
-from penstock.resources.model import Json, JsonObject, Model, Moment, QueueName, Rule
+from penstock.resources.model import Json, JsonObject, Model, Moment, QueueName, Rule, unchanged
 from penstock.resources.phase import BATCH_TERMINAL, BatchPhase
 from penstock.resources.retry import RetryPolicy
 from penstock.resources.task import Priority, TaskName
@@ -57,6 +57,11 @@ class TaskBatchSpec(Model):
             "spec.itemCount can't be taken back: the items are streamed; set spec.cancel to end the batch",
         ),
         Rule("has(self.queue) == has(oldSelf.queue)", "spec.queue is immutable: create another TaskBatch instead"),
+        # Items that were sent have them already.
+        *(
+            Rule(unchanged(field), f"spec.{field} is immutable: create another TaskBatch instead")
+            for field in ("timeoutSeconds", "retry")
+        ),
     )
 
     task: Annotated[TaskName, Rule("self == oldSelf", "spec.task is immutable: create another TaskBatch instead")]
@@ -83,11 +88,13 @@ class TaskBatchSpec(Model):
     priority: Priority = Priority.NORMAL
     """Priority within the queue."""
     timeout_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
-    """Longest time of one attempt at an item. Default: that of the TaskQueue, else unlimited."""
+    """Longest time of one attempt at an item. Default: that of the TaskQueue, else unlimited.
+    Immutable."""
     deadline_seconds: Annotated[float, Field(gt=0, le=10**10)] | None = None
     """Longest time from creation to the end; of a later run, from its start. Items that haven't ended are cancelled."""
     retry: RetryPolicy | None = None
-    """When a failed item is tried again. Default: the policy of the TaskQueue as a whole, else 3 attempts."""
+    """When a failed item is tried again. Default: the policy of the TaskQueue as a whole, else 3 attempts.
+    Immutable."""
     suspend: bool = False
     """true: no item starts. Running items continue."""
     cancel: bool = False

@@ -46,6 +46,13 @@ class Rule:
         return {"rule": self.rule, "message": self.message}
 
 
+def unchanged(field: str) -> str:
+    """The CEL condition that a field, given by its path below `self`, is as it was. Comparing optional values would be
+    reckoned as dearer than a rule may be."""
+    new, old = f"self.{field}", f"oldSelf.{field}"
+    return f"has({new}) == has({old}) && (!has({new}) || {new} == {old})"
+
+
 @dataclass(frozen=True)
 class Spelling:
     """Turns the `pattern` of the type before it into a CEL rule, because "should match '^[a-z…'" is no remedy."""

@@ -1,5 +1,6 @@
 """Task: one call of a registered function."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
@@ -8,7 +9,18 @@ from pydantic import Field
 from penstock.resources.kinds import API_VERSION, TASK, Kind
 from penstock.resources.limits import MESSAGE_LENGTH, TRACEBACK_LENGTH
 from penstock.resources.meta import Conditions, Resource
-from penstock.resources.model import Json, JsonObject, Model, Moment, ObjectName, QueueName, Rule, Seconds, Spelling
+from penstock.resources.model import (
+    Json,
+    JsonObject,
+    Model,
+    Moment,
+    ObjectName,
+    QueueName,
+    Rule,
+    Seconds,
+    Spelling,
+    unchanged,
+)
 from penstock.resources.phase import TERMINAL, Phase
 from penstock.resources.retry import RetryPolicy
 
@@ -45,10 +57,15 @@ class Dependency(Model):
     """What happens if the other Task doesn't succeed. Cancel: this Task is cancelled. Run: this Task runs."""
 
 
+def _immutable(field: str) -> Rule:
+    return Rule(unchanged(field), f"spec.{field} is immutable: create another Task instead")
+
+
 class TaskSpec(Model):
     """What to call, when, and how often to try."""
 
     rules = (
+        *map(_immutable, ("queue", "concurrencyKey", "idempotencyKey")),
         Rule(
             "!(has(self.notBefore) && has(self.delaySeconds))",
             "spec.notBefore and spec.delaySeconds exclude each other: keep one",
@@ -63,7 +80,7 @@ class TaskSpec(Model):
     task: TaskName
     """Registered name of the function: APP.FUNCTION, unless the code names it otherwise. Immutable."""
     queue: QueueName | None = None
-    """Queue of the task. Default: the part of the task's name before the first dot."""
+    """Queue of the task. Default: the part of the task's name before the first dot. Immutable."""
     args: Annotated[tuple[Json, ...], Field(max_length=256)] = ()
     """Positional arguments, any JSON. args and kwargs together take at most 128 KiB. Immutable."""
     kwargs: JsonObject = Field(default_factory=dict)
@@ -81,9 +98,9 @@ class TaskSpec(Model):
     retry: RetryPolicy | None = None
     """When a failed attempt is tried again. Default: the policy of the TaskQueue as a whole, else 3 attempts."""
     idempotency_key: Key | None = None
-    """Of several Tasks with the same key, one runs. The others get its outcome."""
+    """Of several Tasks with the same key, one runs. The others get its outcome. Immutable."""
     concurrency_key: Key | None = None
-    """Groups Tasks for the limits per key of the TaskQueue, such as a customer's number."""
+    """Groups Tasks for the limits per key of the TaskQueue, such as a customer's number. Immutable."""
     depends_on: Annotated[
         tuple[Dependency, ...],
         Field(
@@ -101,7 +118,8 @@ class TaskSpec(Model):
         Field(ge=1, le=1_000_000_000),
         Rule("self >= oldSelf", "spec.run may only grow: raise it to run a finished Task again"),
     ] = 1
-    """Number of the run. Raise it to run a finished Task again."""
+    """Number of the run. Raise it to run a finished Task again. An earlier run that hasn't ended is cancelled, and the
+    new run starts after its end."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=10**10)] | None = None
     """How long the finished Task is kept, or longer while a Task depends on it. Default: that of the TaskQueue, else
     86400."""
@@ -194,11 +212,28 @@ class TaskStatus(Model):
     error: TaskError | None = None
 
 
+# What the message of a queued Task is made of, and may change until a worker has begun it.
+_BEGUN = (Phase.RUNNING, Phase.RETRYING)
+_OF_THE_MESSAGE = ("priority", "notBefore", "delaySeconds", "timeoutSeconds", "deadlineSeconds", "retry")
+
+
+def _settled_by(field: str, phases: Sequence[Phase], when: str) -> Rule:
+    """In these phases it doesn't change, unless another run is asked for."""
+    listed = ", ".join(f"'{phase}'" for phase in phases)
+    return Rule(
+        f"!(has(oldSelf.status) && oldSelf.status.phase in [{listed}]) || self.spec.run > oldSelf.spec.run"
+        f" || ({unchanged(f'spec.{field}')})",
+        f"spec.{field} can't change once {when}: raise spec.run too, or wait for the end",
+    )
+
+
 class Task(Resource):
     """One call of a registered Python function, queued by the operator and run by a worker."""
 
     definition: ClassVar[Kind] = TASK
     rules = (
+        *(_settled_by(field, _BEGUN, "a worker has begun the Task") for field in _OF_THE_MESSAGE),
+        _settled_by("dependsOn", (Phase.QUEUED, *_BEGUN), "the Task was queued"),
         Rule(
             "!has(self.spec.dependsOn) || self.spec.dependsOn.all(d, d.name != self.metadata.name)",
             "spec.dependsOn names the Task itself: remove that entry",

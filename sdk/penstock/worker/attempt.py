@@ -182,13 +182,12 @@ class Attempt:
 
     def _interrupt(self) -> None:
         self._flag.set()
-        if self._running is None:
-            return
+        if self._running is None or self._patience is not None:
+            return  # told once, it may clean up: each renewal of its lease tells of a cancellation anew
         self._cancel(self._running)
-        if self._patience is None:
-            hand_back = self._stopped is not None and self._stopped.why is None
-            grace = HAND_BACK_GRACE_SECONDS if hand_back else GRACE_SECONDS
-            self._patience = asyncio.get_running_loop().call_later(grace, self._ignored)
+        hand_back = self._stopped is not None and self._stopped.why is None
+        grace = HAND_BACK_GRACE_SECONDS if hand_back else GRACE_SECONDS
+        self._patience = asyncio.get_running_loop().call_later(grace, self._ignored)
 
     def _ignored(self) -> None:
         """It was stopped, and goes on: end it without its function, and ask that once more to end."""

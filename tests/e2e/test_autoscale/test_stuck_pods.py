@@ -38,7 +38,7 @@ class Cause:
 NOWHERE = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "nodeSelector": {"penstock.dev/nowhere": "true"}}}
 CAUSES = {
     "image": Cause({"image": "localhost/nowhere:0"}, ("ErrImagePull", "ImagePullBackOff"), {"image": None}),
-    "crash": Cause({"app": "nothing:app"}, ("CrashLoopBackOff",), {"app": "tasks:app"}),
+    "crash": Cause({"app": "nothing:app"}, ("its log ends with",), {"app": "tasks:app"}),
     "node": Cause({"template": NOWHERE}, ("node affinity/selector",), {"template": {"spec": {"nodeSelector": None}}}),
 }
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -10,6 +10,7 @@ from penstock import telemetry
 from penstock.broker.messages import Settlement, Verb
 from penstock.errors import ApiRefused, NotConnected
 from penstock.report import TASKS
+from penstock.retry import RetryPolicy
 from penstock.status import Phase
 from penstock.status_writer import StatusWriter
 from penstock_operator import lifecycle as module
@@ -32,6 +33,58 @@ async def finish(rig: TaskRig, phase: Phase = Phase.SUCCEEDED) -> None:
     await StatusWriter(rig.kube).ended(outcome)
     await rig.broker.clear([outcome])
     await rig.idle()
+
+
+class TestEdits:
+    EDITS: ClassVar = [
+        ({"priority": "critical"}, "priority", "critical"),
+        ({"timeoutSeconds": 7}, "timeout", 7),
+        ({"concurrencyKey": "c"}, "key", "c"),
+        ({"retry": {"maxAttempts": 9}}, "retry", RetryPolicy(9)),
+    ]
+
+    @pytest.mark.parametrize(("edit", "field", "value"), EDITS, ids=lambda value: str(value)[:20])
+    @pytest.mark.parametrize("restarted", [False, True])
+    async def test_what_waits_is_as_the_spec_says(
+        self, rig: TaskRig, edit: dict[str, Any], field: str, value: object, restarted: bool
+    ) -> None:
+        await rig.apply()
+        await rig.later(2.0)
+        rig.watching = not restarted
+        await rig.change(**edit)
+        rig.watching = True
+        if restarted:
+            await rig.restart()
+        await rig.later(2.0)
+        [envelope] = await rig.queued()
+        assert getattr(envelope, field) == value
+        assert rig.status()["observedGeneration"] == rig.task()["metadata"]["generation"]
+
+    async def test_a_delay_that_was_taken_back_counts_no_more(self, rig: TaskRig) -> None:
+        await rig.apply(delaySeconds=3600)
+        assert (await rig.depth()).ready == 0
+        await rig.change(delaySeconds=None)
+        assert (await rig.depth()).ready == 1
+
+    async def test_a_delay_that_was_given_later_counts(self, rig: TaskRig) -> None:
+        await rig.apply()
+        await rig.change(delaySeconds=3600)
+        depth = await rig.depth()
+        assert (depth.ready, depth.delayed) == (0, 1)
+
+    async def test_what_runs_goes_on_as_it_was(self, rig: TaskRig) -> None:
+        await rig.apply()
+        begun = await rig.start()
+        await rig.change(timeoutSeconds=7)
+        await StatusWriter(rig.kube).ended(await rig.settle(begun))
+        await rig.later(1.0)
+        assert (rig.phase(), (await rig.depth()).ready) == ("Succeeded", 0)
+        assert rig.status()["observedGeneration"] == rig.task()["metadata"]["generation"]
+
+    async def test_of_what_is_held_they_are_observed(self, rig: TaskRig) -> None:
+        await rig.apply(suspend=True)
+        await rig.change(priority="high")
+        assert rig.status()["observedGeneration"] == rig.task()["metadata"]["generation"]
 
 
 class TestProspects:
@@ -478,7 +531,29 @@ class TestRerun:
         started = await rig.start()
         await rig.change(run=2)
         assert not await StatusWriter(rig.kube).ended(await rig.settle(started))
-        assert rig.phase() == "Pending"
+        assert (rig.phase(), rig.condition("Admitted")["reason"]) == ("Blocked", "EarlierRun")
+
+    @pytest.mark.parametrize("restarted", [False, True])
+    async def test_raised_while_it_runs_the_first_is_cancelled_and_waited_for(
+        self, rig: TaskRig, restarted: bool
+    ) -> None:
+        await rig.apply()
+        first = await rig.start()
+        rig.watching = not restarted
+        await rig.change(run=3)
+        rig.watching = True
+        if restarted:
+            await rig.restart()
+        assert [str(one) for one in rig.broker.renew([first.lease], WORKER)] == ["cancel"]
+        await rig.later(5.0)
+        assert (await rig.depth()).ready == 0
+        assert rig.condition("Admitted")["message"] == (
+            "run 3 starts once the run before it, which was cancelled, has ended"
+        )
+        await rig.settle(first, Phase.CANCELLED)
+        await rig.later(1.0)
+        [later] = await rig.queued()
+        assert (later.id, rig.status()["run"]) == (f"mail.{rig.task()['metadata']['uid']}-3", 3)
 
     async def test_raised_before_the_end_only_the_later_run_is_left(self, rig: TaskRig) -> None:
         await rig.apply()

@@ -4,6 +4,8 @@ import asyncio
 import math
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from penstock.envelope import Envelope
 from penstock.progress import Progress
 from penstock.retry import RetryPolicy
 from penstock.status import Phase
+from penstock.worker import attempt as module
 from penstock.worker.attempt import Attempt, Limit
 from penstock.worker.ending import Ending, Raised, Returned, Stopped, TimedOut, Unfit
 from penstock.worker.policy import Policy
@@ -291,22 +294,47 @@ class TestStopping:
         one.stop(Phase.CANCELLED, "why not")
         assert await running == Returned(b'"anyway"')
 
-    async def test_one_that_swallows_it_and_goes_on_is_stopped_by_the_next(self, room: Room) -> None:
-        heard = asyncio.Event()
+    @pytest.mark.parametrize(
+        "again", [Attempt.lose, partial(Attempt.stop, why=None, reason="drain")], ids=["lost", "drain"]
+    )
+    async def test_told_once_more_its_clean_up_goes_on(self, room: Room, again: Callable[[Attempt], None]) -> None:
+        """A worker hears of the same cancellation with each renewal of its leases."""
+        began, cleaned = asyncio.Event(), asyncio.Event()
 
-        async def stubborn() -> None:
+        async def careful() -> None:
             try:
                 await endless()
-            except asyncio.CancelledError:
-                heard.set()
+            finally:
+                began.set()
+                await asyncio.sleep(0.05)
+                cleaned.set()
+
+        one = attempt(careful)
+        running = await begin(one, room)
+        one.stop(Phase.CANCELLED, "somebody's wish")
+        await asyncio.wait_for(began.wait(), 5)
+        one.stop(Phase.CANCELLED, "the same again")
+        again(one)
+        assert await running == Stopped(Phase.CANCELLED, "somebody's wish")
+        assert cleaned.is_set()
+
+    async def test_one_that_swallows_it_and_goes_on_is_told_again_after_its_grace(
+        self, room: Room, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "HAND_BACK_GRACE_SECONDS", 0.05)
+        deaf: list[Ending] = []
+
+        async def stubborn() -> None:
+            with suppress(asyncio.CancelledError):
+                await endless()
             await endless()
 
         one = attempt(stubborn)
+        one.deaf = lambda _, ending: deaf.append(ending)
         running = await begin(one, room)
         one.stop(None, "drain")
-        await asyncio.wait_for(heard.wait(), 5)
-        one.stop(None, "drain")
-        assert await running == Stopped(None, "drain")
+        assert await asyncio.wait_for(running, 5) == Stopped(None, "drain")
+        assert deaf == [Stopped(None, "drain")]
 
     async def test_a_cancelled_error_of_its_own_is_a_failure(self, room: Room) -> None:
         async def waits_for_a_cancelled_one() -> None:
