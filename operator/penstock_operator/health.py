@@ -6,6 +6,7 @@ import time
 
 from aiohttp import web
 
+from penstock.listening import listener
 from penstock_operator.operator import Operator
 
 __all__ = ["Health"]
@@ -26,7 +27,7 @@ class Health:
     async def start(self) -> None:
         """Listen."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, "0.0.0.0", self._port).start()
+        await web.SockSite(self._runner, listener(self._port)).start()
 
     async def stop(self) -> None:
         """Listen no more."""

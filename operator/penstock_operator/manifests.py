@@ -17,6 +17,7 @@ from penstock_operator.merge import merge
 from penstock_operator.settings import Settings
 
 __all__ = [
+    "BROKER_MARK",
     "BROKER_SECRET",
     "POOL_LABEL",
     "SERVICE_ACCOUNT",
@@ -35,6 +36,7 @@ BROKER_SECRET = "penstock-broker"
 SERVICE_ACCOUNT = "penstock-worker"
 MANAGED = {"app.kubernetes.io/managed-by": "penstock"}
 POOL_LABEL = f"{GROUP}/pool"
+BROKER_MARK = f"{GROUP}/broker"
 HEALTH_PORT = 8081
 # Between the end of the drain and SIGKILL: reports, spans, goodbyes.
 GRACE_SECONDS = 10
@@ -127,8 +129,23 @@ def _pod_template(pool: WorkerPool, settings: Settings) -> Manifest:
     }
     return {
         "metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "worker"}},
-        "spec": {"containers": [worker], "volumes": volumes},
+        "spec": {"containers": [worker], "volumes": volumes} | _pull_secrets(settings),
     }
+
+
+def _pull_secrets(settings: Settings) -> Manifest:
+    found = [{"name": name} for name in settings.worker_pull_secrets]
+    return {"imagePullSecrets": found} if found else {}
+
+
+def _users(settings: Settings) -> Manifest:
+    """Platforms that assign users refuse pods that choose their own."""
+    return {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER} if settings.fixed_user_ids else {}
+
+
+def _broker_mark(settings: Settings) -> str:
+    """Changes with the address of the broker or the telemetry: workers read these when they start."""
+    return fingerprint({"url": settings.broker_url, "otlp": settings.otlp_endpoint})[:16]
 
 
 def _with_floor(template: Manifest, pool: WorkerPool, settings: Settings) -> Manifest:
@@ -143,14 +160,13 @@ def _with_floor(template: Manifest, pool: WorkerPool, settings: Settings) -> Man
         "terminationGracePeriodSeconds": grace,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
+            **_users(settings),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [worker | _forced_worker(pool, settings, worker.get("env") or []), *others],
     }
-    ours = {"labels": selector(str(pool.metadata.name)), "annotations": {DELETION_COST: str(USUAL_COST)}}
+    annotations = {DELETION_COST: str(USUAL_COST), BROKER_MARK: _broker_mark(settings)}
+    ours = {"labels": selector(str(pool.metadata.name)), "annotations": annotations}
     return dict(merge(template, {"metadata": ours})) | {"spec": spec}
 
 
@@ -205,7 +221,11 @@ def namespace_objects(settings: Settings) -> list[Manifest]:
     """What a namespace that uses Penstock gets: the broker's address, and the workers' identity with the right to
     report on Tasks. Services that enqueue mount the same Secret."""
     account = {"kind": "ServiceAccount", "name": SERVICE_ACCOUNT}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": settings.worker_cluster_role}
+    role = {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": settings.worker_role_kind,
+        "name": settings.worker_cluster_role,
+    }
     data = {"url": settings.broker_url} | ({"otlpEndpoint": settings.otlp_endpoint} if settings.otlp_endpoint else {})
     return [
         {"apiVersion": "v1", "kind": "Secret", "metadata": _managed(BROKER_SECRET), "stringData": data},

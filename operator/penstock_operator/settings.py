@@ -19,7 +19,8 @@ class Settings:
     `watch_namespaces`: none means all. `task_selector`: a label selector; this operator leaves other Tasks alone.
     `lease` is the name of the Lease whose holder leads, one for each such share. `require_queues`: Tasks wait until
     their TaskQueue exists. `only_tasks`: pools and queues are another operator's. `pod`: where it
-    runs, if in a pod. `api_port`: for the HTTP surface.
+    runs, if in a pod. `api_port`: for the HTTP surface. `fixed_user_ids`: false where the platform
+    assigns the users of pods.
     """
 
     broker_url: str
@@ -38,6 +39,9 @@ class Settings:
     only_tasks: bool = False
     pod: str = ""
     api_port: int = 8082
+    worker_pull_secrets: tuple[str, ...] = ()
+    fixed_user_ids: bool = True
+    worker_role_kind: str = "ClusterRole"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -62,4 +66,7 @@ class Settings:
             environment.get("PENSTOCK_ONLY_TASKS", "") == "true",
             environment.get("POD_NAME", ""),
             int(number(environment, "PENSTOCK_API_PORT", 8082, least=1)),
+            names(environment.get("PENSTOCK_WORKER_PULL_SECRETS", "")),
+            environment.get("PENSTOCK_FIXED_USER_IDS", "") != "false",
+            environment.get("PENSTOCK_WORKER_ROLE_KIND") or "ClusterRole",
         )

@@ -259,7 +259,7 @@ def test_external_redis() -> None:
     assert rendered(*EXTERNAL)["Secret", "penstock-broker"]["stringData"]["url"] == EXTERNAL[1].partition("=")[2]
     assert not any("redis" in name for _, name in rendered(*EXTERNAL))
     assert environment(*SECRET)["PENSTOCK_URL"]["valueFrom"]["secretKeyRef"] == {"name": "my-redis", "key": "dsn"}
-    assert "Secret" not in {kind for kind, _ in rendered(*SECRET)}
+    assert {name for kind, name in rendered(*SECRET) if kind == "Secret"} == {"penstock-collector"}
 
 
 def test_persistence() -> None:
@@ -287,7 +287,9 @@ def test_telemetry_goes_to_the_given_endpoint_or_nowhere() -> None:
 
 def test_collector() -> None:
     def config(*values: str) -> Manifest:
-        loaded: Manifest = yaml.safe_load(rendered(*values)["ConfigMap", "penstock-collector"]["data"]["config.yaml"])
+        loaded: Manifest = yaml.safe_load(
+            rendered(*values)["Secret", "penstock-collector"]["stringData"]["config.yaml"]
+        )
         return loaded
 
     assert config()["exporters"] == {"file": {"path": "/dev/stdout"}}
@@ -417,3 +419,157 @@ def test_no_value_is_left_undocumented() -> None:
     table = (CHART / "README.md").read_text("utf-8")
     values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
     assert not [name for name in values if f"`{name}" not in table]
+
+
+CONTRADICTIONS = {
+    "two-redises": (("redis.url=redis://r",), "redis.enabled is true: set redis.enabled=false to use your own Redis"),
+    "a-secret-unused": (("redis.existingSecret=mine",), "redis.enabled is true: set redis.enabled=false"),
+    "two-urls": (("redis.enabled=false", "redis.url=redis://r", "redis.existingSecret=mine"), "exclude each other"),
+    "a-claim-unused": (
+        ("redis.persistence.existingClaim=mine",),
+        "enabled is false: set that to true",
+    ),
+    "more-than-there-is": (
+        ("redis.maxMemory=4gb",),
+        "redis.maxMemory (4gb) reaches",
+    ),
+    "all-there-is": (("redis.maxMemory=512mb",), "lower the first or raise the second"),
+    "a-name-twice": (
+        ("operator.extraEnv[0].name=A", "operator.extraEnv[1].name=A"),
+        "operator.extraEnv names A twice: keep one",
+    ),
+    "a-name-of-ours": (("operator.extraEnv[0].name=PENSTOCK_URL",), "which the chart sets itself"),
+    "misspelt-resources": (("operator.resources.requsts.cpu=1",), "requsts"),
+    "a-number-as-text": (("operator.extraEnv[0].name=A", "operator.extraEnv[0].value=1"), "value"),
+    "a-digest-that-is-none": (("operator.image.digest=latest",), "digest"),
+    "a-broker-that-is-none": (("redis.enabled=false", "redis.url=amqp://r"), "redis"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_contradictions_end_with_the_remedy(case: str) -> None:
+    values, words = CONTRADICTIONS[case]
+    result = helm("template", "penstock", str(CHART), *settings(values))
+    assert result.returncode != 0
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("memory", ["255mb", "511mb", "400m"])
+def test_less_than_there_is_may_be_used(memory: str) -> None:
+    assert (
+        f"maxmemory {memory}"
+        in rendered(f"redis.maxMemory={memory}")["Secret", "penstock-redis"]["stringData"]["redis.conf"]
+    )
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+sentinel", "redis+cluster", "rediss+cluster"])
+def test_every_kind_of_redis_that_is_documented(scheme: str) -> None:
+    url = f"{scheme}://r:1/main"
+    assert rendered("redis.enabled=false", f"redis.url={url}")["Secret", "penstock-broker"]["stringData"]["url"] == url
+
+
+def test_a_shard_takes_nothing_away_when_it_is_uninstalled() -> None:
+    assert ("Job", "penstock-cleanup") in rendered()
+    assert ("Job", "penstock-cleanup") not in rendered("operator.onlyTasks=true", "operator.taskSelector=shard=a")
+
+
+def test_a_clean_up_that_fails_stays_to_be_read() -> None:
+    policy = rendered()["Job", "penstock-cleanup"]["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+    assert "hook-failed" not in policy
+
+
+def test_another_version_of_the_chart_restarts_no_redis(tmp_path: Path) -> None:
+    newer = tmp_path / "penstock"
+    shutil.copytree(CHART, newer)
+    chart = (newer / "Chart.yaml").read_text()
+    (newer / "Chart.yaml").write_text(re.sub(r"(?m)^(version|appVersion): .*$", r"\1: 9.9.9", chart))
+    values = list(settings(("redis.password=x",)))
+
+    def pods(folder: Path, component: str) -> JsonValue:
+        result = helm("template", "penstock", str(folder), *values)
+        assert result.returncode == 0, result.stderr
+        found = [item for item in yaml.safe_load_all(result.stdout) if item and item["kind"] == "Deployment"]
+        objects = {item["metadata"]["name"]: item for item in found}
+        template: JsonValue = objects[f"penstock-{component}"]["spec"]["template"]
+        return template
+
+    for component in ("redis", "collector"):
+        assert pods(CHART, component) == pods(newer, component)
+
+
+def test_where_the_platform_assigns_users_no_pod_chooses_its_own() -> None:
+    for name, pod in pod_specs(rendered("fixedUserIds=false")):
+        assert not {"runAsUser", "runAsGroup", "fsGroup"} & pod["securityContext"].keys(), name
+    assert environment("fixedUserIds=false")["PENSTOCK_FIXED_USER_IDS"]["value"] == "false"
+    assert "PENSTOCK_FIXED_USER_IDS" not in environment()
+
+
+def test_an_air_gapped_registry_and_digests() -> None:
+    digest = "sha256:" + "a" * 64
+    mirrored = ("imageRegistry=mirror.example:5000/x", f"operator.image.digest={digest}")
+    for name, pod in pod_specs(rendered(*mirrored)):
+        assert pod["containers"][0]["image"].startswith("mirror.example:5000/x/"), name
+    assert container("operator", *mirrored)["image"] == f"mirror.example:5000/x/penstock/operator@{digest}"
+    assert environment(*mirrored)["PENSTOCK_WORKER_IMAGE"]["value"].startswith("mirror.example:5000/x/penstock/worker:")
+
+
+def test_pull_secrets_reach_the_workers() -> None:
+    secrets = ("imagePullSecrets[0].name=a", "imagePullSecrets[1].name=b")
+    assert environment(*secrets)["PENSTOCK_WORKER_PULL_SECRETS"]["value"] == "a,b"
+
+
+def test_a_private_ca_can_be_mounted() -> None:
+    values = (
+        *("operator.extraVolumes[0].name=ca", "operator.extraVolumes[0].configMap.name=my-ca"),
+        *("operator.extraVolumeMounts[0].name=ca", "operator.extraVolumeMounts[0].mountPath=/ca"),
+    )
+    pod = rendered(*values)["Deployment", "penstock-operator"]["spec"]["template"]["spec"]
+    assert {"name": "ca", "configMap": {"name": "my-ca"}} in pod["volumes"]
+    assert {"name": "ca", "mountPath": "/ca"} in pod["containers"][0]["volumeMounts"]
+
+
+def test_values_of_the_release_before_still_render(tmp_path: Path) -> None:
+    """`helm upgrade --reuse-values` brings none of the new ones."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    for name in ("imageRegistry", "fixedUserIds"):
+        del values[name]
+    for name in ("serviceAccount", "extraVolumes", "extraVolumeMounts", "podLabels", "topologySpreadConstraints"):
+        del values["operator"][name]
+    older = tmp_path / "penstock"
+    shutil.copytree(CHART, older)
+    (older / "values.yaml").write_text(yaml.safe_dump(values))
+    result = helm("template", "penstock", str(older))
+    assert result.returncode == 0, result.stderr
+    assert "runAsUser: 10001" in result.stdout
+
+
+def test_no_credentials_stand_in_a_config_map() -> None:
+    headers = ("collector.forward.endpoint=https://o", "collector.forward.headers.authorization=Bearer s3cret")
+    assert not [name for (kind, name), item in rendered(*headers).items() if kind != "Secret" and "s3cret" in str(item)]
+
+
+NAMESPACED = ("watchNamespaces={a,b}", "crds.install=false")
+OF_THE_CLUSTER = (
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ValidatingAdmissionPolicy",
+    "FlowSchema",
+    "CustomResourceDefinition",
+)
+
+
+def test_a_release_for_some_namespaces_can_do_without_objects_of_the_cluster() -> None:
+    objects = rendered(*NAMESPACED)
+    assert not [name for kind, name in objects if kind.startswith(OF_THE_CLUSTER)]
+    assert environment(*NAMESPACED)["PENSTOCK_WORKER_ROLE_KIND"]["value"] == "Role"
+    rules = objects["Role", "penstock-operator"]["rules"]
+    assert [rule["resources"] for rule in rules if rule["verbs"] == ["bind"]] == [["roles"]]
+    result = helm("template", "penstock", str(CHART), *settings(NAMESPACED))
+    roles = [item for item in yaml.safe_load_all(result.stdout) if item and item["kind"] == "Role"]
+    workers = [role["metadata"]["namespace"] for role in roles if role["metadata"]["name"] == "penstock-worker"]
+    assert workers == ["a", "b"]
+
+
+def test_others_bind_a_role_of_the_cluster() -> None:
+    assert "PENSTOCK_WORKER_ROLE_KIND" not in environment()
+    assert ("ClusterRole", "penstock-worker") in rendered("watchNamespaces={a}")

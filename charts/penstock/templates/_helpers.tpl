@@ -30,18 +30,43 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/*
+Not empty where the release makes objects of the whole cluster. One that works in some namespaces and leaves the CRDs to
+another makes none: its names might be another team's, too. What guards the CRDs comes with them.
+*/}}
+{{- define "penstock.clusterScoped" -}}
+{{- if or .Values.crds.install (not .Values.watchNamespaces) }}true{{ end -}}
+{{- end -}}
+
+{{/* Labels of a component's pods: (list $ "operator" .Values.operator). The chart's version isn't among them: an upgrade
+restarts only what it changes. */}}
+{{- define "penstock.podLabels" -}}
+{{- include "penstock.selector" (list (first .) (index . 1)) }}
+{{- with (last .).podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* An image's reference: (list $ .Values.operator.image). */}}
 {{- define "penstock.image" -}}
 {{- $image := last . -}}
-{{- printf "%s:%s" $image.repository (default (first .).Chart.AppVersion $image.tag) -}}
+{{- $registry := (first .).Values.imageRegistry -}}
+{{- $name := empty $registry | ternary $image.repository (printf "%s/%s" $registry $image.repository) -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $name $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name (default (first .).Chart.AppVersion $image.tag) -}}
+{{- end -}}
 {{- end -}}
 
-{{/* What the Pod Security Standard "restricted" asks of a pod; the argument is the user's id. */}}
+{{/* What the Pod Security Standard "restricted" asks of a pod: (list $ 10001), the user's id. */}}
 {{- define "penstock.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ . }}
-runAsGroup: {{ . }}
-fsGroup: {{ . }}
+{{- if ne (toString (first .).Values.fixedUserIds) "false" }}
+runAsUser: {{ last . }}
+runAsGroup: {{ last . }}
+fsGroup: {{ last . }}
+{{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
@@ -66,6 +91,46 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* Bytes of a quantity: 512Mi as Kubernetes writes it, 256mb as Redis does. */}}
+{{- define "penstock.bytes" -}}
+{{- $text := lower (toString .) -}}
+{{- $number := regexFind "^[0-9]+" $text | float64 -}}
+{{- $unit := regexReplaceAll "^[0-9.]+" $text "" -}}
+{{- $powers := dict "" 1 "b" 1 "k" 1000 "kb" 1024 "ki" 1024 "m" 1000000 "mb" 1048576 "mi" 1048576 "g" 1000000000 "gb" 1073741824 "gi" 1073741824 "t" 1000000000000 "ti" 1099511627776 -}}
+{{- mulf $number (get $powers $unit | float64) | int64 -}}
+{{- end -}}
+
+{{/* Values that contradict each other end with what to do: each was taken for something else otherwise. */}}
+{{- define "penstock.contradictions" -}}
+{{- $redis := .Values.redis -}}
+{{- if and $redis.enabled (or $redis.url $redis.existingSecret) -}}
+{{- fail "redis.url or redis.existingSecret is set, and redis.enabled is true: set redis.enabled=false to use your own Redis, or remove the others" -}}
+{{- end -}}
+{{- if and $redis.url $redis.existingSecret -}}
+{{- fail "redis.url and redis.existingSecret exclude each other: keep one" -}}
+{{- end -}}
+{{- if and $redis.enabled $redis.persistence.existingClaim (not $redis.persistence.enabled) -}}
+{{- fail "redis.persistence.existingClaim is set, and redis.persistence.enabled is false: set that to true, or nothing is kept" -}}
+{{- end -}}
+{{- if and $redis.enabled $redis.resources.limits -}}
+{{- with $redis.resources.limits.memory -}}
+{{- if ge (int64 (include "penstock.bytes" $redis.maxMemory)) (int64 (include "penstock.bytes" .)) -}}
+{{- fail (printf "redis.maxMemory (%s) reaches redis.resources.limits.memory (%s): Redis would be killed before it refuses; lower the first or raise the second" $redis.maxMemory .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range .Values.operator.extraEnv -}}
+{{- if has .name $names -}}
+{{- fail (printf "operator.extraEnv names %s twice: keep one" .name) -}}
+{{- end -}}
+{{- if or (hasPrefix "PENSTOCK_" .name) (has .name (list "POD_NAME" "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_SERVICE_NAME" "OTEL_METRICS_EXPORTER")) -}}
+{{- fail (printf "operator.extraEnv sets %s, which the chart sets itself: use the value that it comes from" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -101,6 +166,16 @@ key: url
 {{- end -}}
 {{- end -}}
 
+{{/* Changes with the URL: where a Secret of the user's holds it, with that Secret, as far as Helm may read it. */}}
+{{- define "penstock.broker.checksum" -}}
+{{- if and (not .Values.redis.enabled) .Values.redis.existingSecret -}}
+{{- $secret := lookup "v1" "Secret" .Release.Namespace .Values.redis.existingSecret -}}
+{{- dig "data" .Values.redis.existingSecretKey "" (default dict $secret) | sha256sum -}}
+{{- else -}}
+{{- include "penstock.broker.url" . | sha256sum -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Where operator and workers send their telemetry by OTLP over HTTP; empty: nowhere. */}}
 {{- define "penstock.telemetry.endpoint" -}}
 {{- if .Values.telemetry.endpoint -}}
@@ -126,8 +201,20 @@ key: url
   value: {{ .Values.worker.image.pullPolicy }}
 - name: PENSTOCK_WORKER_CLUSTER_ROLE
   value: {{ include "penstock.fullname" . }}-worker
+{{- if not (include "penstock.clusterScoped" .) }}
+- name: PENSTOCK_WORKER_ROLE_KIND
+  value: Role
+{{- end }}
 - name: PENSTOCK_LOG_LEVEL
   value: {{ .Values.operator.logLevel }}
+{{- with .Values.imagePullSecrets }}
+- name: PENSTOCK_WORKER_PULL_SECRETS
+  value: {{ range $i, $one := . }}{{ if $i }},{{ end }}{{ $one.name }}{{ end }}
+{{- end }}
+{{- if eq (toString .Values.fixedUserIds) "false" }}
+- name: PENSTOCK_FIXED_USER_IDS
+  value: "false"
+{{- end }}
 - name: PENSTOCK_LEASE
   value: {{ include "penstock.fullname" . }}-operator
 {{- with .Values.watchNamespaces }}

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from penstock import tracing
 from penstock.explanation import Timeline
+from penstock.listening import listener
 from penstock_operator.api import Key
 from penstock_operator.autoscale.timeline import STEP_SECONDS, Timelines
 from penstock_operator.autoscale.view import View, Watched
@@ -47,7 +48,7 @@ class Surface:
     async def start(self) -> None:
         """Listen."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, "0.0.0.0", self._port).start()
+        await web.SockSite(self._runner, listener(self._port)).start()
 
     async def stop(self) -> None:
         """Listen no more."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from penstock.errors import ConfigurationError
+from penstock.listening import listener
 
 __all__ = ["Answer", "Server", "status_of"]
 
@@ -56,7 +57,7 @@ class Server:
     async def start(self) -> None:
         """Listen. Raises ConfigurationError where the port can't be had."""
         try:
-            self._server = await asyncio.start_server(self._connected, "0.0.0.0", self._port, limit=REQUEST_BYTES)
+            self._server = await asyncio.start_server(self._connected, sock=listener(self._port), limit=REQUEST_BYTES)
         except OSError as error:
             raise ConfigurationError(
                 f"port {self._port} for probes: {error}; choose another by --port or PENSTOCK_HEALTH_PORT"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from penstock.errors import ConfigurationError
 from penstock.kube import Manifest
 from penstock.resources.meta import ObjectMeta
 from penstock.resources.pool import WorkerPool, WorkerPoolSpec
-from penstock_operator.manifests import deployment, fingerprint, namespace_objects, pool_queues, selector
+from penstock_operator.manifests import BROKER_MARK, deployment, fingerprint, namespace_objects, pool_queues, selector
 from penstock_operator.settings import Settings
 from tests.unit.penstock_operator.rig import SETTINGS
 
@@ -175,6 +176,33 @@ def test_what_the_template_adds_beside_the_floor_goes(change: Manifest) -> None:
 @pytest.mark.parametrize("change", [{"hostNetwork": True}, {"hostPID": True}])
 def test_a_pod_stays_out_of_its_host(change: Manifest) -> None:
     assert pod(template={"spec": change}) == pod()
+
+
+def test_another_broker_rolls_the_workers() -> None:
+    def mark(url: str, otlp: str = "") -> object:
+        settings = replace(SETTINGS, broker_url=url, otlp_endpoint=otlp)
+        return deployment(pool(), 1, settings)["spec"]["template"]["metadata"]["annotations"][BROKER_MARK]
+
+    assert mark("redis://a") == mark("redis://a")
+    assert len({mark("redis://a"), mark("redis://:other@a"), mark("redis://a", "http://otel")}) == 3
+    assert "other" not in str(mark("redis://:other@a"))
+
+
+def test_where_the_platform_assigns_users_workers_choose_none() -> None:
+    spec = deployment(pool(), 1, replace(SETTINGS, fixed_user_ids=False))["spec"]["template"]["spec"]
+    assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def test_pull_secrets_go_beside_those_of_the_template() -> None:
+    settings = replace(SETTINGS, worker_pull_secrets=("ours",))
+    own = pool(template={"spec": {"imagePullSecrets": [{"name": "own"}]}})
+    spec = deployment(own, 1, settings)["spec"]["template"]["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "ours"}, {"name": "own"}]
+
+
+def test_the_role_that_workers_are_bound_to() -> None:
+    [binding] = [one for one in namespace_objects(replace(SETTINGS, worker_role_kind="Role")) if "roleRef" in one]
+    assert binding["roleRef"]["kind"] == "Role"
 
 
 @pytest.mark.parametrize(
