@@ -19,6 +19,7 @@ from penstock_operator.settings import Settings
 __all__ = [
     "BROKER_MARK",
     "BROKER_SECRET",
+    "FORCED",
     "POOL_LABEL",
     "SERVICE_ACCOUNT",
     "deployment",
@@ -42,6 +43,11 @@ HEALTH_PORT = 8081
 GRACE_SECONDS = 10
 USER = 65532
 HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC", "hostUsers"}
+FORCED = HOST_FIELDS | {
+    *("serviceAccountName", "terminationGracePeriodSeconds", "securityContext", "image", "ports"),
+    *("readinessProbe", "startupProbe", "livenessProbe", "terminationMessagePolicy"),
+}
+"""Fields of a pod and of its container `worker` on which no template has a say."""
 
 
 def pool_queues(spec: WorkerPoolSpec) -> Sequence[str]:

@@ -28,6 +28,7 @@ from penstock_operator.pools.deployments import Deployments
 from penstock_operator.pools.disruption import MARKS
 from penstock_operator.pools.farewells import Farewells
 from penstock_operator.pools.judge import Judge
+from penstock_operator.pools.overrides import overridden
 from penstock_operator.pools.pod_events import PodEvents
 from penstock_operator.pools.pods import Pods
 from penstock_operator.pools.protection import Protection
@@ -293,6 +294,7 @@ class Pools:
     async def _bring(self, state: PoolState, replicas: int) -> None:
         try:
             seen = state.deployment or DeploymentView()
+            state.overridden = overridden(state.pool, self._edges.settings)
             state.deployment = await self._deployments.bring(state.pool, replicas, seen)
             await self._budgets.ensure(state.pool)
         except ConfigurationError as error:

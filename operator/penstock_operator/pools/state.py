@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from penstock.kube import Manifest
@@ -22,7 +22,7 @@ __all__ = ["PoolState"]
 class PoolState:
     """`deployment` is None until it was looked at, `decision` until the queues were. `would`: what mode Auto would
     decide. `chosen` are on their way out, by their names; `names`: who worked here at the last step. `refused`: the API
-    server's complaint."""
+    server's complaint. `overridden`: what its template says in vain."""
 
     pool: WorkerPool
     stored: Manifest = field(default_factory=dict)  # the status as last seen
@@ -34,6 +34,7 @@ class PoolState:
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     refused: str = ""
+    overridden: Sequence[str] = ()
 
     @property
     def trouble(self) -> str:

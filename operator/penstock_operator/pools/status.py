@@ -103,8 +103,12 @@ def _limited(fleet: Fleet, decision: Decision) -> Row:
 
 def _understood(state: PoolState) -> Row:
     """Whether all that the spec asks for is acted on; silence about it would be worse than the lack."""
-    wrong = misspelt(state.pool.spec.autoscaling.windows)
-    return ("Enforced", not wrong, "NotUnderstood" if wrong else "AllFields", "; ".join(wrong))
+    if wrong := misspelt(state.pool.spec.autoscaling.windows):
+        return ("Enforced", False, "NotUnderstood", "; ".join(wrong))
+    if state.overridden:
+        message = f"the operator decides on these, and the template's are left out: {', '.join(state.overridden)}"
+        return ("Enforced", False, "TemplateOverridden", message)
+    return ("Enforced", True, "AllFields", "")
 
 
 def _ready_reason(deployment: DeploymentView, decision: Decision, refused: str) -> str:

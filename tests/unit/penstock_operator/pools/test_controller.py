@@ -368,6 +368,15 @@ async def test_a_field_that_is_none_is_told_though_it_is_answered_with_500(rig: 
     assert rig.condition("Ready")["message"].startswith("spec.template.a: no: write spec.template")
 
 
+async def test_what_its_template_says_in_vain_is_told(rig: PoolRig) -> None:
+    await rig.apply(template={"spec": {"serviceAccountName": "mine"}})
+    enforced = rig.condition("Enforced")
+    assert (enforced["status"], enforced["reason"]) == ("False", "TemplateOverridden")
+    assert enforced["message"].endswith("left out: spec.template.spec.serviceAccountName")
+    await rig.change(template=None)
+    assert rig.condition("Enforced")["reason"] == "AllFields"
+
+
 async def test_what_keeps_its_namespace_from_being_prepared_is_told(rig: PoolRig) -> None:
     refusal = ApiRefused(403, "Forbidden", "exceeded quota: small")
     rig.kube.refuse = lambda method, path: refusal if method == "PATCH" and "/rolebindings/" in path else None
