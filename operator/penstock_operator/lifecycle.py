@@ -234,7 +234,7 @@ class Lifecycle:
             task=view.spec.task,
             phase=phase,
             finished_at=self._clock(),
-            queued_at=self._admitted.get(view.id),
+            queued_at=self._admitted.get(view.id, view.created_at if view.waits_or_runs else None),
             failure=failure,
             traceparent=admit_identity(view),
             resource=view.ref,

@@ -60,6 +60,7 @@ class Queues:
 
     def seen(self, body: Stored[TaskQueue]) -> None:
         """A TaskQueue was added or changed. One that isn't understood changes nothing of the settings."""
+        body = _nameable(body)
         key, resource = body.key, body.resource
         self._names.put(body.uid, key)
         if resource is None:
@@ -187,6 +188,13 @@ class Queues:
             if error.status != NOT_FOUND:
                 raise
         self._written[key] = status
+
+
+def _nameable(body: Stored[TaskQueue]) -> Stored[TaskQueue]:
+    """Names of objects may have dots; those of queues may not, as a task's id begins with one."""
+    if "." not in body.key[1]:
+        return body
+    return Stored(body.manifest, None, "metadata.name: a queue's name has no dots, so no task can name this: rename it")
 
 
 def _complaint(body: Stored[TaskQueue], *, now: float) -> Manifest:

@@ -60,7 +60,7 @@ def ended(ref: ResourceRef, outcome: Outcome) -> Manifest:
         phase=outcome.phase,
         **_identity(ref, outcome.traceparent),
         conditions=[
-            _condition(ref, "Admitted", True, "Queued", "", outcome.queued_at or at),
+            _admitted(ref, outcome, reason, message),
             _condition(ref, "Finished", True, reason, message, at),
             _condition(ref, "Complete", succeeded, reason, message, at),
             _condition(ref, "Failed", not succeeded, reason, message, at),
@@ -78,6 +78,14 @@ def ended(ref: ResourceRef, outcome: Outcome) -> Manifest:
         error=None if failure is None else msgspec.to_builtins(failure),
     )
     return status | _result(outcome)
+
+
+def _admitted(ref: ResourceRef, outcome: Outcome, reason: str, message: str) -> Manifest:
+    """Whether it was ever queued: the operator may have ended it before."""
+    queued = outcome.queued_at or outcome.started_at
+    if queued is not None or outcome.phase is Phase.SUCCEEDED:
+        return _condition(ref, "Admitted", True, "Queued", "", queued or outcome.finished_at)
+    return _condition(ref, "Admitted", False, reason, message, outcome.finished_at)
 
 
 def guarded(ref: ResourceRef, status: Manifest, *, over: Sequence[Phase] = ()) -> list[Manifest]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from penstock.kube import Manifest
 from penstock.report import moment
-from penstock.resources.pool import WorkerPool
+from penstock.resources.autoscaling import Mode
+from penstock.resources.pool import WorkerPool, WorkerPoolSpec
 from penstock_operator.autoscale.decision import Decision, notable
 from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.policies.windows import misspelt
@@ -108,6 +109,10 @@ def _understood(state: PoolState) -> Row:
     if state.overridden:
         message = f"the operator decides on these, and the template's are left out: {', '.join(state.overridden)}"
         return ("Enforced", False, "TemplateOverridden", message)
+    spec = state.pool.spec
+    if spec.autoscaling.mode is Mode.AUTO and spec.replicas != WorkerPoolSpec.model_fields["replicas"].default:
+        message = f"spec.replicas ({spec.replicas}) counts in autoscaling.mode Off and External, and the mode is Auto"
+        return ("Enforced", False, "ReplicasIgnored", message)
     return ("Enforced", True, "AllFields", "")
 
 

@@ -202,6 +202,16 @@ async def test_a_queue_that_is_not_understood_changes_nothing_and_says_so(rig: Q
     assert rig.condition("Ready")["message"].startswith("spec.maxCrashes: ")
 
 
+async def test_one_that_no_task_can_name_says_so(rig: QueueRig) -> None:
+    await rig.kube.create(TASK_QUEUES, NAMESPACE, {"metadata": {"name": "my.queue"}, "spec": {}})
+    await rig.idle()
+    [ready] = rig.kube.the(TASK_QUEUES, NAMESPACE, "my.queue")["status"]["conditions"]
+    assert (ready["status"], ready["message"]) == (
+        "False",
+        "metadata.name: a queue's name has no dots, so no task can name this: rename it",
+    )
+
+
 async def test_one_that_is_not_understood_any_more_keeps_its_settings(rig: QueueRig) -> None:
     await rig.apply(maxCrashes=7)
     rig.queues.depths({(NAMESPACE, "mail"): Depth(ready=3)})

@@ -150,6 +150,11 @@ class TestDeletionWithAFinalizer:
 
 
 class TestWhatIsNotUnderstood:
+    async def test_what_was_never_queued_does_not_say_that_it_was(self, rig: TaskRig) -> None:
+        await rig.apply(priority="urgent")
+        admitted = rig.condition("Admitted")
+        assert (admitted["status"], admitted["reason"]) == ("False", "InvalidSpec")
+
     async def test_it_fails_and_says_so(self, rig: TaskRig) -> None:
         await rig.apply(priority="urgent")
         assert (rig.phase(), rig.condition("Failed")["reason"]) == ("Failed", "InvalidSpec")

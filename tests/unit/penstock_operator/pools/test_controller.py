@@ -368,6 +368,15 @@ async def test_a_field_that_is_none_is_told_though_it_is_answered_with_500(rig: 
     assert rig.condition("Ready")["message"].startswith("spec.template.a: no: write spec.template")
 
 
+async def test_a_scale_that_counts_in_another_mode_is_told(rig: PoolRig) -> None:
+    await rig.apply(replicas=5)
+    assert rig.condition("Enforced")["message"] == (
+        "spec.replicas (5) counts in autoscaling.mode Off and External, and the mode is Auto"
+    )
+    await rig.change(autoscaling={"mode": "Off"})
+    assert rig.condition("Enforced")["reason"] == "AllFields"
+
+
 async def test_what_its_template_says_in_vain_is_told(rig: PoolRig) -> None:
     await rig.apply(template={"spec": {"serviceAccountName": "mine"}})
     enforced = rig.condition("Enforced")
