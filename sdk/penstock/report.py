@@ -82,9 +82,9 @@ def ended(ref: ResourceRef, outcome: Outcome) -> Manifest:
 
 def _admitted(ref: ResourceRef, outcome: Outcome, reason: str, message: str) -> Manifest:
     """Whether it was ever queued: the operator may have ended it before."""
-    queued = outcome.queued_at or outcome.started_at
+    queued = outcome.queued_at if outcome.queued_at is not None else outcome.started_at
     if queued is not None or outcome.phase is Phase.SUCCEEDED:
-        return _condition(ref, "Admitted", True, "Queued", "", queued or outcome.finished_at)
+        return _condition(ref, "Admitted", True, "Queued", "", outcome.finished_at if queued is None else queued)
     return _condition(ref, "Admitted", False, reason, message, outcome.finished_at)
 
 
