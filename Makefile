@@ -111,6 +111,14 @@ chaos-operator: .venv/ready packages ## faults around the operator in full: kill
 	export PENSTOCK_FAULTS=full PENSTOCK_FAULTS_OUT=build/bench/operator-faults.json; \
 	$(PYTHON) -m pytest -s tests/e2e/test_operator_faults $(ARGS)
 
+.PHONY: mutants
+mutants: .venv/ready packages ## 1,000 mutated manifests into one namespace, and another one's Tasks a second meanwhile; PENSTOCK_SEED=
+	@trap '$(LOCAL) local_cluster down --name chaos' EXIT; \
+	$(LOCAL) release up --name chaos --kubeconfig $(KUBECONFIG_CHAOS); \
+	$(call TOOLS,$(KUBECONFIG_CHAOS)); \
+	export PENSTOCK_E2E_KUBECONFIG="$$KUBECONFIG" PENSTOCK_E2E_FILES="$$PWD/build/chaos/chaos" PENSTOCK_FAULTS=full; \
+	$(PYTHON) -m pytest -s --timeout 0 tests/e2e/test_mutants.py $(ARGS)
+
 .PHONY: chaos-autoscale
 chaos-autoscale: .venv/ready packages ## autoscaling in full: 100 wake-ups, 300 scale-ins under load, rollouts and faults in between
 	@trap '$(LOCAL) local_cluster down --name chaos' EXIT; \
