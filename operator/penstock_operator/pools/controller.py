@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from penstock.errors import ApiRefused, ConfigurationError
+from penstock.errors import ApiRefused, ConfigurationError, PenstockError
 from penstock.kube import Kube
 from penstock.resources.pool import WorkerPool
 from penstock.workqueue import WorkQueue
@@ -237,6 +237,16 @@ class Pools:
         state = self._states.get(key)
         if state is None or state.pool.metadata.deletion_timestamp is not None:
             return None  # gone, or as good as that: what is its own goes with it
+        try:
+            return await self._act(key, state)
+        except PenstockError:
+            raise
+        except Exception as error:  # a bug, perhaps brought out by an odd spec: its user should see it
+            state.refused = f"the operator failed at this pool: {error!r}"
+            self.statuses.changed(key)
+            raise
+
+    async def _act(self, key: Key, state: PoolState) -> float | None:
         if not await self._prepared(state):
             return REFUSED_AGAIN_SECONDS
         if state.deployment is None:

@@ -40,4 +40,4 @@ def _lost(asked: Any, made: Any, path: str) -> Iterator[str]:
 
 
 def _named(entry: object) -> bool:
-    return isinstance(entry, Mapping) and "name" in entry
+    return isinstance(entry, Mapping) and isinstance(entry.get("name"), str)

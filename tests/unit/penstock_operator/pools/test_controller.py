@@ -368,6 +368,17 @@ async def test_a_field_that_is_none_is_told_though_it_is_answered_with_500(rig: 
     assert rig.condition("Ready")["message"].startswith("spec.template.a: no: write spec.template")
 
 
+async def test_what_fails_in_the_operator_is_told(rig: PoolRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError("unhashable type: 'list'")
+
+    monkeypatch.setattr(module, "overridden", fail)
+    await rig.apply()
+    assert rig.condition("Ready")["message"] == (
+        """the operator failed at this pool: TypeError("unhashable type: 'list'")"""
+    )
+
+
 async def test_a_scale_that_counts_in_another_mode_is_told(rig: PoolRig) -> None:
     await rig.apply(replicas=5)
     assert rig.condition("Enforced")["message"] == (

@@ -43,6 +43,7 @@ def test_what_is_left_out_is_named(template: dict[str, Any], paths: list[str]) -
         {"spec": {"nodeSelector": {"disk": "fast"}, "terminationGracePeriodSeconds": 3600}},
         {"spec": {"securityContext": {"runAsNonRoot": True}, "volumes": [{"name": "x", "emptyDir": {}}]}},
         {"spec": {"containers": [{"name": "beside", "image": "mine:1"}]}},
+        {"spec": {"volumes": [{"name": [None]}], "imagePullSecrets": [{"name": {}}]}},
         worker(env=[{"name": "A", "value": "b"}], resources={"requests": {"cpu": "1"}}),
     ],
     ids=lambda value: str(value)[:60],
