@@ -6,18 +6,26 @@ from collections.abc import Sequence
 
 from penstock.kube import Manifest
 from penstock.report import moment
+from penstock.resources.limits import MESSAGE_LENGTH
 
-__all__ = ["INVALID", "Row", "conditions", "unsupported"]
+__all__ = ["BEING_DELETED", "INVALID", "Row", "complaint", "conditions", "unsupported"]
 
 Row = tuple[str, bool, str, str]
 INVALID = "InvalidSpec"
 """The reason of what isn't understood."""
-MESSAGE_LENGTH = 4096  # the schema's
+BEING_DELETED = ("Deleted", "it is being deleted: metadata.finalizers keep the object")
+"""Reason and message of what nobody wants any more, though another's finalizer keeps it."""
 
 
 def conditions(rows: Sequence[Row], generation: int, *, old: Manifest, now: float) -> list[Manifest]:
     """The list for a status; `old` is the status before, whose times stay where nothing has changed."""
     return [_condition(row, generation, old, now) for row in rows]
+
+
+def complaint(problem: str, generation: int, *, old: Manifest, now: float) -> Manifest:
+    """The status of an object that isn't understood; its figures stay as they were last."""
+    told = conditions([("Ready", False, INVALID, problem)], generation, old=old, now=now)
+    return old | {"observedGeneration": generation, "conditions": told}
 
 
 def unsupported(fields: Sequence[str]) -> Row:

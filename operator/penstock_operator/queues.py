@@ -14,7 +14,7 @@ from penstock.workqueue import WorkQueue
 from penstock_operator.admission.decisions import QueueRules
 from penstock_operator.api import TASK_QUEUES, Key
 from penstock_operator.brokers import Brokers
-from penstock_operator.conditions import INVALID, Row, conditions, unsupported
+from penstock_operator.conditions import Row, complaint, conditions, unsupported
 from penstock_operator.namespaces import Namespaces
 from penstock_operator.queue_config import config_of
 from penstock_operator.watching.names import Names
@@ -160,7 +160,8 @@ class Queues:
 
     async def _reconcile(self, key: Key) -> None:
         if (misread := self._misread.get(key)) is not None:
-            await self._say(key, _complaint(misread, now=self._clock()), misread.status)
+            old = misread.status
+            await self._say(key, complaint(misread.problem, misread.generation, old=old, now=self._clock()), old)
             return
         spec = self._spec(key)
         if key not in self._published or self._published[key] != spec:
@@ -195,13 +196,6 @@ def _nameable(body: Stored[TaskQueue]) -> Stored[TaskQueue]:
     if "." not in body.key[1]:
         return body
     return Stored(body.manifest, None, "metadata.name: a queue's name has no dots, so no task can name this: rename it")
-
-
-def _complaint(body: Stored[TaskQueue], *, now: float) -> Manifest:
-    """The status of one that isn't understood; what it held when it was last is kept."""
-    row: Row = ("Ready", False, INVALID, body.problem)
-    said = conditions([row], body.generation, old=body.status, now=now)
-    return body.status | {"observedGeneration": body.generation, "conditions": said}
 
 
 def _status(resource: TaskQueue, depth: Depth | None, *, old: Manifest, now: float) -> Manifest:

@@ -9,7 +9,7 @@ from penstock_operator.admission.decisions import Admit, Cancel, Decision, Expir
 from penstock_operator.admission.dependencies import cyclic, dependent
 from penstock_operator.admission.queue_rules import disallowed, queueless
 from penstock_operator.admission.view import TaskView
-from penstock_operator.conditions import INVALID
+from penstock_operator.conditions import BEING_DELETED, INVALID
 
 __all__ = ["decide"]
 
@@ -37,7 +37,7 @@ def cancelled(task: TaskView, around: Surroundings) -> Decision | None:
 
 def deleted(task: TaskView, around: Surroundings) -> Decision | None:
     """Nobody wants it any more, though another's finalizer keeps the object."""
-    return Cancel("Deleted", "it is being deleted: metadata.finalizers keep the object") if task.deleting else None
+    return Cancel(*BEING_DELETED) if task.deleting else None
 
 
 def misread(task: TaskView, around: Surroundings) -> Decision | None:

@@ -14,7 +14,7 @@ from penstock.resources.phase import BatchPhase
 from penstock_operator.admission.decisions import QueueRules
 from penstock_operator.admission.queue_rules import unwelcome
 from penstock_operator.batches.view import BatchView
-from penstock_operator.conditions import INVALID
+from penstock_operator.conditions import BEING_DELETED, INVALID
 
 __all__ = ["Counts", "Judgement", "counted", "ending", "hold_of", "judge", "lost", "refusal"]
 
@@ -77,7 +77,7 @@ def hold_of(view: BatchView, now: float) -> Hold:
 def _unfit(view: BatchView) -> Judgement | None:
     """Why nothing of it may run, whatever it says."""
     if view.deleting:
-        return Judgement(BatchPhase.CANCELLED, "Deleted", "it is being deleted: metadata.finalizers keep the object")
+        return Judgement(BatchPhase.CANCELLED, *BEING_DELETED)
     return Judgement(BatchPhase.FAILED, INVALID, view.problem) if view.problem else None
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from penstock.kube import Manifest
 from penstock.report import moment
 from penstock.resources.autoscaling import Mode
-from penstock.resources.pool import WorkerPool, WorkerPoolSpec
+from penstock.resources.limits import MESSAGE_LENGTH
+from penstock.resources.pool import WorkerPoolSpec
 from penstock_operator.autoscale.decision import Decision, notable
 from penstock_operator.autoscale.deployment_view import DeploymentView
 from penstock_operator.autoscale.policies.windows import misspelt
 from penstock_operator.autoscale.signals import Fleet
-from penstock_operator.conditions import INVALID, Row, conditions
+from penstock_operator.conditions import Row, conditions
 from penstock_operator.manifests import selector
 from penstock_operator.pools.state import PoolState
-from penstock_operator.watching.stored import Stored
 
-__all__ = ["complaint", "pool_status", "said"]
+__all__ = ["pool_status", "said"]
 
 STARTING = Decision(0, "Starting", "the queues are about to be read")
-MESSAGE_LIMIT = 4096  # the schema's
 UNREADABLE = ("BrokerUnreachable", "Fallback")
 
 
@@ -37,13 +36,6 @@ def pool_status(state: PoolState, *, old: Manifest, now: float) -> Manifest:
         "decision": _decision(decision, old, now),
         "conditions": conditions(_told(state, deployment, decision), generation, old=old, now=now),
     }
-
-
-def complaint(body: Stored[WorkerPool], *, now: float) -> Manifest:
-    """The status of a pool that isn't understood; its figures stay as they were last."""
-    row: Row = ("Ready", False, INVALID, body.problem)
-    told = conditions([row], body.generation, old=body.status, now=now)
-    return body.status | {"observedGeneration": body.generation, "conditions": told}
 
 
 def said(status: Manifest) -> Manifest:
@@ -67,7 +59,7 @@ def _decision(decision: Decision, old: Manifest, now: float) -> Manifest:
     return {
         "replicas": decision.replicas,
         "reason": decision.reason,
-        "message": decision.message[:MESSAGE_LIMIT],
+        "message": decision.message[:MESSAGE_LENGTH],
         "inputs": decision.inputs,
         "at": before["at"] if same and "at" in before else moment(now),
     }

@@ -12,8 +12,9 @@ from penstock.pace import Pace
 from penstock.resources.pool import WorkerPool
 from penstock.workqueue import WorkQueue
 from penstock_operator.api import WORKER_POOLS, Key
+from penstock_operator.conditions import complaint
 from penstock_operator.pools.state import PoolState
-from penstock_operator.pools.status import complaint, pool_status, said
+from penstock_operator.pools.status import pool_status, said
 from penstock_operator.watching.stored import Stored
 
 __all__ = ["PoolStatuses"]
@@ -87,7 +88,7 @@ class PoolStatuses:
         return None
 
     async def _complain(self, key: Key, body: Stored[WorkerPool], now: float) -> None:
-        status = complaint(body, now=now)
+        status = complaint(body.problem, body.generation, old=body.status, now=now)
         if status != body.status:
             await self._store(key, status)
 
